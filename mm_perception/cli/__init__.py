@@ -1,0 +1,1 @@
+"""The `mmp` command; one file per sub-command."""

@@ -1,0 +1,282 @@
+"""A stack file (YAML) becomes plugins connected by topics.
+
+    description: one line
+    nodes:
+      text_tracker:                      # node name
+        plugin: text_tracker
+        inputs:
+          image: {front: /camera/front/image_raw}   # port: {stream: topic}, or port: topic
+          prompt: /prompt
+        outputs: {masks: {front: /front/masks}}     # only to rename; default ~/output/...
+        parameters: {weights: random}
+
+An input given as `auto` takes every topic of a fitting type that exists when the stack starts. Where a
+node's input has the topic of another node's output in the same process, samples pass by reference.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from mm_perception import registry
+from mm_perception.config import build_config, parameter
+from mm_perception.errors import ConfigError, UnknownKeyError
+from mm_perception.matcher import trigger_port
+from mm_perception.plugin import Latest, Plugin, Request
+from mm_perception.runner import Wiring
+
+AUTO = 'auto'
+STACKS = Path(__file__).parent.parent / 'config' / 'stacks'
+
+
+@dataclass(frozen=True)
+class NodeParameters:
+    """Parameters that every node has, whatever its plugin."""
+
+    device: str = parameter('auto', 'cpu, cuda, cuda:N, or auto: cuda where there is one.')
+    max_age_s: float = parameter(
+        0.0, 'Refuse inputs older than this, in seconds; 0 accepts any age.', minimum=0.0, live=True
+    )
+    works_unheard: bool = parameter(
+        False, 'Infer even while nobody subscribes to an output.', live=True
+    )
+    diagnostics_period_s: float = parameter(
+        1.0, 'Seconds between two messages on /diagnostics.', minimum=0.1, maximum=60.0
+    )
+
+
+@dataclass(frozen=True)
+class NodeSpec:
+    """One node of a stack: names only, nothing is loaded.
+
+    Attributes:
+        inputs: Port to stream to topic; {'*': 'auto'} where topics are to be found at start.
+        outputs: Port to stream to topic, only those that are renamed.
+        parameters: As in the file: of the plugin and of `NodeParameters` together.
+    """
+
+    name: str
+    plugin: str
+    inputs: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    outputs: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    parameters: Mapping[str, object] = field(default_factory=dict)
+
+    def plugin_class(self) -> type[Plugin[Any]]:
+        """Import the plugin."""
+        return registry.load(self.plugin)
+
+    def configs(self) -> tuple[Any, NodeParameters]:
+        """The plugin's config and the node's own parameters, checked.
+
+        Raises:
+            UnknownKeyError: A key that neither declares.
+            ConfigError: A value that is illegal.
+        """
+        plugin_class = self.plugin_class()
+        own = {f.name for f in fields(NodeParameters)}
+        known = own | set(plugin_class.config_defaults())
+        where = f'parameters of node {self.name}'
+        for key in self.parameters:
+            if key not in known:
+                raise UnknownKeyError(str(key), known, where)
+        node = {k: v for k, v in self.parameters.items() if k in own}
+        rest = {k: v for k, v in self.parameters.items() if k not in own}
+        plugin = build_config(plugin_class.Config, rest, where)
+        return plugin, build_config(NodeParameters, node, where)
+
+    def wiring(self) -> Wiring:
+        """Topics of every connected port; `~` stands for the node's name.
+
+        Raises:
+            ConfigError: An input is still `auto`.
+        """
+        plugin_class = self.plugin_class()
+        for port, streams in self.inputs.items():
+            if AUTO in streams.values():
+                raise ConfigError(
+                    f'{self.name}.inputs.{port}', AUTO, 'topics: call resolve_auto first'
+                )
+        ports = {p: k for p, k in plugin_class.inputs.items() if not isinstance(k, Request)}
+        streams = tuple(self.inputs.get(trigger_port(ports), {'': ''}))
+        outputs: dict[str, dict[str, str]] = {}
+        for port, output in plugin_class.outputs.items():
+            base = f'~/{"debug" if output.is_debug else "output"}/{port}'
+            names = streams if output.per_stream else ('',)
+            outputs[port] = {s: f'{base}/{s}' if s else base for s in names}
+            outputs[port].update(self.outputs.get(port, {}))
+        return Wiring(inputs=self.inputs, outputs=outputs)
+
+
+@dataclass(frozen=True)
+class StackSpec:
+    """A whole stack."""
+
+    name: str
+    description: str
+    nodes: tuple[NodeSpec, ...]
+
+    def node(self, name: str) -> NodeSpec:
+        """One node by name."""
+        for spec in self.nodes:
+            if spec.name == name:
+                return spec
+        raise UnknownKeyError(name, [n.name for n in self.nodes], f'stack {self.name}')
+
+    def with_node(self, changed: NodeSpec) -> StackSpec:
+        """A copy in which the node of the same name is replaced."""
+        nodes = tuple(changed if n.name == changed.name else n for n in self.nodes)
+        return replace(self, nodes=nodes)
+
+
+def stack_names() -> list[str]:
+    """Names of the stacks that come with the package."""
+    return sorted(path.stem for path in stacks_folder().glob('*.yaml'))
+
+
+def stacks_folder() -> Path:
+    """`config/stacks` of the checkout, or of the installed package's share folder."""
+    if STACKS.is_dir():
+        return STACKS
+    import sys  # noqa: PLC0415
+
+    return Path(sys.prefix) / 'share' / 'mm_perception' / 'config' / 'stacks'
+
+
+def load_stack(name_or_path: str) -> StackSpec:
+    """Read a stack by name (`config/stacks/<name>.yaml`) or by path.
+
+    Raises:
+        ConfigError: No such file, or not a stack.
+        UnknownKeyError: A key that a stack, node or plugin does not have.
+        UnknownPluginError: A plugin that does not exist.
+    """
+    path = Path(name_or_path)
+    if path.suffix not in ('.yaml', '.yml'):
+        path = stacks_folder() / f'{name_or_path}.yaml'
+    if not path.is_file():
+        raise ConfigError('stack', name_or_path, f'a file, or one of {", ".join(stack_names())}')
+    try:
+        content = yaml.safe_load(path.read_text())
+    except yaml.YAMLError as error:
+        raise ConfigError('stack', str(path), f'a YAML file: {error}') from error
+    return parse_stack(path.stem, content)
+
+
+def parse_stack(name: str, content: object) -> StackSpec:
+    """Check a stack's content; see the module for the layout."""
+    top = _mapping(content, f'stack {name}', ('description', 'nodes'))
+    nodes = top.get('nodes')
+    if not isinstance(nodes, dict) or not nodes:
+        raise ConfigError(f'stack {name}: nodes', nodes, 'a mapping of node name to node')
+    specs = tuple(_parse_node(str(key), value) for key, value in nodes.items())
+    return StackSpec(name, str(top.get('description', '')), specs)
+
+
+def _parse_node(name: str, content: object) -> NodeSpec:
+    keys = ('plugin', 'inputs', 'outputs', 'parameters')
+    node = _mapping(content, f'node {name}', keys)
+    if not re.fullmatch(r'[A-Za-z][A-Za-z0-9_]*', name):
+        raise ConfigError('node name', name, 'a ROS name: letters, digits, underscore')
+    spec = NodeSpec(
+        name=name,
+        plugin=str(node.get('plugin', name)),
+        inputs=_ports(node.get('inputs'), f'node {name}: inputs'),
+        outputs=_ports(node.get('outputs'), f'node {name}: outputs'),
+        parameters=dict(_mapping(node.get('parameters') or {}, f'node {name}: parameters')),
+    )
+    plugin_class = spec.plugin_class()
+    for port in spec.inputs:
+        if port not in plugin_class.inputs or isinstance(plugin_class.inputs[port], Request):
+            known = [p for p, k in plugin_class.inputs.items() if not isinstance(k, Request)]
+            raise UnknownKeyError(port, known, f'node {name}: inputs')
+    for port in spec.outputs:
+        if port not in plugin_class.outputs:
+            raise UnknownKeyError(port, plugin_class.outputs, f'node {name}: outputs')
+    spec.configs()
+    return spec
+
+
+def _ports(value: object, where: str) -> dict[str, dict[str, str]]:
+    ports: dict[str, dict[str, str]] = {}
+    for port, topics in _mapping(value or {}, where).items():
+        if topics == AUTO:
+            ports[port] = {'*': AUTO}
+        elif isinstance(topics, str):
+            ports[port] = {'': topics}
+        elif isinstance(topics, dict) and topics:
+            ports[port] = {str(stream): str(topic) for stream, topic in topics.items()}
+        else:
+            raise ConfigError(f'{where}.{port}', topics, 'a topic, {stream: topic, ...} or auto')
+    return ports
+
+
+def _mapping(value: object, where: str, known: Iterable[str] = ()) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ConfigError(where, value, 'a mapping')
+    for key in value:
+        if known and key not in known:
+            raise UnknownKeyError(str(key), known, where)
+    return {str(key): item for key, item in value.items()}
+
+
+def resolve_auto(spec: NodeSpec, available: Mapping[str, Iterable[type]]) -> NodeSpec:
+    """Replace `auto` inputs by the topics that exist.
+
+    Args:
+        spec: The node.
+        available: Topic to the sample types that it can become.
+
+    Raises:
+        ConfigError: A reference input finds no topic; names what is there.
+    """
+    plugin_class = spec.plugin_class()
+    inputs = {port: dict(streams) for port, streams in spec.inputs.items()}
+    for port, streams in spec.inputs.items():
+        if AUTO not in streams.values():
+            continue
+        kind = plugin_class.inputs[port]
+        fitting = sorted(t for t, types in available.items() if kind.sample_type in types)
+        found = name_streams(_one_per_camera(fitting))
+        if isinstance(kind, Latest) and kind.follows:
+            references = inputs.get(kind.follows, {})
+            found = {s: t for s, t in found.items() if s in references}
+        if found:
+            inputs[port] = found
+        elif isinstance(kind, Latest) and not kind.required:
+            del inputs[port]
+        else:
+            there = ', '.join(sorted(available)) or 'no topic at all'
+            raise ConfigError(
+                f'{spec.name}.inputs.{port}', AUTO,
+                f'a topic with {kind.sample_type.__name__}; there is: {there}',
+            )  # fmt: skip
+    return replace(spec, inputs=inputs)
+
+
+def _one_per_camera(topics: Iterable[str]) -> list[str]:
+    """Leave out the compressed twin of a raw topic, and what nodes like ours publish."""
+    chosen = {t for t in topics if not {'output', 'debug'} & set(t.split('/'))}
+    return sorted(t for t in chosen if t.rsplit('/', 1)[0] not in chosen)
+
+
+def name_streams(topics: Iterable[str]) -> dict[str, str]:
+    """Name streams by the part of the topic that tells them apart.
+
+    Convention:
+        /camera/front/image_raw/compressed and /camera/back/image_raw/compressed become front and
+        back; a single topic becomes the unnamed stream ''.
+    """
+    paths = {topic: topic.strip('/').split('/') for topic in topics}
+    if len(paths) == 1:
+        return {'': next(iter(paths))}
+    common = set.intersection(*(set(parts) for parts in paths.values())) if paths else set()
+    names = {t: '_'.join(p for p in parts if p not in common) for t, parts in paths.items()}
+    if len(set(names.values())) < len(names) or '' in names.values():
+        names = {topic: '_'.join(parts) for topic, parts in paths.items()}
+    return {re.sub(r'[^A-Za-z0-9_]', '_', name): topic for topic, name in names.items()}

@@ -1,0 +1,328 @@
+"""Bring samples of several streams together around the stamp of a reference."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from mm_perception.channel import Deferred, resolve
+from mm_perception.errors import ConfigError
+from mm_perception.ports import Latest, Port, Queue, Reference, Surround
+from mm_perception.samples import Sample
+
+Item = Sample | Deferred
+
+#: A reference that is older than its predecessor by less than this came late and is dropped; by
+#: more, time itself was set back (a bag looped) and the plugin is told to rewind.
+LATE_TOLERANCE_NS = 500_000_000
+_HISTORY = 64
+_QUEUE_LIMIT = 1000
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What one inference works on.
+
+    Attributes:
+        stamp_ns: Of the reference sample.
+        frame_id: Of the reference sample.
+        stream: Name of the reference stream (camera); empty if the port has one unnamed stream.
+        rewound: Time was set back before this sample: forget what was seen, keep what was asked.
+        missing: Streams of a surround port that are not in it, and latest ports without a sample.
+    """
+
+    stamp_ns: int
+    frame_id: str
+    stream: str = ''
+    rewound: bool = False
+    missing: tuple[str, ...] = ()
+    samples: Mapping[str, Item | dict[str, Item] | tuple[Item, ...] | None] = field(
+        default_factory=dict
+    )
+
+    def one(self, port: str) -> Sample:
+        """The sample of a reference port, or of a latest port that is required."""
+        item = self.samples[port]
+        if not isinstance(item, Sample | Deferred):
+            raise ConfigError(f'input {port!r}', type(item).__name__, 'a port with one sample')
+        return resolve(item)
+
+    def maybe(self, port: str) -> Sample | None:
+        """The sample of a latest port, or None."""
+        return None if self.samples[port] is None else self.one(port)
+
+    def many(self, port: str) -> dict[str, Sample]:
+        """The samples of a surround port by stream name."""
+        items = self.samples[port]
+        if not isinstance(items, dict):
+            raise ConfigError(f'input {port!r}', type(items).__name__, 'a surround port')
+        return {stream: resolve(item) for stream, item in items.items()}
+
+    def all(self, port: str) -> tuple[Sample, ...]:
+        """The samples of a queue port, oldest first."""
+        items = self.samples[port]
+        if not isinstance(items, tuple):
+            raise ConfigError(f'input {port!r}', type(items).__name__, 'a queue port')
+        return tuple(resolve(item) for item in items)
+
+
+class Matcher:
+    """Collects samples from any thread and hands out complete inputs, newest first.
+
+    Args:
+        ports: Input ports by name, without requests.
+        streams: Stream names per port; ports that are not connected have none.
+        lossless: Keep every reference sample in order (offline) instead of the newest only.
+    """
+
+    def __init__(
+        self,
+        ports: Mapping[str, Port],
+        streams: Mapping[str, Iterable[str]],
+        *,
+        lossless: bool = False,
+    ) -> None:
+        self._ports = dict(ports)
+        self._streams = {port: tuple(streams.get(port, ())) for port in ports}
+        self._lossless = lossless
+        self._condition = threading.Condition()
+        #: Name of the port that drives inference.
+        self.trigger = trigger_port(self._ports)
+        self._waiting: dict[str, deque[Item]] = {s: deque() for s in self._streams[self.trigger]}
+        self._history: dict[tuple[str, str], deque[Item]] = {
+            (port, stream): deque(maxlen=_HISTORY)
+            for port, names in self._streams.items()
+            for stream in names
+        }
+        self._queues: dict[str, deque[Item]] = {
+            p: deque() for p, kind in self._ports.items() if isinstance(kind, Queue)
+        }
+        self._last_ns: dict[str, int] = {}
+        self._rewound: set[str] = set()
+        self._turn = 0
+        self._now_ns = 0
+        #: True while nobody wants the outputs: what passes meanwhile is no loss.
+        self.is_paused = False
+        #: Samples that were never used, by 'port/stream' and cause: 'newer came', 'late', 'full',
+        #: 'nobody listens'.
+        self.drops: Counter[tuple[str, str]] = Counter()
+
+    def push(self, port: str, stream: str, item: Item) -> None:
+        """Take a sample in; called by channels, from any thread."""
+        with self._condition:
+            if port in self._queues:
+                self._push_queue(port, stream, item)
+            elif port == self.trigger:
+                self._push_trigger(port, stream, item)
+            else:
+                self._remember(port, stream, item)
+            self._condition.notify_all()
+
+    def _push_queue(self, port: str, stream: str, item: Item) -> None:
+        queue = self._queues[port]
+        if len(queue) >= _QUEUE_LIMIT:
+            queue.popleft()
+            self.drops[f'{port}/{stream}', 'full'] += 1
+        queue.append(item)
+
+    def _push_trigger(self, port: str, stream: str, item: Item) -> None:
+        is_surround = isinstance(self._ports[port], Surround)
+        reference = self._streams[port][0] if is_surround else stream
+        if stream == reference and not self._accept_time(port, stream, item.stamp_ns):
+            return
+        if is_surround:
+            self._remember(port, stream, item)
+            if stream != reference:
+                return
+        waiting = self._waiting[stream]
+        if waiting and not self._lossless:
+            cause = 'nobody listens' if self.is_paused else 'newer came'
+            self.drops[f'{port}/{stream}', cause] += len(waiting)
+            waiting.clear()
+        waiting.append(item)
+
+    def _accept_time(self, port: str, stream: str, stamp_ns: int) -> bool:
+        last = self._last_ns.get(stream)
+        if last is not None and stamp_ns < last:
+            if last - stamp_ns < LATE_TOLERANCE_NS:
+                self.drops[f'{port}/{stream}', 'late'] += 1
+                return False
+            self._rewind(stream)
+        self._last_ns[stream] = stamp_ns
+        return True
+
+    def _remember(self, port: str, stream: str, item: Item) -> None:
+        history = self._history[port, stream]
+        if history and item.stamp_ns < history[-1].stamp_ns - LATE_TOLERANCE_NS:
+            history.clear()
+        history.append(item)
+
+    def rewind(self) -> None:
+        """Time was set back for all (simulated clock jumped): forget what is of the old run."""
+        with self._condition:
+            for stream in self._waiting:
+                self._rewind(stream)
+            for history in self._history.values():
+                history.clear()
+
+    def _rewind(self, stream: str) -> None:
+        self._rewound.add(stream)
+        self._last_ns.pop(stream, None)
+        if not self._lossless:
+            self._waiting[stream].clear()
+
+    def take(self, timeout_s: float = 0.0) -> Inputs | None:
+        """The next complete input, or None if there is none within the time.
+
+        A surround input waits up to its patience for late streams, counted from this call.
+        """
+        with self._condition:
+            self._condition.wait_for(self._is_ready, timeout_s)
+            stream = self._next_stream()
+            if stream is None:
+                return self._take_queue_only()
+            item = self._waiting[stream][0]
+            kind = self._ports[self.trigger]
+            if isinstance(kind, Surround) and not self._lossless:
+                self._condition.wait_for(lambda: not self._lacking(item), kind.patience_s)
+            self._waiting[stream].popleft()
+            return self._complete(stream, item)
+
+    def advance(self, now_ns: int) -> None:
+        """Tell a lossless matcher how far time has come: it waits for late streams no longer."""
+        with self._condition:
+            self._now_ns = now_ns
+            self._condition.notify_all()
+
+    def sleep(self, timeout_s: float) -> None:
+        """Wait until something arrives, `wake` is called or the time is over."""
+        with self._condition:
+            self._condition.wait(timeout_s)
+
+    def wake(self) -> None:
+        """End every wait of `take`."""
+        with self._condition:
+            self._condition.notify_all()
+
+    def _is_ready(self) -> bool:
+        return self._next_stream() is not None or self._has_queue_trigger()
+
+    def _has_queue_trigger(self) -> bool:
+        return isinstance(self._ports[self.trigger], Queue) and bool(self._queues[self.trigger])
+
+    def _next_stream(self) -> str | None:
+        if isinstance(self._ports[self.trigger], Queue):
+            return None
+        names = list(self._waiting)
+        for step in range(len(names)):
+            stream = names[(self._turn + step) % len(names)]
+            waiting = self._waiting[stream]
+            if waiting and not self._lacking_ports(stream) and self._is_settled(waiting[0]):
+                return stream
+        return None
+
+    def _is_settled(self, reference: Item) -> bool:
+        """Offline, a surround input waits in bag time until all streams are there or too late."""
+        kind = self._ports[self.trigger]
+        if not isinstance(kind, Surround) or not self._lossless:
+            return True
+        is_over = self._now_ns > reference.stamp_ns + int(kind.patience_s * 1e9)
+        return is_over or not self._lacking(reference)
+
+    def _lacking_ports(self, stream: str) -> list[str]:
+        """Required latest ports that have nothing yet for a reference stream."""
+        return [
+            port
+            for port, kind in self._ports.items()
+            if isinstance(kind, Latest) and kind.required and not self._past(port, kind, stream)
+        ]
+
+    def _past(self, port: str, kind: Latest, stream: str) -> deque[Item]:
+        names = self._streams[port]
+        name = stream if kind.follows else next(iter(names), '')
+        return self._history[port, name] if name in names else deque()
+
+    def lacking(self) -> tuple[str, ...]:
+        """Required latest ports that hold back a reference sample, or have nothing at all."""
+        with self._condition:
+            return tuple(sorted({p for s in self._waiting for p in self._lacking_ports(s)}))
+
+    def _take_queue_only(self) -> Inputs | None:
+        if not self._has_queue_trigger():
+            return None
+        newest = self._queues[self.trigger][-1]
+        return self._gather('', newest)
+
+    def _complete(self, stream: str, item: Item) -> Inputs:
+        names = list(self._waiting)
+        self._turn = (names.index(stream) + 1) % len(names)
+        return self._gather(stream, item)
+
+    def _gather(self, stream: str, reference: Item) -> Inputs:
+        samples: dict[str, Item | dict[str, Item] | tuple[Item, ...] | None] = {}
+        missing: list[str] = []
+        for port, kind in self._ports.items():
+            if port in self._queues:
+                samples[port] = tuple(self._queues[port])
+                self._queues[port].clear()
+            elif isinstance(kind, Surround):
+                samples[port] = self._around(port, kind, reference)
+                missing += [f'{port}/{name}' for name in self._lacking(reference)]
+            elif isinstance(kind, Reference):
+                samples[port] = reference
+            elif isinstance(kind, Latest):
+                samples[port] = self._nearest_latest(port, kind, stream, reference.stamp_ns)
+                missing += [port] if samples[port] is None and self._streams[port] else []
+        rewound = stream in self._rewound
+        self._rewound.discard(stream)
+        return Inputs(
+            stamp_ns=reference.stamp_ns,
+            frame_id=reference.frame_id,
+            stream=stream,
+            rewound=rewound,
+            missing=tuple(missing),
+            samples=samples,
+        )
+
+    def _around(self, port: str, kind: Surround, reference: Item) -> dict[str, Item]:
+        found = {}
+        for stream in self._streams[port]:
+            nearest = _nearest(self._history[port, stream], reference.stamp_ns, kind.tolerance_s)
+            if nearest is not None:
+                found[stream] = nearest
+        return found
+
+    def _lacking(self, reference: Item) -> tuple[str, ...]:
+        kind = self._ports[self.trigger]
+        if not isinstance(kind, Surround):
+            return ()
+        found = self._around(self.trigger, kind, reference)
+        return tuple(s for s in self._streams[self.trigger] if s not in found)
+
+    def _nearest_latest(self, port: str, kind: Latest, stream: str, stamp_ns: int) -> Item | None:
+        history = self._past(port, kind, stream)
+        if kind.tolerance_s is None:
+            return history[-1] if history else None
+        return _nearest(history, stamp_ns, kind.tolerance_s)
+
+
+def _nearest(history: Iterable[Item], stamp_ns: int, tolerance_s: float) -> Item | None:
+    nearest = min(history, key=lambda item: abs(item.stamp_ns - stamp_ns), default=None)
+    if nearest is None or abs(nearest.stamp_ns - stamp_ns) > tolerance_s * 1e9:
+        return None
+    return nearest
+
+
+def trigger_port(ports: Mapping[str, Port]) -> str:
+    """The port that drives inference: the reference or surround port, else the first queue.
+
+    Raises:
+        ConfigError: There is none, or more than one reference or surround port.
+    """
+    driving = [p for p, kind in ports.items() if isinstance(kind, Reference | Surround)]
+    queues = [p for p, kind in ports.items() if isinstance(kind, Queue)]
+    if len(driving) > 1 or not (driving or queues):
+        raise ConfigError('input ports', list(ports), 'one Reference or Surround port, or a Queue')
+    return (driving or queues)[0]

@@ -1,0 +1,1 @@
+"""One file or package per plugin; the file name is the plugin's name."""
