@@ -97,8 +97,8 @@ class NodeSpec:
             ConfigError: An input is still `auto`.
         """
         plugin_class = self.plugin_class()
-        for port, streams in self.inputs.items():
-            if AUTO in streams.values():
+        for port, topics in self.inputs.items():
+            if AUTO in topics.values():
                 raise ConfigError(
                     f'{self.name}.inputs.{port}', AUTO, 'topics: call resolve_auto first'
                 )
@@ -108,7 +108,7 @@ class NodeSpec:
         for port, output in plugin_class.outputs.items():
             base = f'~/{"debug" if output.is_debug else "output"}/{port}'
             names = streams if output.per_stream else ('',)
-            outputs[port] = {s: f'{base}/{s}' if s else base for s in names}
+            outputs[port] = {name: f'{base}/{name}' if name else base for name in names}
             outputs[port].update(self.outputs.get(port, {}))
         return Wiring(inputs=self.inputs, outputs=outputs)
 
@@ -269,10 +269,10 @@ def name_streams(topics: Iterable[str]) -> dict[str, str]:
     """Name streams by the part of the topic that tells them apart.
 
     Convention:
-        /camera/front/image_raw/compressed and /camera/back/image_raw/compressed become front and
-        back; a single topic becomes the unnamed stream ''.
+        /camera/front/image_raw/compressed and /camera/back/image_raw become front and back; a
+        single topic becomes the unnamed stream ''.
     """
-    paths = {topic: topic.strip('/').split('/') for topic in topics}
+    paths = {t: t.removesuffix('/compressed').strip('/').split('/') for t in topics}
     if len(paths) == 1:
         return {'': next(iter(paths))}
     common = set.intersection(*(set(parts) for parts in paths.values())) if paths else set()

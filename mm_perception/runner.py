@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from mm_perception.channel import Bus, Channel, Subscription
@@ -223,14 +224,14 @@ class Runner:
         while self._changes:
             config = self._changes.popleft()
             with self._busy:
-                self._guard(0, lambda config=config: self.plugin.reconfigure(config))
+                self._guard(0, partial(self.plugin.reconfigure, config))
 
     def _answer_questions(self) -> None:
         while self._questions:
             question = self._questions.popleft()
             with self._busy:
                 reply, error = self._guard(
-                    0, lambda q=question: self.plugin.answer(q.port, q.request)
+                    0, partial(self.plugin.answer, question.port, question.request)
                 )
             if error is not None:
                 question.answer.set_exception(error)
@@ -240,7 +241,7 @@ class Runner:
     def _infer(self, inputs: Inputs) -> None:
         started_s = time.perf_counter()
         with self._busy:
-            outputs, error = self._guard(inputs.stamp_ns, lambda: self._call_plugin(inputs))
+            outputs, error = self._guard(inputs.stamp_ns, partial(self._call_plugin, inputs))
         if error is None:
             self._publish(inputs, outputs)
             latency_s = (self._now_ns() - inputs.stamp_ns) / 1e9

@@ -15,6 +15,7 @@ from mm_perception.plugin import (
     Output,
     Outputs,
     Plugin,
+    Port,
     Queue,
     Reference,
     Request,
@@ -43,13 +44,13 @@ class FakeMasker(Plugin[FakeConfig]):
 
     card: ClassVar[Card] = CARD
     Config: ClassVar[type[Any]] = FakeConfig
-    inputs = {
+    inputs: ClassVar[dict[str, Port]] = {
         'image': Reference(Image),
         'camera_info': Latest(CameraInfo, follows='image'),
         'prompt': Queue(Text),
         'match': Request(MatchRequest, reply_type=MatchReply),
     }
-    outputs = {
+    outputs: ClassVar[dict[str, Output]] = {
         'masks': Output(Masks),
         'note': Output(Text, per_stream=False),
         'overlay': Output(Image, is_debug=True),

@@ -1,0 +1,207 @@
+"""The matcher: newest wins, nothing of the old run survives a loop, late sensors are masked."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from mm_perception.errors import ConfigError
+from mm_perception.matcher import Matcher, trigger_port
+from mm_perception.ports import Latest, Queue, Reference, Surround
+from mm_perception.samples import Image, Text
+from test.fakes import image
+
+SECOND = 1_000_000_000
+
+
+def text(stamp_ns: int, words: str = '') -> Text:
+    return Text(stamp_ns=stamp_ns, text=words)
+
+
+def single(**latest: Latest) -> dict[str, object]:
+    return {'image': Reference(Image), 'prompt': Queue(Text), **latest}
+
+
+def test_newest_wins_and_the_drop_is_counted() -> None:
+    matcher = Matcher(single(), {'image': ['']})
+    for stamp in (1, 2, 3):
+        matcher.push('image', '', image(stamp))
+    assert matcher.take().stamp_ns == 3
+    assert matcher.take() is None
+    assert matcher.drops['image/', 'newer came'] == 2
+
+
+def test_lossless_keeps_every_sample_in_order() -> None:
+    matcher = Matcher(single(), {'image': ['']}, lossless=True)
+    for stamp in (1, 2, 3):
+        matcher.push('image', '', image(stamp))
+    assert [matcher.take().stamp_ns for _ in range(3)] == [1, 2, 3]
+    assert not matcher.drops
+
+
+def test_drops_while_nobody_listens_are_not_losses() -> None:
+    matcher = Matcher(single(), {'image': ['']})
+    matcher.is_paused = True
+    matcher.push('image', '', image(1))
+    matcher.push('image', '', image(2))
+    assert matcher.drops == {('image/', 'nobody listens'): 1}
+
+
+def test_prompts_are_never_lost() -> None:
+    matcher = Matcher(single(), {'image': [''], 'prompt': ['']})
+    for stamp in range(5):
+        matcher.push('prompt', '', text(stamp, str(stamp)))
+    assert matcher.take() is None, 'a prompt alone does not start an inference'
+    matcher.push('image', '', image(9))
+    assert [t.text for t in matcher.take().all('prompt')] == ['0', '1', '2', '3', '4']
+    matcher.push('image', '', image(10))
+    assert matcher.take().all('prompt') == ()
+
+
+def test_prompt_queue_has_a_limit_and_counts_what_it_loses() -> None:
+    matcher = Matcher(single(), {'image': [''], 'prompt': ['']})
+    for stamp in range(1001):
+        matcher.push('prompt', '', text(stamp))
+    matcher.push('image', '', image(1))
+    assert len(matcher.take().all('prompt')) == 1000
+    assert matcher.drops['prompt/', 'full'] == 1
+
+
+def test_cameras_take_turns() -> None:
+    matcher = Matcher(single(), {'image': ['front', 'back']})
+    order = []
+    for stamp in range(1, 5):
+        matcher.push('image', 'front', image(stamp))
+        matcher.push('image', 'back', image(stamp))
+        order.append(matcher.take().stream)
+    assert order == ['front', 'back', 'front', 'back']
+
+
+def test_late_frame_is_dropped_but_a_loop_rewinds() -> None:
+    matcher = Matcher(single(), {'image': ['']})
+    matcher.push('image', '', image(10 * SECOND))
+    assert not matcher.take().rewound
+    matcher.push('image', '', image(10 * SECOND - 1))
+    assert matcher.take() is None
+    assert matcher.drops['image/', 'late'] == 1
+    matcher.push('image', '', image(2 * SECOND))
+    inputs = matcher.take()
+    assert (inputs.stamp_ns, inputs.rewound) == (2 * SECOND, True)
+    matcher.push('image', '', image(2 * SECOND + 1))
+    assert not matcher.take().rewound, 'told once'
+
+
+def test_loop_of_one_camera_does_not_rewind_the_other() -> None:
+    matcher = Matcher(single(), {'image': ['front', 'back']})
+    for stream in ('front', 'back'):
+        matcher.push('image', stream, image(10 * SECOND))
+        matcher.take()
+    matcher.push('image', 'front', image(1 * SECOND))
+    assert matcher.take().rewound
+    matcher.push('image', 'back', image(11 * SECOND))
+    assert not matcher.take().rewound
+
+
+def test_clock_jump_rewinds_all_and_keeps_prompts() -> None:
+    matcher = Matcher(single(), {'image': ['front', 'back'], 'prompt': ['']})
+    matcher.push('image', 'front', image(10 * SECOND))
+    matcher.push('prompt', '', text(1, 'keep me'))
+    matcher.rewind()
+    assert matcher.take() is None, 'the frame of the old run is gone'
+    matcher.push('image', 'back', image(1))
+    inputs = matcher.take()
+    assert inputs.rewound
+    assert inputs.all('prompt')[0].text == 'keep me'
+
+
+@pytest.mark.parametrize(
+    ('stamps', 'reference', 'expected'),
+    [([1.0, 2.0, 3.0], 2.1, 2.0), ([1.0], 1.4, 1.0), ([1.0], 1.6, None), ([], 1.0, None)],
+)
+def test_nearest_within_tolerance(stamps, reference, expected) -> None:
+    ports = single(note=Latest(Text, tolerance_s=0.5))
+    matcher = Matcher(ports, {'image': [''], 'note': ['']})
+    for stamp in stamps:
+        matcher.push('note', '', text(int(stamp * SECOND)))
+    matcher.push('image', '', image(int(reference * SECOND)))
+    found = matcher.take().maybe('note')
+    assert (found and found.stamp_ns / SECOND) == expected
+
+
+def test_old_run_is_not_matched_after_a_loop() -> None:
+    ports = single(note=Latest(Text, tolerance_s=0.5))
+    matcher = Matcher(ports, {'image': [''], 'note': ['']})
+    for stamp in (1.0, 5.0, 9.0, 1.2):
+        matcher.push('note', '', text(int(stamp * SECOND)))
+    matcher.push('image', '', image(int(5.0 * SECOND)))
+    inputs = matcher.take()
+    assert inputs.maybe('note') is None
+    assert inputs.missing == ('note',)
+
+
+def test_required_input_holds_inference_back_per_camera() -> None:
+    ports = single(info=Latest(Text, required=True, follows='image'))
+    matcher = Matcher(ports, {'image': ['front', 'back'], 'info': ['front', 'back']})
+    matcher.push('image', 'front', image(1))
+    matcher.push('image', 'back', image(1))
+    assert matcher.take() is None
+    assert matcher.lacking() == ('info',)
+    matcher.push('info', 'back', text(1, 'of back'))
+    inputs = matcher.take()
+    assert (inputs.stream, inputs.one('info').text) == ('back', 'of back')
+    assert matcher.take() is None
+
+
+def surround(tolerance_s: float = 0.05, patience_s: float = 0.2) -> dict[str, object]:
+    return {'images': Surround(Image, tolerance_s=tolerance_s, patience_s=patience_s)}
+
+
+def test_surround_waits_for_late_cameras_then_masks_them() -> None:
+    matcher = Matcher(surround(), {'images': ['front', 'left', 'right']})
+    matcher.push('images', 'left', image(1 * SECOND - 1000))
+    matcher.push('images', 'front', image(1 * SECOND))
+    inputs = matcher.take()
+    assert set(inputs.many('images')) == {'front', 'left'}
+    assert inputs.missing == ('images/right',)
+
+
+def test_surround_gets_a_camera_that_comes_within_patience() -> None:
+    matcher = Matcher(surround(patience_s=5.0), {'images': ['front', 'left']})
+    matcher.push('images', 'front', image(SECOND))
+    timer = threading.Timer(0.1, matcher.push, ('images', 'left', image(SECOND + 1)))
+    timer.start()
+    started = time.monotonic()
+    inputs = matcher.take()
+    timer.join()
+    assert set(inputs.many('images')) == {'front', 'left'}
+    assert time.monotonic() - started < 4.0
+
+
+def test_surround_offline_waits_in_bag_time() -> None:
+    matcher = Matcher(surround(), {'images': ['front', 'left']}, lossless=True)
+    matcher.push('images', 'front', image(SECOND))
+    matcher.advance(SECOND + 1)
+    assert matcher.take() is None
+    matcher.advance(2 * SECOND)
+    assert matcher.take().missing == ('images/left',)
+
+
+def test_queue_alone_triggers() -> None:
+    matcher = Matcher({'text': Queue(Text)}, {'text': ['']})
+    assert matcher.take() is None
+    matcher.push('text', '', text(1, 'a'))
+    matcher.push('text', '', text(2, 'b'))
+    inputs = matcher.take()
+    assert inputs.stamp_ns == 2
+    assert [t.text for t in inputs.all('text')] == ['a', 'b']
+    assert matcher.take() is None
+
+
+@pytest.mark.parametrize(
+    'ports', [{}, {'a': Latest(Text)}, {'a': Reference(Image), 'b': Surround(Image)}]
+)
+def test_ports_without_one_trigger_are_refused(ports) -> None:
+    with pytest.raises(ConfigError, match='Reference or Surround'):
+        trigger_port(ports)

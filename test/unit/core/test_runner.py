@@ -1,0 +1,146 @@
+"""The runner: what a plugin does wrong stays in the plugin."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from mm_perception.channel import Bus
+from mm_perception.errors import InferenceError, RequestError
+from mm_perception.runner import Runner, Wiring
+from mm_perception.samples import Image, Masks, MatchRequest, Text
+from test.fakes import FakeConfig, FakeMasker, image
+
+WIRING = Wiring(
+    inputs={'image': {'': '/image'}, 'prompt': {'': '/prompt'}},
+    outputs={'masks': {'': '/masks'}, 'note': {'': '/note'}, 'overlay': {'': '/overlay'}},
+)
+
+
+class Bench:
+    """A runner without a thread, and what it published."""
+
+    def __init__(self, config: FakeConfig, **options: Any) -> None:
+        self.bus = Bus()
+        self.runner = Runner('fake', FakeMasker, config, self.bus, WIRING, **options)
+        self.runner.load('cpu')
+        self.runner.activate(threaded=False)
+        self.errors: list[BaseException] = []
+        self.runner.on_failure = self.errors.append
+        self.masks: list[Any] = []
+
+    def listen(self) -> Bench:
+        self.bus.channel('/masks', Masks).subscribe(self.masks.append)
+        return self
+
+    def show(self, stamp_ns: int) -> bool:
+        self.bus.channel('/image', Image).publish(image(stamp_ns))
+        return self.runner.step()
+
+
+@pytest.fixture
+def bench() -> Callable[..., Bench]:
+    return lambda config=FakeConfig(), **options: Bench(config, **options)  # noqa: B008
+
+
+def test_output_has_stamp_and_frame_of_the_source(bench) -> None:
+    b = bench().listen()
+    assert b.show(42)
+    assert (b.masks[0].stamp_ns, b.masks[0].frame_id) == (42, 'camera')
+
+
+def test_nobody_listens_nothing_is_computed(bench) -> None:
+    b = bench()
+    assert not b.show(1)
+    assert b.runner.plugin.frames == 0
+    b.listen()
+    assert b.runner.step(), 'the newest frame is still there when somebody comes'
+    assert b.masks[0].stamp_ns == 1
+
+
+def test_debug_output_is_made_only_when_wanted(bench) -> None:
+    b = bench().listen()
+    seen: list[Any] = []
+    b.show(1)
+    b.bus.channel('/overlay', Image).subscribe(seen.append)
+    b.show(2)
+    assert [s.stamp_ns for s in seen] == [2]
+
+
+def test_raising_plugin_publishes_nothing_and_lives_on(bench) -> None:
+    b = bench(FakeConfig(mode='raise')).listen()
+    assert b.show(1)
+    assert b.masks == []
+    assert isinstance(b.errors[0], InferenceError)
+    assert 'made to fail' in b.runner.stats.last_failure.message
+    b.runner.reconfigure(FakeConfig(mode='ok'))
+    b.show(2)
+    assert [m.stamp_ns for m in b.masks] == [2]
+    assert b.runner.stats.failures == {'InferenceError': 1}
+
+
+def test_out_of_memory_takes_the_node_out_of_service(bench) -> None:
+    b = bench(FakeConfig(mode='memory')).listen()
+    given_up = []
+    b.runner.on_give_up = lambda: given_up.append(True)
+    b.show(1)
+    assert given_up == [True]
+
+
+@pytest.mark.parametrize('mode', ['undeclared', 'wrong_type'])
+def test_breach_of_contract_is_a_failure(bench, mode) -> None:
+    b = bench(FakeConfig(mode=mode)).listen()
+    b.show(1)
+    assert [type(e).__name__ for e in b.errors] == ['PluginContractError']
+
+
+def test_stale_input_is_refused(bench) -> None:
+    b = bench(now_ns=lambda: 10_000_000_000, max_age_s=1.0).listen()
+    b.show(1_000_000_000)
+    assert b.masks == []
+    assert b.runner.stats.failures == {'StaleInputError': 1}
+
+
+def test_requests_are_answered_between_frames(bench) -> None:
+    b = bench()
+    future = b.runner.ask('match', MatchRequest(texts=('a', 'b')))
+    assert not future.done()
+    b.runner.step()
+    assert future.result(0).scores.tolist() == [0.5, 0.5]
+
+
+def test_request_to_an_inactive_node_is_refused(bench) -> None:
+    b = bench()
+    waiting = b.runner.ask('match', MatchRequest(texts=('a',)))
+    b.runner.deactivate()
+    for future in (waiting, b.runner.ask('match', MatchRequest(texts=('a',)))):
+        with pytest.raises(RequestError, match='activate'):
+            future.result(0)
+
+
+def test_loop_rewinds_the_plugin_and_keeps_prompts(bench) -> None:
+    b = bench().listen()
+    b.show(10_000_000_000)
+    b.bus.channel('/prompt', Text).publish(Text(stamp_ns=1, text='the red car'))
+    b.show(1)
+    assert b.runner.plugin.rewound == ['']
+    assert b.runner.plugin.heard == ['the red car']
+
+
+def test_worker_thread_stops_and_starts_again(bench) -> None:
+    b = bench().listen()
+    b.runner.deactivate()
+    arrived = threading.Event()
+    b.bus.channel('/masks', Masks).subscribe(lambda item: arrived.set())
+    for stamp in (1, 2):
+        b.runner.activate()
+        b.bus.channel('/image', Image).publish(image(stamp))
+        assert arrived.wait(5)
+        arrived.clear()
+        b.runner.deactivate()
+    assert [m.stamp_ns for m in b.masks] == [1, 2]
+    b.bus.channel('/image', Image).publish(image(3))
+    assert b.runner.plugin.frames == 2
