@@ -16,8 +16,8 @@ Listener = Callable[['Sample | Deferred'], None]
 class Deferred:
     """A sample whose conversion is put off until somebody needs it, and then done once.
 
-    A frame that is dropped from a full slot is never decoded, and four plugins on one camera share one
-    decoded picture.
+    A frame that is dropped from a full slot is never decoded, and four plugins on one camera
+    share one decoded picture.
     """
 
     def __init__(self, stamp_ns: int, frame_id: str, make: Callable[[], Sample]) -> None:
@@ -29,7 +29,7 @@ class Deferred:
         self._lock = threading.Lock()
 
     def resolve(self) -> Sample:
-        """Convert on the first call; later calls return the same object, or raise the same error."""
+        """Convert on the first call; later calls return the same object or raise the same error."""
         with self._lock:
             if self._make is not None:
                 try:

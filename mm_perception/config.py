@@ -107,7 +107,11 @@ def parameter_specs(config_class: type) -> dict[str, ParameterSpec]:
             raise ConfigError(field.name, field, 'a field made with parameter(...)')
         item, is_list = _parameter_type(field.name, hints[field.name])
         specs[field.name] = ParameterSpec(
-            name=field.name, type=item, is_list=is_list, default=field.default, **field.metadata[_KEY]
+            name=field.name,
+            type=item,
+            is_list=is_list,
+            default=field.default,
+            **field.metadata[_KEY],
         )
     return specs
 
@@ -116,7 +120,9 @@ def _parameter_type(name: str, hint: Any) -> tuple[type, bool]:
     if hint in _SCALARS:
         return hint, False
     arguments = typing.get_args(hint)
-    is_tuple = typing.get_origin(hint) is tuple and len(arguments) == 2 and arguments[1] is Ellipsis
+    is_tuple = (
+        typing.get_origin(hint) is tuple and len(arguments) == 2 and arguments[1] is Ellipsis
+    )
     if is_tuple and arguments[0] in _SCALARS:
         return arguments[0], True
     raise ConfigError(name, hint, 'bool, int, float, str or tuple[one of them, ...]')

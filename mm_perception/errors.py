@@ -1,7 +1,7 @@
 """One error class per cause; each builds its message from typed fields.
 
-A message says what was wrong (with the value), what was expected, and what to do next. `faults.py` maps
-every class to a diagnostic level and a lifecycle outcome.
+A message says what was wrong (with the value), what was expected, and what to do next. `faults.py`
+maps every class to a diagnostic level and a lifecycle outcome.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class DeviceError(MmPerceptionError):
     def __init__(self, device: str, problem: str) -> None:
         self.device, self.problem = device, problem
         super().__init__(
-            f'device {device!r}: {problem}; set device to "cpu", or to "auto" to take what is there'
+            f'device {device!r}: {problem}; set it to "cpu", or to "auto" to take what is there'
         )
 
 

@@ -10,8 +10,9 @@
         outputs: {masks: {front: /front/masks}}     # only to rename; default ~/output/...
         parameters: {weights: random}
 
-An input given as `auto` takes every topic of a fitting type that exists when the stack starts. Where a
-node's input has the topic of another node's output in the same process, samples pass by reference.
+An input given as `auto` takes every topic of a fitting type that exists when the stack starts.
+Where a node's input has the topic of another node's output in the same process, samples pass by
+reference.
 """
 
 from __future__ import annotations
@@ -41,7 +42,10 @@ class NodeParameters:
 
     device: str = parameter('auto', 'cpu, cuda, cuda:N, or auto: cuda where there is one.')
     max_age_s: float = parameter(
-        0.0, 'Refuse inputs older than this, in seconds; 0 accepts any age.', minimum=0.0, live=True
+        0.0,
+        'Refuse inputs older than this, in seconds; 0 accepts any age.',
+        minimum=0.0,
+        live=True,
     )
     works_unheard: bool = parameter(
         False, 'Infer even while nobody subscribes to an output.', live=True
@@ -143,7 +147,7 @@ def stacks_folder() -> Path:
     """`config/stacks` of the checkout, or of the installed package's share folder."""
     if STACKS.is_dir():
         return STACKS
-    import sys  # noqa: PLC0415
+    import sys
 
     return Path(sys.prefix) / 'share' / 'mm_perception' / 'config' / 'stacks'
 

@@ -1,8 +1,9 @@
 """The plugin contract: declare typed ports, compute values, know no topics.
 
-A plugin file holds, in this order: a docstring that says what it does and what limits it has, a frozen
-config dataclass (`mm_perception.config.parameter`), one `Plugin` subclass, and `PLUGIN = <Class>`.
-The runtime derives topics, matching, conversion, parameters, services and publishers from the ports.
+A plugin file holds, in this order: a docstring that says what it does and what limits it has, a
+frozen config dataclass (`mm_perception.config.parameter`), one `Plugin` subclass, and
+`PLUGIN = <Class>`. The runtime derives topics, matching, conversion, parameters, services and
+publishers from the ports.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ class Output:
         sample_type: What flows out.
         description: One sentence for the documentation.
         per_stream: True if every reference stream has a topic of its own.
-        is_debug: True for pictures for people: topic `~/debug/<port>` instead of `~/output/<port>`.
+        is_debug: True for pictures for people: topic `~/debug/<port>`, not `~/output/<port>`.
     """
 
     sample_type: type[Sample]
@@ -161,8 +162,8 @@ class Plugin(ABC, Generic[C]):
     def infer(self, inputs: Inputs) -> Outputs:
         """Compute outputs; a port that is absent from the result publishes nothing.
 
-        Every sample carries the stamp and frame of what it was computed from. An empty sample means
-        the model ran and found nothing; a failure is raised, never returned.
+        Every sample carries the stamp and frame of what it was computed from. An empty sample
+        means the model ran and found nothing; a failure is raised, never returned.
         """
 
     def answer(self, port: str, request: Sample) -> Sample:

@@ -24,8 +24,8 @@ class Port:
 class Reference(Port):
     """The stream that drives the plugin: one inference per sample, newest wins.
 
-    It may have several streams (cameras). Each is inferred on its own and answered on its own topics;
-    the streams take turns, so a fast camera cannot starve a slow one.
+    It may have several streams (cameras). Each is inferred on its own and answered on its own
+    topics; the streams take turns, so a fast camera cannot starve a slow one.
     """
 
 
@@ -48,8 +48,8 @@ class Latest(Port):
     """A value that changes slowly or beside the reference: calibration, odometry, a text.
 
     Attributes:
-        tolerance_s: Take the sample nearest to the reference stamp if it is within this; None takes
-            the newest one however old it is.
+        tolerance_s: Take the sample nearest to the reference stamp if it is within this; None
+            takes the newest one however old it is.
         required: Without a sample the plugin waits.
         follows: Name of the reference port whose streams this port pairs with one to one (the
             CameraInfo of each camera); empty for a single stream.

@@ -1,4 +1,4 @@
-"""Find a plugin by its name: the file name under `plugins/`, or an entry point of another package."""
+"""Find a plugin by its name: a file under `plugins/`, or an entry point of another package."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Run one plugin: inputs from channels, inference on a worker thread, outputs to channels.
 
-The same runner lives in a ROS lifecycle node, in the offline bag runner (without a thread) and in tests.
+The same runner lives in a ROS lifecycle node, in the offline bag runner (without a thread) and in
+tests.
 """
 
 from __future__ import annotations
@@ -147,7 +148,9 @@ class Runner:
         while self._questions:
             question = self._questions.popleft()
             question.answer.set_exception(
-                RequestError('the node was deactivated', question.port, 'activate it and ask again')
+                RequestError(
+                    'the node was deactivated', question.port, 'activate it and ask again'
+                )
             )
 
     def close(self) -> None:
@@ -252,7 +255,9 @@ class Runner:
             self.plugin.rewind(inputs.stream)
         age_s = (self._now_ns() - inputs.stamp_ns) / 1e9
         if self.max_age_s and age_s > self.max_age_s:
-            raise StaleInputError(_label(self.matcher.trigger, inputs.stream), age_s, self.max_age_s)
+            raise StaleInputError(
+                _label(self.matcher.trigger, inputs.stream), age_s, self.max_age_s
+            )
         return self.plugin.infer(inputs)
 
     def _guard(self, stamp_ns: int, call: Callable[[], Any]) -> tuple[Any, BaseException | None]:
@@ -263,7 +268,7 @@ class Runner:
             return None, self._fail(error)
         except MemoryError as error:
             return None, self._fail(error)
-        except Exception as error:  # noqa: BLE001 - third-party plugin code may raise anything
+        except Exception as error:
             log.exception('plugin of node %s failed', self.name)
             wrapped = InferenceError(type(self.plugin).__name__, stamp_ns, error)
             wrapped.__cause__ = error
@@ -277,9 +282,7 @@ class Runner:
             self.on_give_up()
         return error
 
-    def _publish(
-        self, inputs: Inputs, outputs: Mapping[str, Sample | Sequence[Sample]]
-    ) -> None:
+    def _publish(self, inputs: Inputs, outputs: Mapping[str, Sample | Sequence[Sample]]) -> None:
         for port, value in outputs.items():
             if port not in self.plugin.outputs:
                 self._fail(PluginContractError(self.name, f'{port!r} is no output port of it'))

@@ -65,7 +65,7 @@ class Stats:
             arrivals.times_s.append(time.monotonic())
 
     def inferred(self, inference_s: float, latency_s: float) -> None:
-        """Count an inference; `latency_s` is from source stamp to publication on the node's clock."""
+        """Count an inference; `latency_s` is from source stamp to publication, node clock."""
         with self._lock:
             self.inferences += 1
             self._inference_s.append(inference_s)
@@ -77,12 +77,10 @@ class Stats:
         with self._lock:
             cause = type(error).__name__
             self.failures[cause] += 1
-            self.last_failure = Failure(
-                cause, str(error), fault_of(error).level, time.monotonic()
-            )
+            self.last_failure = Failure(cause, str(error), fault_of(error).level, time.monotonic())
 
     def inputs(self) -> dict[str, tuple[int, float, float | None, int]]:
-        """Per input: count, rate in Hz, seconds since the last arrival (None: never), last stamp."""
+        """Per input: count, rate in Hz, seconds since the last one (None: never), last stamp."""
         now_s = time.monotonic()
         with self._lock:
             return {

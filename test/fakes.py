@@ -1,4 +1,4 @@
-"""Plugins and samples for tests: small, deterministic, one per behaviour that the runtime must handle."""
+"""Plugins and samples for tests: small and deterministic."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`mmp COMMAND`: each command is a module of this package with `configure(parser)` and `run(args)`."""
+"""`mmp COMMAND`: a command is a module of this package with `configure` and `run`."""
 
 from __future__ import annotations
 

@@ -15,9 +15,9 @@ class PointCloud(Sample):
     """Points with any fields.
 
     Attributes:
-        points: Structured array, (N,) for a list or (H, W) for an organised cloud. Fields `x`, `y`,
-            `z` are metres in `frame_id` (REP-103: x forward, y left, z up for body frames); others
-            (`intensity`, `ring`, `time`, `rgb`) keep the driver's name, type and unit.
+        points: Structured array, (N,) for a list or (H, W) for an organised cloud. Fields `x`,
+            `y`, `z` are metres in `frame_id` (REP-103: x forward, y left, z up for body frames);
+            others (`intensity`, `ring`, `time`, `rgb`) keep the driver's name, type and unit.
         is_dense: True if no point is NaN or infinite.
     """
 

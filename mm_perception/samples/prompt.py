@@ -84,7 +84,9 @@ class Prompt(Sample):
         if self.mask is not None:
             self._freeze('mask', ('H', 'W'), [np.bool_])
         if self.action is PromptAction.ADD and not (self.text.strip() or self.is_geometric):
-            raise PromptError('the prompt asks for nothing', self.prompt_id, 'give text or geometry')
+            raise PromptError(
+                'the prompt asks for nothing', self.prompt_id, 'give text or geometry'
+            )
 
     def _check_box(self) -> None:
         box = self._freeze('box', (4,), [np.float32])

@@ -42,7 +42,7 @@ def test_wanted_follows_the_listeners() -> None:
 def test_one_topic_has_one_type() -> None:
     bus = Bus()
     bus.channel('/a', Image)
-    with pytest.raises(ConfigError, match='Text.*Image'):
+    with pytest.raises(ConfigError, match=r'Text.*Image'):
         bus.channel('/a', Text)
 
 

@@ -6,7 +6,13 @@ from dataclasses import dataclass
 
 import pytest
 
-from mm_perception.config import build_config, config_values, parameter, parameter_specs, replace_live
+from mm_perception.config import (
+    build_config,
+    config_values,
+    parameter,
+    parameter_specs,
+    replace_live,
+)
 from mm_perception.errors import ConfigError, UnknownKeyError
 from test.fakes import FakeConfig
 
@@ -71,7 +77,7 @@ def test_undeclared_field_is_refused() -> None:
 def test_unsupported_type_is_refused() -> None:
     @dataclass(frozen=True)
     class Odd:
-        value: dict = parameter((), 'No ROS parameter can be a mapping.')
+        value: dict = parameter((), 'No ROS parameter can be a mapping.')  # noqa: RUF009
 
     with pytest.raises(ConfigError, match='tuple'):
         parameter_specs(Odd)
