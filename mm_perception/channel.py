@@ -29,7 +29,7 @@ class Deferred:
         self._lock = threading.Lock()
 
     def resolve(self) -> Sample:
-        """Convert on the first call; later calls return the same object or raise the same error."""
+        """Convert on the first call; later calls return the same object or error."""
         with self._lock:
             if self._make is not None:
                 try:

@@ -103,6 +103,7 @@ class Matcher:
         self._rewound: set[str] = set()
         self._turn = 0
         self._now_ns = 0
+        self._is_woken = False
         #: True while nobody wants the outputs: what passes meanwhile is no loss.
         self.is_paused = False
         #: Samples that were never used, by 'port/stream' and cause: 'newer came', 'late', 'full',
@@ -179,15 +180,15 @@ class Matcher:
         A surround input waits up to its patience for late streams, counted from this call.
         """
         with self._condition:
-            self._condition.wait_for(self._is_ready, timeout_s)
+            self._condition.wait_for(lambda: self._is_ready() or self._is_woken, timeout_s)
+            self._is_woken = False
             stream = self._next_stream()
             if stream is None:
                 return self._take_queue_only()
-            item = self._waiting[stream][0]
+            item = self._waiting[stream].popleft()
             kind = self._ports[self.trigger]
             if isinstance(kind, Surround) and not self._lossless:
                 self._condition.wait_for(lambda: not self._lacking(item), kind.patience_s)
-            self._waiting[stream].popleft()
             return self._complete(stream, item)
 
     def advance(self, now_ns: int) -> None:
@@ -197,14 +198,22 @@ class Matcher:
             self._condition.notify_all()
 
     def sleep(self, timeout_s: float) -> None:
-        """Wait until something arrives, `wake` is called or the time is over."""
+        """Wait until `wake` is called or the time is over."""
         with self._condition:
-            self._condition.wait(timeout_s)
+            self._condition.wait_for(lambda: self._is_woken, timeout_s)
+            self._is_woken = False
 
     def wake(self) -> None:
-        """End every wait of `take`."""
+        """End the wait of `take` or `sleep` under way, or else the next one."""
         with self._condition:
+            self._is_woken = True
             self._condition.notify_all()
+
+    def discard_waiting(self) -> None:
+        """Forget reference samples that nobody took: the node goes out of service."""
+        with self._condition:
+            for waiting in self._waiting.values():
+                waiting.clear()
 
     def _is_ready(self) -> bool:
         return self._next_stream() is not None or self._has_queue_trigger()

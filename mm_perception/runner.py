@@ -145,6 +145,7 @@ class Runner:
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join()
         self._thread = None
+        self.matcher.discard_waiting()
         while self._questions:
             question = self._questions.popleft()
             question.answer.set_exception(

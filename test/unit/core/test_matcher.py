@@ -205,3 +205,22 @@ def test_queue_alone_triggers() -> None:
 def test_ports_without_one_trigger_are_refused(ports) -> None:
     with pytest.raises(ConfigError, match='Reference or Surround'):
         trigger_port(ports)
+
+
+def test_reference_that_comes_during_patience_is_not_lost() -> None:
+    matcher = Matcher(surround(patience_s=0.3), {'images': ['front', 'left']})
+    matcher.push('images', 'front', image(SECOND))
+    timer = threading.Timer(0.1, matcher.push, ('images', 'front', image(2 * SECOND)))
+    timer.start()
+    assert matcher.take().stamp_ns == SECOND
+    timer.join()
+    assert matcher.take().stamp_ns == 2 * SECOND
+    assert not matcher.drops
+
+
+def test_wake_ends_the_wait_even_if_it_came_before() -> None:
+    matcher = Matcher(single(), {'image': ['']})
+    matcher.wake()
+    started = time.monotonic()
+    assert matcher.take(timeout_s=30.0) is None
+    assert time.monotonic() - started < 15.0

@@ -144,3 +144,12 @@ def test_worker_thread_stops_and_starts_again(bench) -> None:
     assert [m.stamp_ns for m in b.masks] == [1, 2]
     b.bus.channel('/image', Image).publish(image(3))
     assert b.runner.plugin.frames == 2
+
+
+def test_frame_of_an_earlier_service_is_not_used(bench) -> None:
+    b = bench()
+    b.bus.channel('/image', Image).publish(image(1))
+    b.runner.deactivate()
+    b.runner.activate(threaded=False)
+    b.listen()
+    assert not b.runner.step()
