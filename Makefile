@@ -1,0 +1,32 @@
+# Everything runs in the locked environment, which the first target builds. `make help` lists the targets.
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint test-colcon bench lock clean
+env := ./tools/bootstrap
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\): .*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name text; do \
+		printf '  make %-12s %s\n' "$$name" "$$text"; done
+
+demo: ## replay bundled input and show what comes out (no network)
+	@./mmp demo $(ARGS)
+
+test: lint ## lint and all tests; ARGS='-k sam2' goes to pytest
+	@$(env) python -m pytest $(ARGS)
+
+lint: ## ruff, formatting, types
+	@$(env) ruff check .
+	@$(env) ruff format --check .
+	@$(env) mypy
+
+test-colcon: ## build and use the colcon workspace (colcon from PyPI; about two minutes)
+	@MMP_TEST_COLCON=1 $(env) python -m pytest test/setup/test_colcon.py $(ARGS)
+
+bench: ## side-by-side benchmarks, results as JSON in bench/results
+	@$(env) python -m bench $(ARGS)
+
+lock: ## renew uv.lock after a change of dependencies
+	@$(env) --uv lock $(ARGS)
+
+clean: ## remove what builds and tests leave in the checkout (environments stay in the cache)
+	rm -rf build install log dist ./*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
