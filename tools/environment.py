@@ -1,8 +1,8 @@
 """The project's environment: find it, build it if it is missing, run a command in it.
 
-Environments live in a cache outside the checkout, named by what determines their contents: uv.lock,
-the interfaces in msg/ and the Python. Checkouts that agree share one. Standard library only; see
-tools/bootstrap for use.
+Environments live in a cache outside the checkout, named by what determines their contents:
+uv.lock, the interfaces in msg/ and the Python. Checkouts that agree share one. Standard library
+only; see tools/bootstrap for use.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ def variables(env: Path) -> dict[str, str]:
     """Environment variables for a command that runs in `env`, from those of this process.
 
     The wheels of ROS 2 find their libraries through LD_LIBRARY_PATH. Their start-up hook would set
-    it by starting Python a second time, in random order with what is there already; a sourced ROS
-    installation could win. Here `env` always comes first, and the hook is told that its work is done.
+    it by starting Python a second time, in random order with what is there already, so that a
+    sourced ROS installation could win. Here `env` always comes first, and the hook is told so.
     """
     result = dict(os.environ)
     site_packages = env / 'lib' / f'python3.{sys.version_info[1]}' / 'site-packages'
