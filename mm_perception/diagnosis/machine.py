@@ -1,0 +1,88 @@
+"""Facts of this computer and shell, read from the environment, /proc and /dev."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from xml.etree import ElementTree
+
+from mm_perception.diagnosis.snapshot import Machine
+
+_FIRST_UNICAST = 7410
+_DOMAIN_GAIN = 250
+_LAST_DOMAIN = 232
+_PARTICIPANTS = 30
+
+
+def read_machine() -> Machine:
+    """Look; starts nothing. torch is imported only where there is a GPU."""
+    gpus = _gpus()
+    profile = os.environ.get('FASTDDS_DEFAULT_PROFILES_FILE', '')
+    profile = profile or os.environ.get('FASTRTPS_DEFAULT_PROFILES_FILE', '')
+    shm = shutil.disk_usage('/dev/shm') if Path('/dev/shm').is_dir() else None
+    only_local = os.environ.get('ROS_LOCALHOST_ONLY') == '1'
+    fallback = 'LOCALHOST' if only_local else 'SUBNET'
+    return Machine(
+        domain_id=int(os.environ.get('ROS_DOMAIN_ID') or 0),
+        discovery_range=os.environ.get('ROS_AUTOMATIC_DISCOVERY_RANGE', fallback),
+        domains=open_domains(_udp_ports()),
+        profile=profile,
+        segment_bytes=segment_size(Path(profile)) if profile else 0,
+        shm_free_bytes=shm.free if shm else 0,
+        shm_total_bytes=shm.total if shm else 0,
+        gpus=gpus,
+        is_cuda_usable=_is_cuda_usable() if gpus else None,
+    )
+
+
+def open_domains(ports: set[int]) -> tuple[int, ...]:
+    """ROS domains whose discovery ports are open.
+
+    Convention:
+        DDS: participant p of domain d listens on 7410 + 250 d + 2 p for discovery and on the next
+        port for data; both must be there, for one alone may be any program's.
+    """
+    found = []
+    for domain in range(_LAST_DOMAIN + 1):
+        first = _FIRST_UNICAST + _DOMAIN_GAIN * domain
+        if any({p, p + 1} <= ports for p in range(first, first + 2 * _PARTICIPANTS, 2)):
+            found.append(domain)
+    return tuple(found)
+
+
+def _udp_ports() -> set[int]:
+    ports = set()
+    for name in ('/proc/net/udp', '/proc/net/udp6'):
+        path = Path(name)
+        if path.is_file():
+            for line in path.read_text().splitlines()[1:]:
+                ports.add(int(line.split()[1].rpartition(':')[2], 16))
+    return ports
+
+
+def segment_size(profile: Path) -> int:
+    """Largest shared-memory segment of a Fast DDS profile file in bytes; 0 if it sets none."""
+    try:
+        root = ElementTree.parse(profile).getroot()
+    except (OSError, ElementTree.ParseError):
+        return 0
+    texts = [e.text or '' for e in root.iter() if e.tag.rpartition('}')[2] == 'segment_size']
+    return max((int(t) for t in texts if t.strip().isdigit()), default=0)
+
+
+def _gpus() -> tuple[str, ...]:
+    names = []
+    for path in sorted(Path('/proc/driver/nvidia/gpus').glob('*/information')):
+        for line in path.read_text().splitlines():
+            if line.startswith('Model:'):
+                names.append(line.partition(':')[2].strip())
+    return tuple(names)
+
+
+def _is_cuda_usable() -> bool | None:
+    try:
+        import torch  # slow, and only needed where there is a GPU
+    except ImportError:
+        return None
+    return bool(torch.cuda.is_available())
