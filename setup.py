@@ -1,11 +1,13 @@
 """What makes the Python package a ROS package: files below share/ and lib/.
 
-Everything else is in pyproject.toml.
+pyproject.toml is what counts for all metadata. The few lines repeated here serve
+`colcon build --symlink-install` with the setuptools of ROS 2 Jazzy, which works in a folder of
+links without pyproject.toml.
 """
 
 from pathlib import Path
 
-from setuptools import setup
+from setuptools import find_packages, setup
 
 NAME = 'mm_perception'
 
@@ -20,6 +22,11 @@ def files_below(folder: str) -> list[tuple[str, list[str]]]:
 
 
 distribution = setup(
+    name=NAME,
+    version='0.1.0',
+    packages=find_packages(include=[NAME, f'{NAME}.*']),
+    package_data={NAME: ['py.typed', '**/*.xml', '**/*.safetensors']},
+    entry_points={'console_scripts': ['mmp = mm_perception.cli.main:main']},
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),
         (f'share/{NAME}', ['package.xml']),
@@ -31,4 +38,5 @@ distribution = setup(
 )
 # colcon prints this object and reads it back as literals, which a SpecifierSet is not.
 for holder in (distribution, distribution.metadata):
-    vars(holder)['python_requires'] = str(holder.python_requires)
+    if getattr(holder, 'python_requires', None):
+        vars(holder)['python_requires'] = str(holder.python_requires)

@@ -7,6 +7,7 @@ only; see tools/bootstrap for use.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import os
@@ -90,14 +91,15 @@ def _hold(env: Path) -> bool:
     """
     try:
         descriptor = os.open(env / STAMP, os.O_RDONLY)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
     fcntl.flock(descriptor, fcntl.LOCK_SH)
     if not (env / STAMP).exists():  # removed while this waited
         os.close(descriptor)
         return False
     os.set_inheritable(descriptor, True)
-    os.utime(env / STAMP)
+    with contextlib.suppress(PermissionError):  # an administrator's environment
+        os.utime(env / STAMP)
     return True
 
 
