@@ -104,7 +104,7 @@ def test_definitions_that_differ_are_named(start: Start, tmp_path: Path) -> None
     (tmp_path / library).write_bytes(content.replace(digest, bytes(reversed(digest))))
     first = f'{tmp_path}:{os.environ.get("LD_LIBRARY_PATH", "")}'
     start('talker', LD_LIBRARY_PATH=first, _ROS_WHEELS_BOOTSTRAP_COMPLETE='1')
-    seen, (finding,) = find('type_hash_mismatch')
+    _, (finding,) = find('type_hash_mismatch')
     assert finding.subject == '/chatter'
     assert 'this environment' in finding.evidence
     assert f'RIHS01_{bytes(reversed(digest)).hex()[:12]}' in finding.evidence

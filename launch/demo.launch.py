@@ -1,0 +1,36 @@
+"""`mmp demo` as a launch file: generated input, real nodes on 127.0.0.1, pictures in a folder.
+
+ros2 launch mm_perception demo.launch.py out:=/tmp/demo
+"""
+
+from launch.actions import DeclareLaunchArgument, ExecuteProcess, Shutdown
+from launch.substitutions import LaunchConfiguration
+from launch_ros.substitutions import ExecutableInPackage
+
+from launch import LaunchDescription
+
+ARGUMENTS = {
+    'out': ('demo_result', 'folder to write, must not exist'),
+    'seed': ('1', 'another seed is another clip'),
+}
+
+
+def generate_launch_description() -> LaunchDescription:
+    """One process, which starts the rest."""
+    declared = [
+        DeclareLaunchArgument(name, default_value=default, description=description)
+        for name, (default, description) in ARGUMENTS.items()
+    ]
+    demo = ExecuteProcess(
+        cmd=[
+            ExecutableInPackage(package='mm_perception', executable='mmp'),
+            'demo',
+            '--out',
+            LaunchConfiguration('out'),
+            '--seed',
+            LaunchConfiguration('seed'),
+        ],
+        output='screen',
+        on_exit=Shutdown(reason='the demo is over'),
+    )
+    return LaunchDescription([*declared, demo])

@@ -1,0 +1,62 @@
+"""Start a stack on a robot: what `mmp run STACK` starts, with ROS names and parameters.
+
+    ros2 launch mm_perception perception.launch.py stack:=track namespace:=robot
+    ros2 launch mm_perception perception.launch.py stack:=my_stack.yaml remap:='/prompt:=/ask'
+
+The container configures and activates its nodes itself. In one process they share pictures and
+models; `only:=NODE` hosts a single node, so that several launches make one process per node.
+"""
+
+from launch.actions import DeclareLaunchArgument, OpaqueFunction
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
+
+from launch import LaunchContext, LaunchDescription
+
+ARGUMENTS = {
+    'stack': ('track', 'name of a stack of this package, or path of a YAML file'),
+    'namespace': ('', 'namespace of all nodes'),
+    'params_file': ('', 'ROS parameter file, over what the stack says'),
+    'set': ('', 'NODE.PARAMETER=VALUE ..., over what the stack says'),
+    'remap': ('', 'FROM:=TO ..., as after --ros-args -r'),
+    'only': ('', 'host just this node of the stack'),
+    'use_sim_time': ('false', 'true: take time from /clock'),
+    'local_only': ('false', 'true: bind 127.0.0.1 and nothing else'),
+    'log_level': ('info', 'debug, info, warn or error'),
+}
+
+
+def generate_launch_description() -> LaunchDescription:
+    """Declare the arguments; start the container when they are known."""
+    declared = [
+        DeclareLaunchArgument(name, default_value=default, description=description)
+        for name, (default, description) in ARGUMENTS.items()
+    ]
+    return LaunchDescription([*declared, OpaqueFunction(function=start_container)])
+
+
+def start_container(context: LaunchContext) -> list[Node]:
+    """The process; its node names come from the stack, so it gets none here."""
+    given = {name: LaunchConfiguration(name).perform(context) for name in ARGUMENTS}
+    options = ['--stack', given['stack']]
+    for setting in given['set'].split():
+        options += ['--set', setting]
+    if given['only']:
+        options += ['--only', given['only']]
+    if given['local_only'] == 'true':
+        options.append('--local-only')
+    parameters: list[str | dict[str, bool]] = [{'use_sim_time': given['use_sim_time'] == 'true'}]
+    if given['params_file']:
+        parameters.append(given['params_file'])
+    container = Node(
+        package='mm_perception',
+        executable='container',
+        namespace=given['namespace'],
+        arguments=options,
+        parameters=parameters,
+        remappings=[tuple(rule.split(':=', 1)) for rule in given['remap'].split()],
+        ros_arguments=['--log-level', given['log_level']],
+        output='screen',
+        emulate_tty=True,
+    )
+    return [container]
