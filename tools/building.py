@@ -59,8 +59,10 @@ def build(env: Path) -> None:
 
 def run_uv(arguments: list[str]) -> NoReturn:
     """Become uv."""
-    with _lock():
-        uv = _find_uv()
+    uv = _uv_on_path()
+    if uv is None:
+        with _lock():
+            uv = _find_uv()
     os.execve(uv, [uv, *arguments], clean_variables())
 
 

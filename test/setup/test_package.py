@@ -97,7 +97,8 @@ def prefix(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ('package.xml', 'setup.py', 'pyproject.toml', 'README.md', 'LICENSE'):
         shutil.copy(ROOT / name, source)
     for name in ('resource', 'launch', 'config', 'mm_perception'):
-        shutil.copytree(ROOT / name, source / name)
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, source / name)
     build = f'from setuptools.build_meta import build_wheel; print(build_wheel({str(base)!r}))'
     subprocess.run([sys.executable, '-c', build], cwd=source, check=True, capture_output=True)
     (wheel,) = base.glob('*.whl')
