@@ -1,0 +1,153 @@
+"""Between ROS messages and samples: one table, and the functions that use it.
+
+A message becomes exactly one sample. A sample becomes one message per `WireTopic`: masks, for one,
+are a picture of ids, boxes and a table of labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from mm_perception.errors import ConfigError
+from mm_perception.ros.convert import (
+    audio,
+    camera_info,
+    detections,
+    image,
+    point_cloud,
+    prompt,
+    text,
+)
+from mm_perception.ros.convert.detections import MasksAssembler
+from mm_perception.ros.convert.header import stamp_and_frame
+from mm_perception.ros.convert.image import ENCODINGS, FORMATS
+from mm_perception.ros.convert.requests import fill_response, request_from_ros, service_of
+from mm_perception.ros.wire import type_name_of
+from mm_perception.samples import (
+    AudioClip,
+    CameraInfo,
+    Detections,
+    Embedding,
+    Image,
+    Labels,
+    Masks,
+    PointCloud,
+    Prompt,
+    PromptStatus,
+    Sample,
+    Text,
+)
+
+__all__ = [
+    'ENCODINGS', 'FORMATS', 'WireTopic', 'accepted_types', 'assemble', 'fill_response', 'from_msg',
+    'published', 'request_from_ros', 'sample_types_of', 'service_of', 'stamp_and_frame', 'to_msgs',
+]  # fmt: skip
+
+FromMessage = Callable[[Any, int], Sample]
+
+
+@dataclass(frozen=True)
+class WireTopic:
+    """One topic of an output port.
+
+    Attributes:
+        suffix: What follows the port's own topic; empty for the topic itself.
+        type_name: ROS type.
+        latched: Transient local: late subscribers get the newest message.
+    """
+
+    suffix: str
+    type_name: str
+    latched: bool = False
+
+
+_IN: dict[type[Sample], dict[str, FromMessage]] = {
+    Image: {image.IMAGE: image.image_from, image.COMPRESSED: image.compressed_from},
+    CameraInfo: {camera_info.CAMERA_INFO: camera_info.camera_info_from},
+    PointCloud: {point_cloud.CLOUD: point_cloud.cloud_from},
+    AudioClip: {audio.AUDIO: audio.audio_from},
+    Text: {text.STRING: text.string_from, text.TEXT: text.text_from},
+    Labels: {text.CLASSIFICATION: text.labels_from},
+    Embedding: {text.EMBEDDING: text.embedding_from},
+    Detections: {detections.DETECTIONS: detections.detections_from},
+    Prompt: {prompt.PROMPT: prompt.prompt_from, text.STRING: prompt.text_prompt_from},
+    PromptStatus: {prompt.STATUS: prompt.status_from},
+}
+_OUT: dict[type[Sample], tuple[WireTopic, Callable[[Any], Any]]] = {
+    Image: (WireTopic('', image.IMAGE), image.image_to),
+    CameraInfo: (WireTopic('', camera_info.CAMERA_INFO), camera_info.camera_info_to),
+    PointCloud: (WireTopic('', point_cloud.CLOUD), point_cloud.cloud_to),
+    AudioClip: (WireTopic('', audio.AUDIO), audio.audio_to),
+    Text: (WireTopic('', text.TEXT), text.text_to),
+    Labels: (WireTopic('', text.CLASSIFICATION), text.labels_to),
+    Embedding: (WireTopic('', text.EMBEDDING), text.embedding_to),
+    Detections: (WireTopic('', detections.DETECTIONS), detections.detections_to),
+    Prompt: (WireTopic('', prompt.PROMPT), prompt.prompt_to),
+    PromptStatus: (WireTopic('', prompt.STATUS), prompt.status_to),
+}
+_MASK_TOPICS = (
+    WireTopic('', image.IMAGE),
+    WireTopic('/detections', detections.DETECTIONS),
+    WireTopic('/label_info', detections.LABEL_INFO, latched=True),
+)
+
+
+def accepted_types(sample_type: type[Sample]) -> tuple[str, ...]:
+    """ROS types from which a sample of this type can be made, preferred first."""
+    if sample_type is Masks:
+        return (image.IMAGE,)
+    return tuple(_IN.get(sample_type, {}))
+
+
+def sample_types_of(type_name: str) -> tuple[type[Sample], ...]:
+    """Sample types that a ROS type can become."""
+    return tuple(sample for sample, types in _IN.items() if type_name in types)
+
+
+def from_msg(message: Any, sample_type: type[Sample], received_ns: int = 0) -> Sample:
+    """The sample in a message.
+
+    Args:
+        message: The message.
+        sample_type: What it shall become.
+        received_ns: Stamp for messages that have no header.
+
+    Raises:
+        MalformedMessageError: The message contradicts itself.
+        UnsupportedEncodingError: It is in an encoding that is not known.
+        ConfigError: Its type cannot become that sample.
+    """
+    type_name = type_name_of(message)
+    converters = _IN.get(sample_type, {})
+    if type_name not in converters:
+        expected = ' or '.join(converters) or 'a type with a converter'
+        raise ConfigError(f'message for {sample_type.__name__}', type_name, expected)
+    return converters[type_name](message, received_ns)
+
+
+def published(sample_type: type[Sample]) -> tuple[WireTopic, ...]:
+    """What a port of this type puts on the wire.
+
+    Raises:
+        ConfigError: The type cannot leave the process.
+    """
+    if sample_type is Masks:
+        return _MASK_TOPICS
+    if sample_type not in _OUT:
+        raise ConfigError('output type', sample_type.__name__, 'a sample that has a ROS message')
+    return (_OUT[sample_type][0],)
+
+
+def to_msgs(sample: Sample) -> dict[str, Any]:
+    """The messages of a sample by suffix of their topic."""
+    if isinstance(sample, Masks):
+        return detections.masks_to(sample)
+    published(type(sample))
+    return {'': _OUT[type(sample)][1](sample)}
+
+
+def assemble(sample_type: type[Sample]) -> MasksAssembler | None:
+    """What joins several topics into one sample, where a sample is spread over several."""
+    return MasksAssembler() if sample_type is Masks else None
