@@ -1,0 +1,173 @@
+"""Conditioning the features of a frame on the memories of its objects (SAM 2 paper, section 4).
+
+Memory attention costs far more than anything else. All objects of one memory layout go through it
+as one batch. What does not depend on the object is computed once: the first self-attention layer
+per frame, rotary tables and position codes per model.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from mm_perception.nets.sam2.encoder import FrameFeatures
+from mm_perception.nets.sam2.memory import MemoryView
+from mm_perception.nets.sam2.weights import Model
+
+_INPUT_POSITION_SCALE = 0.1  # of the position code added to the input, fixed by the reference
+
+
+class MemoryReader:
+    """Memory attention over batches of objects, with the constants of one model cached."""
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self._layers = list(model.memory_attention.layers)
+        self._max_pointers = model.config.max_object_pointers_in_encoder
+
+    def start(self, features: FrameFeatures) -> Tensor:
+        """The part that all objects of a frame share: the first layer's self-attention.
+
+        Returns:
+            (1, h*w, C): the state that `read` continues from.
+        """
+        state = features.coarse.flatten(2).transpose(1, 2)
+        state = state + _INPUT_POSITION_SCALE * self._image_positions
+        return self._attend_self(self._layers[0], state)
+
+    def read(self, shared: Tensor, views: Sequence[MemoryView]) -> Tensor:
+        """Condition one frame on the memories of B objects of equal layout.
+
+        Args:
+            shared: result of `start`.
+            views: B views with the same `layout`.
+
+        Returns:
+            (B, C, h, w).
+        """
+        values, keys, num_unrotated = self._gather(views)
+        state = shared.expand(len(views), -1, -1)
+        for index, layer in enumerate(self._layers):
+            if index:
+                state = self._attend_self(layer, state)
+            state = self._attend_memory(layer, state, keys, values, num_unrotated)
+            hidden = layer.linear1(layer.layer_norm3(state))
+            state = state + layer.linear2(layer.activation(hidden))
+        normed: Tensor = self._model.memory_attention.layer_norm(state)
+        side = math.isqrt(normed.shape[1])
+        return normed.transpose(1, 2).reshape(len(views), -1, side, side)
+
+    def _gather(self, views: Sequence[MemoryView]) -> tuple[Tensor, Tensor, int]:
+        """Lay the memories of B objects out as tokens.
+
+        Returns:
+            Values (B, N, M); the same with positions added, from which keys are made; and how many
+            of the N tokens, at the end, are pointers: they have no place to rotate by.
+        """
+        dtype = self._image_positions.dtype
+        num_spatial, _ = views[0].layout
+        parts = [
+            torch.stack([view.spatial[i] for view in views]).to(dtype) for i in range(num_spatial)
+        ]
+        pointers = torch.stack([torch.stack(view.pointers) for view in views])  # (B, P, C)
+        memory_dim = self._model.mem_dim
+        splits = pointers.shape[2] // memory_dim  # a pointer of width C becomes C/M tokens
+        tokens = pointers.reshape(len(views), -1, memory_dim)  # (B, P*C/M, M)
+        values = torch.cat([*parts, tokens], dim=1)
+        offsets = torch.tensor([view.spatial_offsets for view in views], device=values.device)
+        time = self._model.memory_temporal_positional_encoding[offsets - 1, 0, 0]  # (B, n, M)
+        spatial = (self._memory_positions + time[:, :, None]).flatten(1, 2)  # (B, n*h*w, M)
+        ages = self._age_codes([view.pointer_ages for view in views], values)
+        positions = torch.cat([spatial, ages.repeat_interleave(splits, dim=1)], dim=1)
+        return values, values + positions, tokens.shape[1]
+
+    def _age_codes(self, ages: Sequence[tuple[int, ...]], like: Tensor) -> Tensor:
+        """Time code of pointers, (B, P, M): a sine code of the age, projected (SAM 2.1 only)."""
+        model = self._model
+        shape = (len(ages), len(ages[0]), model.mem_dim)
+        if not model.config.enable_temporal_pos_encoding_for_object_pointers:
+            return like.new_zeros(shape)
+        relative = torch.tensor(ages, device=like.device) / (self._max_pointers - 1)
+        half = model.hidden_dim // 2
+        index = torch.arange(half, dtype=torch.float32, device=like.device)
+        wavelength = 10000 ** (2 * (index // 2) / half)
+        angle = relative[..., None] / wavelength
+        code = torch.cat([angle.sin(), angle.cos()], dim=-1).to(like.dtype)
+        projected: Tensor = model.temporal_positional_encoding_projection_layer(code)
+        return projected
+
+    def _attend_self(self, layer: Any, state: Tensor) -> Tensor:
+        attention = layer.self_attn
+        x = layer.layer_norm1(state)
+        query = self._rotate(attention.q_proj(x))
+        key = self._rotate(attention.k_proj(x))
+        return self._attend(attention, state, query, key, attention.v_proj(x))
+
+    def _attend_memory(
+        self, layer: Any, state: Tensor, keys: Tensor, values: Tensor, num_unrotated: int
+    ) -> Tensor:
+        attention = layer.cross_attn_image
+        query = self._rotate(attention.q_proj(layer.layer_norm2(state)))
+        key = attention.k_proj(keys)
+        key[:, :-num_unrotated] = self._rotate(key[:, :-num_unrotated])
+        return self._attend(attention, state, query, key, attention.v_proj(values))
+
+    @staticmethod
+    def _attend(
+        attention: Any, state: Tensor, query: Tensor, key: Tensor, value: Tensor
+    ) -> Tensor:
+        """Attention with a residual; all (B, N, heads*D)."""
+        shape = (len(query), -1, attention.num_attention_heads, attention.head_dim)
+        q, k, v = (x.reshape(shape).transpose(1, 2) for x in (query, key, value))
+        out = functional.scaled_dot_product_attention(q, k, v, scale=attention.scaling)
+        added: Tensor = attention.o_proj(out.transpose(1, 2).flatten(2))
+        return state + added
+
+    def _rotate(self, x: Tensor) -> Tensor:
+        """Rotary position code, arXiv 2104.09864 in its 2-D form, on (B, k*h*w, heads*D).
+
+        Pairs (x0, x1) become (x0 cos - x1 sin, x1 cos + x0 sin). The same h*w angles repeat for
+        each of the k memories.
+        """
+        cos, sin = self._rotary
+        dim = cos.shape[-1]
+        grid = x.float().reshape(len(x), -1, len(cos), x.shape[2] // dim, dim)
+        swapped = grid.reshape(*grid.shape[:-1], dim // 2, 2).flip(-1).reshape(grid.shape)
+        rotated = torch.addcmul(grid * cos[:, None], swapped, sin[:, None])
+        return rotated.reshape(x.shape).type_as(x)
+
+    @cached_property
+    def _rotary(self) -> tuple[Tensor, Tensor]:
+        """Cosines and signed sines, each (h*w, D) float32; the sign belongs to the pair's swap."""
+        attention = self._model.memory_attention
+        dummy = torch.zeros(1, device=attention.position_ids.device)
+        cos, sin = (table[0] for table in attention.rotary_emb(dummy, attention.position_ids))
+        sign = torch.tensor([-1.0, 1.0], device=sin.device).repeat(sin.shape[-1] // 2)
+        return cos, sin * sign
+
+    @cached_property
+    def _image_positions(self) -> Tensor:
+        """Sine code of the image grid, (1, h*w, C)."""
+        return self._sine_code(
+            self._model.vision_encoder.neck.position_encoding, self._model.hidden_dim
+        )
+
+    @cached_property
+    def _memory_positions(self) -> Tensor:
+        """Sine code of the memory grid, (1, 1, h*w, M)."""
+        code = self._sine_code(self._model.memory_encoder.position_encoding, self._model.mem_dim)
+        return code[None]
+
+    def _sine_code(self, module: Any, channels: int) -> Tensor:
+        parameter = self._model.no_memory_embedding
+        side = self._model.prompt_encoder.image_embedding_size[0]
+        shape = torch.Size((1, channels, side, side))
+        # In float32 even for a half-precision model: the reference computes its codes so.
+        code: Tensor = module(shape, parameter.device, torch.float32).to(parameter.dtype)
+        return code.flatten(2).transpose(1, 2)
