@@ -1,4 +1,4 @@
-"""`python -m bench [NAME ...]`: run all benchmarks, or those whose name contains one of the words."""
+"""`python -m bench [NAME ...]`: all benchmarks, or those whose name contains one of the words."""
 
 from __future__ import annotations
 

@@ -5,8 +5,8 @@ sink    receives masks, measures latency from the picture's stamp
 usual   the node one finds everywhere: subscribe, convert, infer in the callback, tobytes, publish
 bare    the transport alone: count serialized pictures, answer with a mask serialized before
 
-They print `ready`, then read commands from stdin: `go` (source), `report` (sink); end of file
-ends them.
+They print `ready`, then read commands from stdin: `go` (source), `report` and `pause` (sink);
+end of file ends them. A paused sink keeps its subscriptions and takes nothing.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import cv2
@@ -28,10 +29,13 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
 from rclpy.serialization import serialize_message
 from sensor_msgs.msg import Image
 
+from bench.counter import Counter
+
 RELIABLE = QoSProfile(depth=5, reliability=ReliabilityPolicy.RELIABLE)
 PICTURES = '/camera/image_raw'
 _MATCH_S = 30.0
 _YIELD_S = 1e-4
+_PAUSE_S = 0.05
 
 
 def picture(width: int, height: int) -> Image:
@@ -66,6 +70,7 @@ class Usual(Node):
     def __init__(self, name: str, output: str) -> None:
         super().__init__(name)
         self._publisher = self.create_publisher(Image, output, RELIABLE)
+        self._counter = Counter()
         self.create_subscription(Image, PICTURES, self._on_image, qos_profile_sensor_data)
         self._mask = np.zeros((0, 0), np.uint16)
 
@@ -76,6 +81,7 @@ class Usual(Node):
         result.encoding, result.step = 'mono16', 2 * message.width
         result.data = mask.tobytes()
         self._publisher.publish(result)
+        self._counter.add()
 
     def _infer(self, bgr: Any) -> Any:
         if self._mask.shape != bgr.shape[:2]:
@@ -89,16 +95,16 @@ class Bare(Node):
     def __init__(self, name: str, output: str, width: int, height: int) -> None:
         super().__init__(name)
         self._publisher = self.create_publisher(Image, output, RELIABLE)
+        self._counter = Counter()
         self._mask = bytearray(serialize_message(empty_mask(width, height)))
-        self.count = 0
         self.create_subscription(
             Image, PICTURES, self._on_bytes, qos_profile_sensor_data, raw=True
         )
 
     def _on_bytes(self, raw: bytes) -> None:
-        self.count += 1
         self._mask[4:12] = raw[4:12]
         self._publisher.publish(bytes(self._mask))
+        self._counter.add()
 
 
 class Sink(Node):
@@ -109,6 +115,7 @@ class Sink(Node):
         self.outputs = outputs
         self._lock = threading.Lock()
         self._latencies_ns: list[list[int]] = [[] for _ in outputs]
+        self.is_paused = False
         for index, output in enumerate(outputs):
             self.create_subscription(Image, output, self._hear(index), RELIABLE, raw=True)
 
@@ -169,20 +176,30 @@ def send(
 def spin(node: Node) -> None:
     executor = SingleThreadedExecutor()
     executor.add_node(node)
-    try:
+    with suppress(KeyboardInterrupt, ExternalShutdownException):
         executor.spin()
-    except (KeyboardInterrupt, ExternalShutdownException):
-        return
+
+
+def listen(node: Sink) -> None:
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    with suppress(ExternalShutdownException):
+        while rclpy.ok():
+            if node.is_paused:
+                time.sleep(_PAUSE_S)
+            else:
+                executor.spin_once(timeout_sec=_PAUSE_S)
 
 
 def run_sink(node: Sink) -> None:
-    thread = threading.Thread(target=spin, args=(node,))
+    thread = threading.Thread(target=listen, args=(node,))
     thread.start()
     end_s = time.monotonic() + _MATCH_S
     while time.monotonic() < end_s and not all(map(node.count_publishers, node.outputs)):
         time.sleep(0.05)
     say('ready')
-    for _ in sys.stdin:
+    for line in sys.stdin:
+        node.is_paused = line.strip() == 'pause'
         say(json.dumps(node.report()))
     rclpy.shutdown()
     thread.join()

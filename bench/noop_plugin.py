@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from bench.counter import Counter
 from mm_perception.plugin import Card, Inputs, Output, Outputs, Plugin, Port, Reference
 from mm_perception.samples import Image
 
@@ -24,6 +25,7 @@ class NoOp(Plugin[NoOpConfig]):
 
     def load(self, device: str) -> None:
         self._mask = np.zeros((0, 0), np.uint16)
+        self._counter = Counter()
 
     def infer(self, inputs: Inputs) -> Outputs:
         picture = inputs.one('image')
@@ -32,6 +34,7 @@ class NoOp(Plugin[NoOpConfig]):
         mask = Image(
             stamp_ns=inputs.stamp_ns, frame_id=inputs.frame_id, data=self._mask, encoding='mono16'
         )
+        self._counter.add()
         return {'mask': mask}
 
 

@@ -36,7 +36,7 @@ def unsupported_encoding(snapshot: Snapshot) -> list[Finding]:
 
 
 def _has_format(snapshot: Snapshot, encoding: str) -> bool:
-    words = encoding.replace(';', ' ').lower().split()
+    words = encoding.replace(';', ' ').replace('jpg', 'jpeg').lower().split()
     return not snapshot.formats or any(f in words for f in snapshot.formats)
 
 

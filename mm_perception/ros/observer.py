@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import time
 from collections.abc import Iterable, Mapping
@@ -29,6 +28,8 @@ from mm_perception.diagnosis.snapshot import (
     Topic,
 )
 from mm_perception.diagnosis.tally import TopicTally, TransformTally, read_calibration
+from mm_perception.errors import ConfigError, MissingDependencyError
+from mm_perception.ros import wire
 
 _NAME = '_mmp_doctor'
 _RESCAN_S = 0.25
@@ -200,13 +201,11 @@ class _Observer:
 
 def message_class_of(kind: str) -> type | None:
     """The Python class of a message type, or None if its package is not installed here."""
-    package, _, name = kind.partition('/msg/')
     try:
-        module = importlib.import_module(f'{package}.msg')
-    except ImportError:
+        found: type = wire.message_class(kind)
+    except (ConfigError, MissingDependencyError):
         return None
-    found = getattr(module, name, None)
-    return found if isinstance(found, type) else None
+    return found
 
 
 def _has_header(message_class: Any) -> bool:

@@ -48,6 +48,7 @@ def test_unknown_encoding_lists_the_known_ones() -> None:
     [
         (IMAGE, 'rgb8', True),
         (COMPRESSED, 'jpeg', True),
+        (COMPRESSED, 'jpg', True),
         (COMPRESSED, 'rgb8; jpeg compressed bgr8', True),
         (COMPRESSED, '16UC1; compressedDepth rvl', False),
         (COMPRESSED, 'h264', False),

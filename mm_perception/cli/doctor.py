@@ -1,0 +1,112 @@
+"""Say why it is silent: what is missing, mismatched, late or unusable, each with its fix.
+
+  mmp doctor                      look at the running system for a few seconds
+  mmp doctor --stack text_tracker are the inputs of this stack there, and usable
+  mmp doctor --bag BAG            the same questions about a recording
+  eval "$(mmp doctor --profile)"  give this shell the transport profile for large messages
+
+Exit status: 0 fine, 1 warnings, 2 errors. Listening to topics costs their bandwidth; --graph looks
+at names, types and QoS only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+from mm_perception.diagnosis.checks import run_checks
+from mm_perception.diagnosis.finding import Finding, exit_code, table
+from mm_perception.diagnosis.snapshot import Snapshot
+from mm_perception.diagnosis.stack import wanted_inputs
+from mm_perception.graph import load_stack
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument('--bag', type=Path, help='look at this bag instead of the running system')
+    parser.add_argument('--stack', help='name or file of a stack whose inputs must be there')
+    parser.add_argument('--namespace', default='', help='namespace of the nodes of the stack')
+    parser.add_argument('--seconds', type=float, default=5.0, help='how long to look (default 5)')
+    parser.add_argument('--graph', action='store_true', help='do not subscribe to anything')
+    parser.add_argument('--json', action='store_true', help='findings as JSON')
+    parser.add_argument('--profile', action='store_true', help='print the profile as exports')
+
+
+def run(args: argparse.Namespace) -> int:
+    """Look, check, print."""
+    if args.profile:
+        from mm_perception.ros import dds
+
+        print(dds.shell_exports())
+        return 0
+    snapshot = _with_converters(_look(args))
+    if args.stack:
+        snapshot = _with_stack(snapshot, args.stack, args.namespace)
+    findings = run_checks(snapshot)
+    if args.json:
+        print(json.dumps(_as_json(snapshot, findings), indent=2))
+    else:
+        print(_headline(snapshot))
+        print(table(findings, shutil.get_terminal_size().columns))
+        print(_verdict(findings))
+    return exit_code(findings)
+
+
+def _look(args: argparse.Namespace) -> Snapshot:
+    if args.bag:
+        from mm_perception.diagnosis.bag import observe_bag
+
+        return observe_bag(args.bag)
+    from mm_perception.ros.observer import observe
+
+    return observe(args.seconds, listen=not args.graph)
+
+
+def _with_converters(snapshot: Snapshot) -> Snapshot:
+    from mm_perception.ros import convert
+
+    return replace(snapshot, encodings=convert.ENCODINGS, formats=convert.FORMATS)
+
+
+def _with_stack(snapshot: Snapshot, stack: str, namespace: str) -> Snapshot:
+    from mm_perception.ros import convert
+
+    there = {
+        name: [p.type for p in topic.publishers]
+        for name, topic in snapshot.topics.items()
+        if topic.publishers
+    }
+    wanted = wanted_inputs(load_stack(stack), convert.accepted_types, there, namespace)
+    return replace(snapshot, wanted=wanted)
+
+
+def _headline(snapshot: Snapshot) -> str:
+    num = len(snapshot.topics)
+    if not snapshot.is_live:
+        return f'{snapshot.source}: {num} topics, {snapshot.duration_s:.1f} s'
+    machine = snapshot.machine
+    where = f'domain {machine.domain_id}, {machine.discovery_range}' if machine else ''
+    profile = f', profile {machine.profile}' if machine and machine.profile else ''
+    return (
+        f'live, {where}{profile}: {num} topics, {len(snapshot.nodes)} nodes, '
+        f'looked for {snapshot.duration_s:.1f} s'
+    )
+
+
+def _verdict(findings: list[Finding]) -> str:
+    counts = {level: sum(f.level.name == level for f in findings) for level in ('ERROR', 'WARN')}
+    return f'{counts["ERROR"]} errors, {counts["WARN"]} warnings'
+
+
+def _as_json(snapshot: Snapshot, findings: list[Finding]) -> dict[str, object]:
+    return {
+        'source': snapshot.source,
+        'duration_s': snapshot.duration_s,
+        'num_topics': len(snapshot.topics),
+        'num_nodes': len(snapshot.nodes),
+        'exit_code': exit_code(findings),
+        'findings': [f.as_dict() for f in findings],
+    }
