@@ -1,0 +1,264 @@
+"""Run a stack on a bag without ROS nodes: nothing is dropped, and the same bytes come out each time.
+
+Messages are taken in order of their log time. After each one every runner steps until it has nothing left
+to do, in the order of the stack. Results carry the log time of the message that caused them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from mm_perception.bag.canonical import canonical
+from mm_perception.bag.reader import BagReader, Record
+from mm_perception.bag.writer import BagWriter
+from mm_perception.channel import Bus, Deferred
+from mm_perception.device import resolve_device
+from mm_perception.errors import BagError, ConfigError
+from mm_perception.graph import NodeSpec, StackSpec, resolve_auto
+from mm_perception.plugin import Queue
+from mm_perception.ros import convert
+from mm_perception.ros.convert.header import stamp_and_frame
+from mm_perception.ros.tf import TransformBuffer
+from mm_perception.ros.wire import deserialize, serialize, type_name_of
+from mm_perception.runner import Runner, Wiring
+from mm_perception.samples import Prompt, Sample
+
+_TF = {'/tf': False, '/tf_static': True}
+_FAR_FUTURE_NS = 1 << 62
+
+
+def available_topics(reader: BagReader) -> dict[str, tuple[type[Sample], ...]]:
+    """Topics of a bag with the samples they can become."""
+    return {
+        name: convert.sample_types_of(topic.type_name)
+        for name, topic in reader.topics.items()
+        if topic.count
+    }
+
+
+def resolve_stack(stack: StackSpec, reader: BagReader) -> StackSpec:
+    """Find the bag's topics for every input that is `auto`."""
+    available = available_topics(reader)
+    for spec in stack.nodes:
+        stack = stack.with_node(resolve_auto(spec, available))
+    return stack
+
+
+@dataclass
+class OfflineReport:
+    """What an offline run did.
+
+    Attributes:
+        messages: Messages read.
+        wall_s: Seconds it took.
+        problem: Why it ended early; empty if it did not.
+    """
+
+    messages: int = 0
+    wall_s: float = 0.0
+    problem: str = ''
+    nodes: dict[str, Runner] = field(default_factory=dict)
+
+
+class OfflineRun:
+    """A stack connected to a bag.
+
+    Args:
+        stack: The stack; inputs that are `auto` are looked up in the bag.
+        bag: Folder to read.
+        out: Folder to write.
+        prompts: Given to every prompt input before the first message.
+        passes_inputs: Copy the inputs, calibrations and TF into the result, so that it stands alone.
+    """
+
+    def __init__(
+        self,
+        stack: StackSpec,
+        bag: Path,
+        out: Path,
+        *,
+        prompts: Sequence[Prompt] = (),
+        passes_inputs: bool = True,
+    ) -> None:
+        self._reader = BagReader(bag)
+        self.stack = resolve_stack(stack, self._reader)
+        self._prompts = tuple(prompts)
+        self._now_ns = self._reader.start_ns
+        self._bus = Bus()
+        self._transforms = TransformBuffer(duration_s=None)
+        self._load_transforms()
+        self.runners = [self._make_runner(spec) for spec in self.stack.nodes]
+        self._inputs = self._input_topics()
+        self._passed = self._topics_to_pass() if passes_inputs else ()
+        self._writer = BagWriter(out)
+        self._declare_topics()
+        #: Called with every sample that a node publishes: (topic, sample).
+        self.on_output: Callable[[str, Sample], None] = lambda topic, sample: None
+        #: Called with every picture that goes into the stack: (topic, item).
+        self.on_input: Callable[[str, Deferred], None] = lambda topic, item: None
+
+    @property
+    def num_messages(self) -> int:
+        """Messages that will be read."""
+        return sum(self._reader.topics[t].count for t in self._read_topics())
+
+    def run(self, progress: Callable[[int], None] = lambda done: None) -> OfflineReport:
+        """Load the plugins and take every message; Ctrl-C ends it cleanly, what is done is kept."""
+        report = OfflineReport(nodes={r.name: r for r in self.runners})
+        started_s = time.perf_counter()
+        try:
+            for runner, spec in zip(self.runners, self.stack.nodes, strict=True):
+                runner.load(resolve_device(spec.configs()[1].device))
+                runner.activate(threaded=False)
+            self._give_prompts()
+            for record in self._reader.records(self._read_topics()):
+                self._take(record)
+                report.messages += 1
+                progress(report.messages)
+            self._advance(_FAR_FUTURE_NS)
+        except BagError as error:
+            report.problem = str(error)
+        except KeyboardInterrupt:
+            report.problem = 'interrupted'
+        finally:
+            report.wall_s = time.perf_counter() - started_s
+            for runner in self.runners:
+                runner.deactivate()
+                runner.close()
+            self._writer.__exit__(None, None, None)
+            self._reader.__exit__(None, None, None)
+        return report
+
+    def _make_runner(self, spec: NodeSpec) -> Runner:
+        plugin_config, node_config = spec.configs()
+        wiring = spec.wiring()
+        full = Wiring(_full(wiring.inputs, spec.name), _full(wiring.outputs, spec.name))
+        return Runner(
+            spec.name, spec.plugin_class(), plugin_config, self._bus, full,
+            lossless=True,
+            now_ns=lambda: self._now_ns,
+            max_age_s=node_config.max_age_s,
+            works_unheard=node_config.works_unheard,
+            lookup_transform=self._transforms.lookup,
+        )  # fmt: skip
+
+    def _input_topics(self) -> dict[str, type[Sample]]:
+        """Topics of the bag that feed an input."""
+        wanted = {
+            topic: runner.plugin.inputs[port].sample_type
+            for runner in self.runners
+            for port, streams in runner.wiring.inputs.items()
+            for topic in streams.values()
+        }
+        found = {t: s for t, s in wanted.items() if t in self._reader.topics}
+        made = {t for r in self.runners for s in r.wiring.outputs.values() for t in s.values()}
+        for runner in self.runners:
+            trigger = runner.wiring.inputs.get(runner.matcher.trigger, {})
+            lost = [t for t in trigger.values() if t not in found and t not in made]
+            if lost:
+                there = ', '.join(sorted(self._reader.topics))
+                raise ConfigError(f'{runner.name} input', lost, f'topics of the bag: {there}')
+        return found
+
+    def _topics_to_pass(self) -> tuple[str, ...]:
+        kinds = ('sensor_msgs/msg/CameraInfo',)
+        names = [t for t, info in self._reader.topics.items() if info.type_name in kinds]
+        return tuple(sorted({*self._inputs, *names, *(_TF.keys() & self._reader.topics.keys())}))
+
+    def _read_topics(self) -> list[str]:
+        return sorted({*self._inputs, *self._passed})
+
+    def _declare_topics(self) -> None:
+        for topic in self._passed:
+            info = self._reader.topics[topic]
+            self._writer.add_topic(topic, info.type_name, latched=_TF.get(topic, info.latched))
+        for runner in self.runners:
+            for port, streams in runner.wiring.outputs.items():
+                for topic in streams.values():
+                    self._connect_output(topic, runner.plugin.outputs[port].sample_type)
+        for topic in self._prompt_topics():
+            self._writer.add_topic(topic, convert.published(Prompt)[0].type_name)
+
+    def _connect_output(self, topic: str, sample_type: type[Sample]) -> None:
+        for wire in convert.published(sample_type):
+            self._writer.add_topic(topic + wire.suffix, wire.type_name, latched=wire.latched)
+        self._bus.channel(topic, sample_type).subscribe(partial(self._write_output, topic))
+
+    def _write_output(self, topic: str, item: Sample | Deferred) -> None:
+        sample = item.resolve() if isinstance(item, Deferred) else item
+        for suffix, message in convert.to_msgs(sample).items():
+            self._write(topic + suffix, message)
+        self.on_output(topic, sample)
+
+    def _write(self, topic: str, message: Any) -> None:
+        data = canonical(serialize(message), type_name_of(message))
+        self._writer.write(topic, self._now_ns, data)
+
+    def _prompt_topics(self) -> list[str]:
+        return sorted(
+            topic
+            for runner in self.runners
+            for port, streams in runner.wiring.inputs.items()
+            if isinstance(runner.plugin.inputs[port], Queue)
+            and runner.plugin.inputs[port].sample_type is Prompt
+            for topic in streams.values()
+        )
+
+    def _give_prompts(self) -> None:
+        topics = self._prompt_topics()
+        if self._prompts and not topics:
+            raise ConfigError('--prompt', self._prompts[0].text, 'a stack with a prompt input')
+        for prompt in self._prompts:
+            for topic in topics:
+                self._write(topic, convert.to_msgs(prompt)[''])
+                self._bus.channel(topic, Prompt).publish(prompt)
+
+    def _load_transforms(self) -> None:
+        for record in self._reader.records(_TF.keys() & self._reader.topics.keys()):
+            for transform in deserialize(record.data, record.type_name).transforms:
+                self._transforms.add(transform, is_static=_TF[record.topic])
+
+    def _take(self, record: Record) -> None:
+        self._advance(record.log_time_ns)
+        if record.topic in self._passed:
+            self._writer.write(record.topic, record.log_time_ns, record.data)
+        sample_type = self._inputs.get(record.topic)
+        if sample_type is None:
+            return
+        message = deserialize(record.data, record.type_name)
+        stamp_ns, frame_id = stamp_and_frame(message, record.log_time_ns)
+        make = partial(convert.from_msg, message, sample_type, record.log_time_ns)
+        item = Deferred(stamp_ns, frame_id, make)
+        self.on_input(record.topic, item)
+        self._bus.channel(record.topic, sample_type).publish(item)
+        self._work()
+
+    def _advance(self, now_ns: int) -> None:
+        if now_ns < _FAR_FUTURE_NS:
+            self._now_ns = now_ns
+        for runner in self.runners:
+            runner.matcher.advance(now_ns)
+        self._work()
+
+    def _work(self) -> None:
+        while any([runner.step() for runner in self.runners]):
+            pass
+
+
+def _full(ports: Mapping[str, Mapping[str, str]], node: str) -> dict[str, dict[str, str]]:
+    return {
+        port: {stream: full_topic(topic, node) for stream, topic in streams.items()}
+        for port, streams in ports.items()
+    }
+
+
+def full_topic(topic: str, node: str) -> str:
+    """The topic's full name without namespace or remaps: `~` is the node, relative ones get a /."""
+    if topic.startswith('~'):
+        return f'/{node}{topic[1:]}'
+    return topic if topic.startswith('/') else f'/{topic}'

@@ -1,0 +1,86 @@
+"""Write a rosbag2 folder with MCAP: the same messages give the same bytes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from mm_perception.bag.definition import message_definition
+from mm_perception.errors import BagError
+from mm_perception.ros.wire import type_hash
+
+
+class BagWriter:
+    """A new bag; use it as a context manager.
+
+    Args:
+        path: Folder to make.
+
+    Raises:
+        BagError: Something is there already.
+    """
+
+    def __init__(self, path: Path) -> None:
+        from rosbags.rosbag2 import StoragePlugin, Writer, WriterError
+
+        if path.exists():
+            raise BagError(str(path), 'exists already', 'give another folder, or remove it')
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._bag = Writer(path, version=9, storage_plugin=StoragePlugin.MCAP)
+            self._bag.open()
+        except (WriterError, OSError) as error:
+            raise BagError(str(path), f'cannot be written: {error}', 'check the disk') from error
+        self.path = path
+        self._connections: dict[str, Any] = {}
+
+    def __enter__(self) -> BagWriter:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._bag.close()
+
+    def add_topic(self, topic: str, type_name: str, *, latched: bool = False) -> None:
+        """Declare a topic; the order of declarations is part of the file."""
+        if topic not in self._connections:
+            self._connections[topic] = self._bag.add_connection(
+                topic,
+                type_name,
+                msgdef=message_definition(type_name),
+                rihs01=type_hash(type_name),
+                offered_qos_profiles=[_qos(latched)],
+            )
+
+    def write(self, topic: str, log_time_ns: int, data: bytes) -> None:
+        """Append CDR bytes to a declared topic."""
+        self._bag.write(self._connections[topic], log_time_ns, data)
+
+
+def _qos(latched: bool) -> Any:
+    from rosbags.interfaces import (
+        Qos,
+        QosDurability,
+        QosHistory,
+        QosLiveliness,
+        QosReliability,
+        QosTime,
+    )
+
+    forever = QosTime(sec=2147483647, nsec=4294967295)
+    return Qos(
+        history=QosHistory.KEEP_LAST,
+        depth=1 if latched else 10,
+        reliability=QosReliability.RELIABLE,
+        durability=QosDurability.TRANSIENT_LOCAL if latched else QosDurability.VOLATILE,
+        deadline=forever,
+        lifespan=forever,
+        liveliness=QosLiveliness.AUTOMATIC,
+        liveliness_lease_duration=forever,
+        avoid_ros_namespace_conventions=False,
+    )
