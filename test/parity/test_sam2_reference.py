@@ -18,7 +18,6 @@ from test.parity import reference
 from test.parity.reference import BEDROOM, Event
 
 LOGIT_TOLERANCE = 0.01
-IMAGE_SIZE_PX = 256
 
 
 @pytest.fixture(scope='module', autouse=True)
@@ -45,16 +44,18 @@ def synthetic_frames(count: int) -> list[np.ndarray]:
 class Case:
     """A reference predictor, its frames on disk, and our engine with its weights."""
 
-    def __init__(self, folder, frames, *, refined_is_cond: bool = True) -> None:
+    def __init__(
+        self, folder, frames, *, image_size: int = 128, refined_is_cond: bool = True
+    ) -> None:
         self.frames = frames
         self.refined_is_cond = refined_is_cond
         self.predictor = reference.build_reference(
-            IMAGE_SIZE_PX, seed=3, refined_is_cond=refined_is_cond
+            image_size, seed=3, refined_is_cond=refined_is_cond
         )
         self.frames_path = reference.write_frames(frames, folder / 'frames')
         reference.balance(self.predictor, self.frames_path)
         weights = reference.save_checkpoint(self.predictor, folder / 'model.pt')
-        self.engine = Sam2Engine.load(weights, image_size=IMAGE_SIZE_PX)
+        self.engine = Sam2Engine.load(weights, image_size=image_size)
 
     def compare(self, script: dict[int, Event]) -> reference.Comparison:
         options = {'is_refined_frame_prompted': self.refined_is_cond}
@@ -87,7 +88,7 @@ def test_bedroom_points_box_mask_late_object_and_refinement(tmp_path):
     late = ObjectPrompt(9, points=[(700, 200)])
     click = ObjectPrompt(1, 'refine', points=[(500, 300)], labels=[0])
     script = {0: Event((first, second, third)), 20: Event((late,)), 22: Event((click,))}
-    comparison = Case(tmp_path, frames).compare(script)
+    comparison = Case(tmp_path, frames, image_size=256).compare(script)
     assert len(comparison.iou) == 3 * 20 + 4 * 6
     assert_equal(comparison)
 

@@ -102,6 +102,10 @@ def _load_hub(weights: str, image_size: int | None) -> LoadedModel:
         raise WeightsError(
             weights, f'lacks or misshapes {_listed(wrong)}', 'use a SAM 2 checkpoint'
         )
+    # safetensors maps the file, at addresses not aligned for the fast kernels: a copy gives
+    # results bit-identical to those of weights made in memory, and lets go of the file.
+    for tensor in (*model.parameters(), *model.buffers()):
+        tensor.data = tensor.data.clone()
     return LoadedModel(model, weights, _files_sha256(Path(directory)), META_LICENCE)
 
 
