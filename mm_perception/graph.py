@@ -18,6 +18,7 @@ reference.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -74,6 +75,24 @@ class NodeSpec:
     def plugin_class(self) -> type[Plugin[Any]]:
         """Import the plugin."""
         return registry.load(self.plugin)
+
+    def check(self) -> None:
+        """Check ports and parameters against the plugin.
+
+        Raises:
+            UnknownPluginError: There is no such plugin.
+            UnknownKeyError: A port or parameter that it does not have.
+            ConfigError: An illegal value.
+        """
+        plugin_class = self.plugin_class()
+        ports = [p for p, k in plugin_class.inputs.items() if not isinstance(k, Request)]
+        for port in self.inputs:
+            if port not in ports:
+                raise UnknownKeyError(port, ports, f'node {self.name}: inputs')
+        for port in self.outputs:
+            if port not in plugin_class.outputs:
+                raise UnknownKeyError(port, plugin_class.outputs, f'node {self.name}: outputs')
+        self.configs()
 
     def configs(self) -> tuple[Any, NodeParameters]:
         """The plugin's config and the node's own parameters, checked.
@@ -147,7 +166,6 @@ def stacks_folder() -> Path:
     """`config/stacks` of the checkout, or of the installed package's share folder."""
     if STACKS.is_dir():
         return STACKS
-    import sys
 
     return Path(sys.prefix) / 'share' / 'mm_perception' / 'config' / 'stacks'
 
@@ -194,15 +212,7 @@ def _parse_node(name: str, content: object) -> NodeSpec:
         outputs=_ports(node.get('outputs'), f'node {name}: outputs'),
         parameters=dict(_mapping(node.get('parameters') or {}, f'node {name}: parameters')),
     )
-    plugin_class = spec.plugin_class()
-    for port in spec.inputs:
-        if port not in plugin_class.inputs or isinstance(plugin_class.inputs[port], Request):
-            known = [p for p, k in plugin_class.inputs.items() if not isinstance(k, Request)]
-            raise UnknownKeyError(port, known, f'node {name}: inputs')
-    for port in spec.outputs:
-        if port not in plugin_class.outputs:
-            raise UnknownKeyError(port, plugin_class.outputs, f'node {name}: outputs')
-    spec.configs()
+    spec.check()
     return spec
 
 

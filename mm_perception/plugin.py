@@ -112,12 +112,14 @@ class Plugin(ABC, Generic[C]):
         Config: Frozen dataclass made with `parameter`.
         inputs: Port name to port.
         outputs: Port name to output.
+        uses_transforms: It calls `context.lookup_transform`, so TF must be listened to.
     """
 
     card: ClassVar[Card]
     Config: ClassVar[type[Any]]
     inputs: ClassVar[Mapping[str, Port]]
     outputs: ClassVar[Mapping[str, Output]]
+    uses_transforms: ClassVar[bool] = False
 
     def __init__(self, config: C, context: Context | None = None) -> None:
         """Keep the settings; cheap, imports and reads nothing."""

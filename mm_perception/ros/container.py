@@ -1,0 +1,173 @@
+"""A process that hosts all nodes of a stack; samples between them pass by reference.
+
+container STACK [--set node.param=value] [--input node.port=topic] [--ros-args ...]
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import rclpy
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
+from rclpy.utilities import remove_ros_args
+
+from mm_perception.channel import Bus
+from mm_perception.errors import ConfigError, MmPerceptionError
+from mm_perception.graph import AUTO, NodeSpec, StackSpec, load_stack, resolve_auto
+from mm_perception.graph_overrides import apply_overrides
+from mm_perception.ros import convert, dds
+from mm_perception.ros.node import PluginNode
+from mm_perception.ros.tf_listener import TfListener
+from mm_perception.ros.transport import RosTransport
+
+_ADAPT_PERIOD_S = 0.5
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options, also those of `mmp run`."""
+    parser.add_argument('stack', help='name of a stack in config/stacks, or a YAML file')
+    parser.add_argument('--set', action='append', default=[], metavar='NODE.PARAM=VALUE')
+    parser.add_argument('--input', action='append', default=[], metavar='NODE.PORT[.STREAM]=TOPIC')
+    parser.add_argument('--no-autostart', action='store_true', help='leave nodes unconfigured')
+    parser.add_argument('--local-only', action='store_true', help='bind 127.0.0.1, nothing else')
+    parser.add_argument(
+        '--wait', type=float, default=10.0, metavar='S', help='wait for topics of auto inputs'
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point of the executable `container`."""
+    parser = argparse.ArgumentParser(prog='container', description=__doc__)
+    configure(parser)
+    words = list(sys.argv[1:] if argv is None else argv)
+    args = parser.parse_args(remove_ros_args(['container', *words])[1:])
+    try:
+        return run_stack(args, words)
+    except MmPerceptionError as error:
+        print(f'container: {error}', file=sys.stderr)
+        return 2
+
+
+def run_stack(args: argparse.Namespace, ros_args: Sequence[str]) -> int:
+    """Run a stack until a signal; 0 after a clean end, 1 if no node could start.
+
+    Raises:
+        MmPerceptionError: The stack is not sound, or its topics do not come.
+    """
+    stack = apply_overrides(load_stack(args.stack), args.set, args.input)
+    dds.prepare(local_only=True if args.local_only else None)
+    # Our own handlers: rclpy's would tear the context down under the workers.
+    rclpy.init(args=list(ros_args), signal_handler_options=SignalHandlerOptions.NO)
+    stop = _Stop()
+    container = None
+    try:
+        container = Container(stack, wait_s=args.wait, stop=stop)
+        if not args.no_autostart and not container.start():
+            return 1
+        container.spin()
+        return 0
+    except (KeyboardInterrupt, ExternalShutdownException):
+        return 0
+    finally:
+        if container is not None:
+            container.close()
+        rclpy.try_shutdown()
+
+
+class _Stop:
+    """Set by SIGINT and SIGTERM; a second signal during the clean-up changes nothing."""
+
+    def __init__(self) -> None:
+        self.is_set = False
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._on_signal)
+
+    def _on_signal(self, number: int, frame: Any) -> None:
+        self.is_set = True
+
+
+class Container:
+    """The nodes of one stack in one process, with one executor in the caller's thread."""
+
+    def __init__(self, stack: StackSpec, *, wait_s: float, stop: _Stop) -> None:
+        self._stop = stop
+        self._bus = Bus()
+        self._transport = RosTransport(self._bus)
+        self._tf = TfListener()
+        self._helper = Node(f'{stack.name}_container', start_parameter_services=False)
+        self._executor = SingleThreadedExecutor()
+        self._executor.add_node(self._helper)
+        self.nodes: list[PluginNode] = []
+        resolved = [self._resolve(spec, wait_s) for spec in stack.nodes]
+        for spec in resolved:
+            node = PluginNode(spec, self._bus, self._transport, self._tf)
+            self._executor.add_node(node)
+            self.nodes.append(node)
+        if any(spec.plugin_class().uses_transforms for spec in resolved):
+            self._tf.attach(self._helper)
+        self._helper.create_timer(_ADAPT_PERIOD_S, self._look_around)
+
+    def start(self) -> bool:
+        """Configure and activate every node; one that fails does not stop the others."""
+        started = 0
+        for node in self.nodes:
+            node.trigger_configure()
+            if node.runner is not None:
+                node.trigger_activate()
+                started += 1
+                node.get_logger().info('active')
+        return started > 0
+
+    def spin(self) -> None:
+        """Serve callbacks until a signal comes."""
+        while rclpy.ok() and not self._stop.is_set:
+            self._executor.spin_once(timeout_sec=0.2)
+
+    def close(self) -> None:
+        """Stop workers, destroy nodes."""
+        for node in self.nodes:
+            self._executor.remove_node(node)
+            node.destroy_node()
+        self._executor.shutdown()
+        self._helper.destroy_node()
+
+    def _look_around(self) -> None:
+        self._transport.adapt()
+        for node in self.nodes:
+            node.do_requested()
+
+    def _resolve(self, spec: NodeSpec, wait_s: float) -> NodeSpec:
+        """Find topics for `auto` inputs; publishers may need some seconds to be discovered."""
+        if not any(AUTO in streams.values() for streams in spec.inputs.values()):
+            return spec
+        deadline_s = time.monotonic() + wait_s
+        found_before: NodeSpec | None = None
+        while True:
+            try:
+                found = resolve_auto(spec, self._available())
+                if found == found_before:  # the same twice: discovery has settled
+                    return found
+                found_before = found
+            except ConfigError:
+                if time.monotonic() > deadline_s or self._stop.is_set:
+                    raise
+            self._executor.spin_once(timeout_sec=0.1)
+            time.sleep(0.5)
+
+    def _available(self) -> dict[str, list[type[Any]]]:
+        return {
+            topic: [s for t in types for s in convert.sample_types_of(t)]
+            for topic, types in self._helper.get_topic_names_and_types()
+            if self._helper.count_publishers(topic)
+        }
+
+
+if __name__ == '__main__':
+    sys.exit(main())
