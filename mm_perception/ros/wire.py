@@ -61,11 +61,14 @@ def deserialize(data: bytes, type_name: str) -> Any:
     """
     from rclpy.serialization import deserialize_message
 
+    from mm_perception.ros.cdr_lengths import check_lengths
+
     cls = message_class(type_name)
     if len(data) < 4 or data[0] != 0 or data[1] > 1:
         raise MalformedMessageError(
             type_name, f'{len(data)} bytes do not begin with a CDR header', 'check the bag'
         )
+    check_lengths(data, cls, type_name)
     try:
         return deserialize_message(bytes(data), cls)
     except (RuntimeError, ValueError, UnicodeDecodeError, MemoryError, SystemError) as error:

@@ -14,15 +14,18 @@ from mm_perception.errors import ConfigError
 from mm_perception.ros.convert import (
     audio,
     camera_info,
+    compressed_image,
     detections,
     image,
+    masks,
     point_cloud,
     prompt,
     text,
 )
-from mm_perception.ros.convert.detections import MasksAssembler
+from mm_perception.ros.convert.compressed_image import FORMATS
 from mm_perception.ros.convert.header import stamp_and_frame
-from mm_perception.ros.convert.image import ENCODINGS, FORMATS
+from mm_perception.ros.convert.image import ENCODINGS
+from mm_perception.ros.convert.masks import MasksAssembler, masks_to
 from mm_perception.ros.convert.requests import fill_response, request_from_ros, service_of
 from mm_perception.ros.wire import type_name_of
 from mm_perception.samples import (
@@ -64,7 +67,10 @@ class WireTopic:
 
 
 _IN: dict[type[Sample], dict[str, FromMessage]] = {
-    Image: {image.IMAGE: image.image_from, image.COMPRESSED: image.compressed_from},
+    Image: {
+        image.IMAGE: image.image_from,
+        compressed_image.COMPRESSED: compressed_image.compressed_from,
+    },
     CameraInfo: {camera_info.CAMERA_INFO: camera_info.camera_info_from},
     PointCloud: {point_cloud.CLOUD: point_cloud.cloud_from},
     AudioClip: {audio.AUDIO: audio.audio_from},
@@ -72,7 +78,11 @@ _IN: dict[type[Sample], dict[str, FromMessage]] = {
     Labels: {text.CLASSIFICATION: text.labels_from},
     Embedding: {text.EMBEDDING: text.embedding_from},
     Detections: {detections.DETECTIONS: detections.detections_from},
-    Prompt: {prompt.PROMPT: prompt.prompt_from, text.STRING: prompt.text_prompt_from},
+    Prompt: {
+        prompt.PROMPT: prompt.prompt_from,
+        prompt.POINT: prompt.point_prompt_from,
+        text.STRING: prompt.text_prompt_from,
+    },
     PromptStatus: {prompt.STATUS: prompt.status_from},
 }
 _OUT: dict[type[Sample], tuple[WireTopic, Callable[[Any], Any]]] = {
@@ -90,7 +100,7 @@ _OUT: dict[type[Sample], tuple[WireTopic, Callable[[Any], Any]]] = {
 _MASK_TOPICS = (
     WireTopic('', image.IMAGE),
     WireTopic('/detections', detections.DETECTIONS),
-    WireTopic('/label_info', detections.LABEL_INFO, latched=True),
+    WireTopic('/label_info', masks.LABEL_INFO, latched=True),
 )
 
 
@@ -143,7 +153,7 @@ def published(sample_type: type[Sample]) -> tuple[WireTopic, ...]:
 def to_msgs(sample: Sample) -> dict[str, Any]:
     """The messages of a sample by suffix of their topic."""
     if isinstance(sample, Masks):
-        return detections.masks_to(sample)
+        return masks_to(sample)
     published(type(sample))
     return {'': _OUT[type(sample)][1](sample)}
 

@@ -10,27 +10,27 @@ from mm_perception.errors import MalformedMessageError, UnsupportedEncodingError
 from mm_perception.ros.convert.header import fields_of, header_of
 from mm_perception.ros.wire import message_class
 from mm_perception.samples import CameraInfo
-from mm_perception.samples.sample import Sample
 
 CAMERA_INFO = 'sensor_msgs/msg/CameraInfo'
-#: Distortion model to legal numbers of coefficients.
+#: Distortion model to legal numbers of coefficients; none at all means not calibrated.
 _MODELS = {
-    '': range(15),
+    '': (0, 4, 5),
     'plumb_bob': (0, 4, 5),
-    'rational_polynomial': (8, 12, 14),
-    'equidistant': (4,),
-    'fisheye': (4,),
+    'rational_polynomial': (0, 8, 12, 14),
+    'equidistant': (0, 4),
 }
+_OTHER_NAMES = {'fisheye': 'equidistant'}  # what OpenCV calls it
 
 
-def camera_info_from(message: Any, received_ns: int) -> Sample:
-    """sensor_msgs/CameraInfo to CameraInfo.
+def camera_info_from(message: Any, received_ns: int) -> CameraInfo:
+    """sensor_msgs/CameraInfo to CameraInfo; `fisheye` is renamed to `equidistant`.
 
     Raises:
         UnsupportedEncodingError: A distortion model that is not known.
-        MalformedMessageError: Not finite, or the wrong number of coefficients.
+        MalformedMessageError: Not finite, the wrong number of coefficients, or a region of
+            interest outside the sensor.
     """
-    model = message.distortion_model
+    model = _OTHER_NAMES.get(message.distortion_model, message.distortion_model)
     if model not in _MODELS:
         raise UnsupportedEncodingError(
             f'distortion of {CAMERA_INFO}', model, filter(None, _MODELS)
@@ -38,12 +38,18 @@ def camera_info_from(message: Any, received_ns: int) -> Sample:
     d = np.array(message.d, np.float64)
     if len(d) not in _MODELS[model]:
         raise MalformedMessageError(
-            CAMERA_INFO, f'{model} has {len(d)} coefficients, legal are {list(_MODELS[model])}'
+            CAMERA_INFO, f'{model!r} has {len(d)} coefficients, legal are {_MODELS[model]}'
         )
     k, r, p = (np.array(values, np.float64) for values in (message.k, message.r, message.p))
     if not all(np.isfinite(values).all() for values in (d, k, r, p)):
         raise MalformedMessageError(CAMERA_INFO, 'a number is not finite', 'calibrate the camera')
     roi = message.roi
+    if roi.x_offset + roi.width > message.width or roi.y_offset + roi.height > message.height:
+        raise MalformedMessageError(
+            CAMERA_INFO,
+            f'ROI {roi.width}x{roi.height} at {roi.x_offset}, {roi.y_offset} '
+            f'lies outside {message.width}x{message.height}',
+        )
     return CameraInfo(
         **fields_of(message, received_ns),
         width=message.width,
@@ -53,7 +59,7 @@ def camera_info_from(message: Any, received_ns: int) -> Sample:
         k=k.reshape(3, 3),
         r=r.reshape(3, 3),
         p=p.reshape(3, 4),
-        binning=(message.binning_x or 1, message.binning_y or 1),
+        binning=(message.binning_x or 1, message.binning_y or 1),  # 0 means the same as 1
         roi=(roi.x_offset, roi.y_offset, roi.width, roi.height),
         rectify_roi=roi.do_rectify,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import math
 from typing import Any
 
 import numpy as np
@@ -12,13 +13,14 @@ from mm_perception.ros.convert.header import fields_of, header_of
 from mm_perception.ros.convert.image import image_from, image_to
 from mm_perception.ros.wire import message_class
 from mm_perception.samples import Image, Prompt, PromptAction, PromptState, PromptStatus
-from mm_perception.samples.sample import Sample
+from mm_perception.samples.sample import Array
 
 PROMPT = 'mm_perception_msgs/msg/Prompt'
+POINT = 'geometry_msgs/msg/PointStamped'
 STATUS = 'mm_perception_msgs/msg/PromptStatus'
 
 
-def prompt_from(message: Any, received_ns: int) -> Sample:
+def prompt_from(message: Any, received_ns: int) -> Prompt:
     """mm_perception_msgs/Prompt to Prompt.
 
     Raises:
@@ -26,7 +28,9 @@ def prompt_from(message: Any, received_ns: int) -> Sample:
         PromptError: The prompt asks for nothing, or for something impossible.
     """
     if message.action > max(action.value for action in PromptAction):
-        raise MalformedMessageError(PROMPT, f'action {message.action}', 'use ADD, REFINE, REMOVE')
+        raise MalformedMessageError(
+            PROMPT, f'action {message.action}', 'use ADD, REFINE, REMOVE, CLEAR'
+        )
     points = np.array(message.points_xy, np.float32)
     box = np.array(message.box_xyxy, np.float32)
     if len(points) % 2 or len(box) not in (0, 4):
@@ -47,11 +51,11 @@ def prompt_from(message: Any, received_ns: int) -> Sample:
     )
 
 
-def _mask_from(message: Any) -> Any:
+def _mask_from(message: Any) -> Array | None:
     if message.width == 0:
         return None
     picture = image_from(message, 0)
-    if not isinstance(picture, Image) or picture.encoding != 'mono8':
+    if picture.encoding != 'mono8':
         raise MalformedMessageError(PROMPT, f'mask is {message.encoding}', 'send mono8')
     return picture.data > 0
 
@@ -77,13 +81,37 @@ def prompt_to(sample: Prompt) -> Any:
     return message
 
 
-def text_prompt_from(message: Any, received_ns: int) -> Sample:
+def text_prompt_from(message: Any, received_ns: int) -> Prompt:
     """std_msgs/String to a text prompt for the newest picture; the text is its id."""
     return Prompt(stamp_ns=0, text=message.data, prompt_id=message.data)
 
 
-def status_from(message: Any, received_ns: int) -> Sample:
-    """mm_perception_msgs/PromptStatus to PromptStatus."""
+def point_prompt_from(message: Any, received_ns: int) -> Prompt:
+    """geometry_msgs/PointStamped to a prompt: x and y are pixels on the object.
+
+    Viewers send it for a click in a picture. The id is made of the place, so that the same click
+    twice is the same prompt.
+
+    Raises:
+        PromptError: The point is not finite.
+    """
+    x, y = message.point.x, message.point.y
+    return Prompt(
+        **fields_of(message, received_ns),
+        prompt_id=f'point {x:.0f} {y:.0f}',
+        points=np.array([[x, y]], np.float32),
+        point_labels=np.ones(1, np.int8),
+    )
+
+
+def status_from(message: Any, received_ns: int) -> PromptStatus:
+    """mm_perception_msgs/PromptStatus to PromptStatus.
+
+    Raises:
+        MalformedMessageError: The state is no state, or the score is not finite.
+    """
+    if not math.isfinite(message.score):
+        raise MalformedMessageError(STATUS, f'score {message.score}', 'send 0 to 1')
     if message.state > max(state.value for state in PromptState):
         raise MalformedMessageError(STATUS, f'state {message.state}')
     return PromptStatus(

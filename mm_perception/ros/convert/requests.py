@@ -13,7 +13,6 @@ from mm_perception.ros.convert.prompt import prompt_from
 from mm_perception.samples import (
     EmbedTextReply,
     EmbedTextRequest,
-    Image,
     MatchReply,
     MatchRequest,
     Prompt,
@@ -25,7 +24,9 @@ from mm_perception.samples.sample import Sample
 def _match_from(request: Any) -> Sample:
     image = image_from(request.image, 0) if request.image.width else None
     return MatchRequest(
-        image=image if isinstance(image, Image) else None,
+        stamp_ns=image.stamp_ns if image else 0,
+        frame_id=image.frame_id if image else '',
+        image=image,
         stream=request.stream,
         texts=tuple(request.texts),
     )

@@ -7,23 +7,25 @@ from typing import Any
 
 import numpy as np
 
+from mm_perception.errors import MalformedMessageError
 from mm_perception.ros.convert.header import fields_of, header_of
 from mm_perception.ros.wire import message_class
 from mm_perception.samples import Embedding, Labels, Text
-from mm_perception.samples.sample import Sample
 
 STRING = 'std_msgs/msg/String'
 TEXT = 'mm_perception_msgs/msg/TextStamped'
 CLASSIFICATION = 'vision_msgs/msg/Classification'
 EMBEDDING = 'mm_perception_msgs/msg/Embedding'
+#: What half precision leaves of a norm of 1 in a few thousand dimensions, with room.
+_NORM_TOLERANCE = 0.01
 
 
-def string_from(message: Any, received_ns: int) -> Sample:
+def string_from(message: Any, received_ns: int) -> Text:
     """std_msgs/String to Text, stamped when it was received."""
     return Text(stamp_ns=received_ns, text=message.data)
 
 
-def text_from(message: Any, received_ns: int) -> Sample:
+def text_from(message: Any, received_ns: int) -> Text:
     """TextStamped to Text."""
     return Text(**fields_of(message, received_ns), text=message.text, language=message.language)
 
@@ -34,12 +36,20 @@ def text_to(sample: Text) -> Any:
     return cls(header=header_of(sample), text=sample.text, language=sample.language)
 
 
-def labels_from(message: Any, received_ns: int) -> Sample:
-    """vision_msgs/Classification to Labels."""
+def labels_from(message: Any, received_ns: int) -> Labels:
+    """vision_msgs/Classification to Labels, best first.
+
+    Raises:
+        MalformedMessageError: A score is not finite.
+    """
+    scores = np.array([result.score for result in message.results], np.float32)
+    if not np.isfinite(scores).all():
+        raise MalformedMessageError(CLASSIFICATION, 'a score is not finite', 'check the model')
+    order = np.argsort(-scores, kind='stable')
     return Labels(
         **fields_of(message, received_ns),
-        names=tuple(result.class_id for result in message.results),
-        scores=np.array([result.score for result in message.results], np.float32),
+        names=tuple(message.results[i].class_id for i in order),
+        scores=scores[order],
     )
 
 
@@ -53,9 +63,18 @@ def labels_to(sample: Labels) -> Any:
     return message_class(CLASSIFICATION)(header=header_of(sample), results=results)
 
 
-def embedding_from(message: Any, received_ns: int) -> Sample:
-    """mm_perception_msgs/Embedding to Embedding."""
+def embedding_from(message: Any, received_ns: int) -> Embedding:
+    """mm_perception_msgs/Embedding to Embedding.
+
+    Raises:
+        MalformedMessageError: Its length is not 1, which all comparisons rely on.
+    """
     vector = np.array(message.vector, np.float32)
+    norm = float(np.linalg.norm(vector.astype(np.float64)))
+    if not abs(norm - 1) < _NORM_TOLERANCE:  # also catches NaN
+        raise MalformedMessageError(
+            EMBEDDING, f'{len(vector)} numbers of norm {norm:.3g}', 'divide by the Euclidean norm'
+        )
     return Embedding(**fields_of(message, received_ns), vector=vector, model=message.model)
 
 

@@ -1,0 +1,1 @@
+"""Pure functions on pictures: NumPy and OpenCV, no ROS, no torch."""
