@@ -1,0 +1,106 @@
+"""Masks, boxes and labels over a picture."""
+
+from __future__ import annotations
+
+import colorsys
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from mm_perception.samples import Masks, Prompt, mask_box
+from mm_perception.samples.sample import Array
+
+_FONT = cv2.FONT_HERSHEY_DUPLEX
+_WHITE, _DARK = (255, 255, 255), (24, 26, 30)
+_OPACITY = 0.45
+
+
+def colour_of(instance_id: int) -> tuple[int, int, int]:
+    """A colour that stays with an id; neighbours differ much (golden-ratio hues)."""
+    hue = (instance_id * 0.61803398875 + 0.08) % 1.0
+    red, green, blue = colorsys.hsv_to_rgb(hue, 0.78, 1.0)
+    return int(red * 255), int(green * 255), int(blue * 255)
+
+
+def draw_masks(rgb: Array, masks: Masks) -> Array:
+    """Fill, outline and label every instance.
+
+    Args:
+        rgb: (H, W, 3) uint8.
+        masks: Of the same picture.
+
+    Returns:
+        A new (H, W, 3) uint8.
+    """
+    picture = rgb.copy()
+    scale = text_scale(rgb)
+    for instance_id in masks.ids:
+        mask = masks.mask(instance_id)
+        colour = np.array(colour_of(instance_id), np.float32)
+        picture[mask] = ((1 - _OPACITY) * picture[mask] + _OPACITY * colour).astype(np.uint8)
+        outlines, _ = cv2.findContours(
+            mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
+        )
+        cv2.drawContours(picture, outlines, -1, _WHITE, max(1, round(3 * scale)), cv2.LINE_AA)
+        cv2.drawContours(
+            picture, outlines, -1, colour_of(instance_id), max(1, round(2 * scale)), cv2.LINE_AA
+        )
+    for instance_id, label, score in zip(masks.ids, masks.labels, masks.scores, strict=True):
+        box = mask_box(masks.mask(instance_id))
+        if box is not None:
+            text = f'{label} #{instance_id} {score:.2f}'.strip()
+            _draw_tag(picture, text, (int(box[0]), int(box[1])), colour_of(instance_id), scale)
+    return picture
+
+
+def draw_banner(rgb: Array, lines: Sequence[str]) -> Array:
+    """Write lines on a dark strip at the lower edge, over the picture."""
+    picture = rgb.copy()
+    scale = text_scale(rgb)
+    step = round(26 * scale)
+    top = picture.shape[0] - step * len(lines) - round(10 * scale)
+    strip = picture[max(top, 0) :]
+    strip[:] = (0.35 * strip + 0.65 * np.array(_DARK)).astype(np.uint8)
+    for row, line in enumerate(lines):
+        place = (round(12 * scale), top + step * (row + 1) - round(3 * scale))
+        _write(picture, line, place, scale, _WHITE)
+    return picture
+
+
+def draw_prompt(rgb: Array, prompt: Prompt) -> Array:
+    """Show where the user pointed."""
+    picture = rgb.copy()
+    size = max(4, round(7 * text_scale(rgb)))
+    for (x, y), label in zip(prompt.points.tolist(), prompt.point_labels.tolist(), strict=True):
+        colour = (60, 220, 90) if label else (235, 70, 60)
+        cv2.circle(picture, (round(x), round(y)), size, _WHITE, -1, cv2.LINE_AA)
+        cv2.circle(picture, (round(x), round(y)), size - 2, colour, -1, cv2.LINE_AA)
+    if prompt.box is not None:
+        x0, y0, x1, y1 = (round(v) for v in prompt.box.tolist())
+        cv2.rectangle(picture, (x0, y0), (x1, y1), _WHITE, 2, cv2.LINE_AA)
+    return picture
+
+
+def text_scale(rgb: Array) -> float:
+    """How large letters are: 1 at 720 rows."""
+    return float(np.clip(rgb.shape[0] / 720, 0.55, 2.0))
+
+
+def _draw_tag(
+    picture: Array, text: str, corner: tuple[int, int], colour: tuple[int, int, int], scale: float
+) -> None:
+    (width, height), _ = cv2.getTextSize(text, _FONT, 0.62 * scale, 1)
+    pad = round(6 * scale)
+    x = int(np.clip(corner[0], 0, max(0, picture.shape[1] - width - 2 * pad)))
+    y = max(0, corner[1] - height - 2 * pad)
+    cv2.rectangle(picture, (x, y), (x + width + 2 * pad, y + height + 2 * pad), colour, -1)
+    _write(picture, text, (x + pad, y + height + pad), scale, _DARK)
+
+
+def _write(
+    picture: Array, text: str, place: tuple[int, int], scale: float, colour: tuple[int, int, int]
+) -> None:
+    # OpenCV's fonts have ASCII only; other letters would become question marks in silence.
+    plain = text.encode('ascii', 'replace').decode()
+    cv2.putText(picture, plain, place, _FONT, 0.62 * scale, colour, 1, cv2.LINE_AA)

@@ -1,0 +1,115 @@
+"""One interface over the libraries that carry CLIP weights."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import OrderedDict
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from mm_perception.errors import ShapeError
+
+Vectors = npt.NDArray[np.float32]
+Picture = npt.NDArray[np.uint8]
+_CACHED_TEXTS = 1024
+
+
+class ClipEngine(ABC):
+    """Embeds pictures and texts as unit vectors; the dot product is their cosine.
+
+    Attributes:
+        name: Which model this is; vectors of different models cannot be compared.
+        sha256: Hash of the weights.
+        licence: Of the weights, as far as known.
+        logit_scale: Learned factor on cosines before a softmax (section 2.3 of the paper).
+    """
+
+    name: str
+    sha256: str
+    licence: str
+    logit_scale: float
+
+    def __init__(self) -> None:
+        self._texts: OrderedDict[str, Vectors] = OrderedDict()
+
+    @abstractmethod
+    def _image_features(self, images: Sequence[Picture]) -> Tensor:
+        """(N, D) features, not normalised."""
+
+    @abstractmethod
+    def _text_features(self, texts: Sequence[str]) -> Tensor:
+        """(N, D) features, not normalised."""
+
+    @torch.inference_mode()
+    def embed_images(self, images: Sequence[Picture]) -> Vectors:
+        """Embed N pictures at once.
+
+        Args:
+            images: Each (H, W, 3) uint8 RGB, any size.
+
+        Returns:
+            (N, D) float32 unit vectors.
+        """
+        for image in images:
+            if (
+                image.ndim != 3
+                or image.shape[2] != 3
+                or image.dtype != np.uint8
+                or 0 in image.shape
+            ):
+                raise ShapeError('CLIP image', '(H, W, 3) uint8', f'{image.shape} {image.dtype}')
+        if not images:
+            return np.zeros((0, self.dimension), np.float32)
+        return _unit(self._image_features(images))
+
+    @torch.inference_mode()
+    def embed_texts(self, texts: Sequence[str]) -> Vectors:
+        """Embed N texts; those that were asked for lately are not computed again.
+
+        Returns:
+            (N, D) float32 unit vectors.
+        """
+        new = [text for text in dict.fromkeys(texts) if text not in self._texts]
+        if new:
+            for text, vector in zip(new, _unit(self._text_features(new)), strict=True):
+                self._texts[text] = vector
+        found = [self._texts[text] for text in texts]
+        for text in texts:
+            self._texts.move_to_end(text)
+        while len(self._texts) > _CACHED_TEXTS:
+            self._texts.popitem(last=False)
+        return np.stack(found) if found else np.zeros((0, self.dimension), np.float32)
+
+    @property
+    def dimension(self) -> int:
+        """Length of the vectors."""
+        return int(self.embed_texts(['']).shape[1])
+
+
+def _unit(features: Tensor) -> Vectors:
+    unit = torch.nn.functional.normalize(features.float(), dim=-1)
+    return np.asarray(unit.cpu().numpy(), np.float32)
+
+
+def load_clip(weights: str, device: str = 'cpu') -> ClipEngine:
+    """Load CLIP weights.
+
+    Args:
+        weights: Directory in hub layout or hub id (transformers: CLIP, SigLIP); `random` (tiny, for
+            tests); `open_clip:MODEL/TAG`, `open_clip:MODEL/FILE` or `open_clip:local-dir:PATH`.
+        device: Where to run.
+
+    Raises:
+        WeightsError: They are not here, or no such model.
+    """
+    if weights.startswith('open_clip:'):
+        from mm_perception.nets.clip.open_clip_engine import OpenClipEngine
+
+        return OpenClipEngine(weights.removeprefix('open_clip:'), device)
+    from mm_perception.nets.clip.transformers_engine import TransformersClip
+
+    return TransformersClip.load(weights, device)
