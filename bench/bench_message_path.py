@@ -155,7 +155,7 @@ def ours_command(outputs: list[str], folder: Path) -> list[str]:
     names = [output.split('/')[1] for output in outputs]
     stack = folder / f'noop_x{len(names)}.yaml'
     stack.write_text(json.dumps({'nodes': dict.fromkeys(names, node)}))  # JSON is YAML
-    return [sys.executable, '-m', 'mm_perception.ros.container', '--stack', str(stack)]
+    return [sys.executable, '-m', 'mm_perception.ros.container', str(stack)]
 
 
 def tell(process: subprocess.Popen[str], command: str) -> dict[str, Any]:

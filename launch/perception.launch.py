@@ -38,7 +38,7 @@ def generate_launch_description() -> LaunchDescription:
 def start_container(context: LaunchContext) -> list[Node]:
     """The process; its node names come from the stack, so it gets none here."""
     given = {name: LaunchConfiguration(name).perform(context) for name in ARGUMENTS}
-    options = ['--stack', given['stack']]
+    options = [given['stack']]
     for setting in given['set'].split():
         options += ['--set', setting]
     if given['only']:

@@ -61,6 +61,7 @@ class _Gatherer:
         )
 
     def _has_header(self, kind: str) -> bool:
+        fields: Any
         _, fields = self._reader.typestore.fielddefs.get(kind, ((), ()))
         return bool(fields) and fields[0][1][1] == 'std_msgs/msg/Header'
 

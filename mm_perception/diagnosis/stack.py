@@ -60,7 +60,7 @@ def _of_node(spec: NodeSpec, types_of: TypesOf, namespace: str) -> list[Wanted]:
     for port, kind in spec.plugin_class().inputs.items():
         if isinstance(kind, Request):
             continue
-        streams = spec.inputs.get(port, {'': ''} if _is_required(kind) else {})
+        streams = spec.inputs.get(port, {'': f'~/input/{port}'} if _is_required(kind) else {})
         for stream, topic in streams.items():
             found.append(
                 Wanted(

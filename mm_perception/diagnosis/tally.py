@@ -2,58 +2,16 @@
 
 from __future__ import annotations
 
-import struct
 from collections import deque
-from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
 import numpy as np
 
+from mm_perception.cdr import Head, read_head
 from mm_perception.diagnosis.snapshot import Calibration, Edge, Traffic
 
 _KEPT = 4096
-IMAGE = 'sensor_msgs/msg/Image'
-COMPRESSED = 'sensor_msgs/msg/CompressedImage'
-
-
-@dataclass(frozen=True)
-class Head:
-    """The beginning of a message that starts with a std_msgs/Header."""
-
-    stamp_ns: int
-    frame_id: str
-    encoding: str = ''
-
-
-def read_head(kind: str, raw: bytes) -> Head | None:
-    """Read stamp, frame and encoding from CDR bytes; None if they are cut short or no text.
-
-    Args:
-        kind: Message type; only Image and CompressedImage have an encoding.
-        raw: Serialized message with its 4-byte encapsulation header.
-    """
-    order = '<' if len(raw) > 1 and raw[1] & 1 else '>'
-    try:
-        sec, nanosec = struct.unpack_from(order + 'iI', raw, 4)
-        frame_id, at = _read_string(order, raw, 12)
-        encoding = ''
-        if kind == IMAGE:
-            encoding, _ = _read_string(order, raw, at + 8)
-        elif kind == COMPRESSED:
-            encoding, _ = _read_string(order, raw, at)
-    except (struct.error, UnicodeDecodeError, IndexError):
-        return None
-    return Head(sec * 10**9 + nanosec, frame_id, encoding)
-
-
-def _read_string(order: str, raw: bytes, at: int) -> tuple[str, int]:
-    (length,) = struct.unpack_from(order + 'I', raw, at)
-    end = at + 4 + length
-    if end > len(raw):
-        raise IndexError(end)
-    text = bytes(raw[at + 4 : end]).rstrip(b'\0').decode()
-    return text, end + (-end) % 4
 
 
 class TopicTally:

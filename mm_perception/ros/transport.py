@@ -1,8 +1,8 @@
 """ROS topics at the edge of the bus: one subscription per topic and process.
 
-Subscriptions adapt to the publishers: best effort until a publisher is seen, then reliable and transient
-local as far as all publishers offer it, and the message type that they send. Publishers cost nothing until
-somebody subscribes.
+Subscriptions adapt to the publishers: best effort until a publisher is seen, then reliable and
+transient local as far as all publishers offer it, and the message type that they send. Publishers cost
+nothing until somebody subscribes.
 """
 
 from __future__ import annotations
@@ -12,17 +12,22 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+import numpy as np
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 
+from mm_perception.cdr import COMPRESSED, IMAGE, ImageView, image_bytes, read_head
 from mm_perception.channel import Bus, Channel, Deferred, Subscription
-from mm_perception.errors import MmPerceptionError
+from mm_perception.errors import MalformedMessageError, MmPerceptionError
 from mm_perception.plugin import Output, Port, Queue
 from mm_perception.ros import convert
 from mm_perception.ros.convert.header import stamp_and_frame
-from mm_perception.ros.wire import message_class
-from mm_perception.samples import Sample
+from mm_perception.ros.convert.image import image_from
+from mm_perception.ros.wire import deserialize, message_class
+from mm_perception.samples import Image, Sample
 
+#: Types whose messages are worth decoding late.
+_BULKY = (IMAGE, COMPRESSED, 'sensor_msgs/msg/PointCloud2')
 Report = Callable[[BaseException], None]
 
 
@@ -44,7 +49,7 @@ class _User:
 
 @dataclass
 class _Feed:
-    """One topic that comes in: its channel, who wants it, and the subscription that one of them owns."""
+    """One topic that comes in: its channel, who wants it, and who owns the subscription."""
 
     topic: str
     channel: Channel[Any]
@@ -65,7 +70,7 @@ class RosTransport:
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
         self._feeds: dict[str, _Feed] = {}
-        #: Topics that nodes of this process publish: they pass by reference and are not subscribed.
+        #: Topics that nodes of this process publish: by reference, not subscribed.
         self._own: set[str] = set()
 
     def listen(self, node: Node, topic: str, port: Port, report: Report) -> None:
@@ -157,7 +162,12 @@ class RosTransport:
             feed.subscription = feed.side_subscriptions[0]
         else:
             cls = message_class(offer.type_name)
-            feed.subscription = user.node.create_subscription(cls, feed.topic, callback, qos)
+            is_raw = offer.type_name in _BULKY and not isinstance(user.port, Queue)
+            if is_raw:
+                callback = partial(self._receive_bytes, feed, offer.type_name)
+            feed.subscription = user.node.create_subscription(
+                cls, feed.topic, callback, qos, raw=is_raw
+            )
         feed.owner, feed.offer = user.node, offer
 
     def _drop(self, feed: _Feed) -> None:
@@ -169,7 +179,7 @@ class RosTransport:
         feed.subscription = feed.owner = None
 
     def _receive(self, feed: _Feed, message: Any) -> None:
-        """In the executor's thread: no decoding here, that is done once and only if it is needed."""
+        """In the executor's thread: decoding is done later, once, and only if it is needed."""
         if not feed.users:
             return
         received_ns = feed.users[0].node.get_clock().now().nanoseconds
@@ -179,6 +189,16 @@ class RosTransport:
             self._hand_over(feed, make)
         else:
             feed.channel.publish(Deferred(stamp_ns, frame_id, make))
+
+    def _receive_bytes(self, feed: _Feed, type_name: str, raw: bytes) -> None:
+        """Bulky messages stay serialized until a worker takes them: a dropped one costs little."""
+        head = read_head(type_name, raw)
+        if head is None:
+            problem = f'{len(raw)} bytes do not begin with a header'
+            self._report(feed, MalformedMessageError(type_name, problem))
+            return
+        make = partial(_decode, raw, type_name, feed.channel.sample_type)
+        feed.channel.publish(Deferred(head.stamp_ns, head.frame_id, make))
 
     def _receive_part(self, feed: _Feed, assembler: Any, suffix: str, message: Any) -> None:
         try:
@@ -201,6 +221,12 @@ class RosTransport:
     def _report(self, feed: _Feed, error: MmPerceptionError) -> None:
         for user in feed.users:
             user.report(error)
+
+
+def _decode(raw: bytes, type_name: str, sample_type: type[Sample]) -> Sample:
+    if type_name == IMAGE and sample_type is Image:
+        return image_from(ImageView(raw), 0)  # by reference; what rclpy makes is a copy
+    return convert.from_msg(deserialize(raw, type_name), sample_type)
 
 
 def _input_qos(offer: _Offer, port: Port) -> QoSProfile:
@@ -235,6 +261,12 @@ def _send(publishers: dict[str, Any], report: Report, item: Sample | Deferred) -
         return
     try:
         sample = item.resolve() if isinstance(item, Deferred) else item
+        if isinstance(sample, Image):
+            size = (sample.height, sample.width)
+            pixels = np.ascontiguousarray(sample.data).data
+            raw = image_bytes(sample.stamp_ns, sample.frame_id, size, sample.encoding, pixels)
+            publishers[''].publish(raw)
+            return
         for suffix, message in convert.to_msgs(sample).items():
             publishers[suffix].publish(message)
     except MmPerceptionError as error:

@@ -5,6 +5,7 @@ The `launch` of PyPI is another program; only `launch_ros` proves that ROS's lau
 
 from __future__ import annotations
 
+import argparse
 import ast
 import importlib.util
 import runpy
@@ -108,7 +109,9 @@ def test_options_of_the_container_are_accepted() -> None:
     constants = {n.value for n in ast.walk(tree_of(path)) if isinstance(n, ast.Constant)}
     options = sorted(c for c in constants if isinstance(c, str) and c.startswith('--'))
     own = [option for option in options if option != '--log-level']
-    known = container.build_parser().format_help()
+    parser = argparse.ArgumentParser()
+    container.configure(parser)
+    known = parser.format_help()
     assert own
     assert [option for option in own if option not in known] == []
 
@@ -141,6 +144,6 @@ def test_container_command_line() -> None:
     )
     (container,) = module['start_container'](context)
     words = [w.perform(context) for part in container.cmd for w in part]
-    at = words.index('--stack')
-    expected = ['--stack', 'segment', '--set', 'sam2.device=cpu', '--only', 'sam2', '--local-only']
+    at = words.index('segment')
+    expected = ['segment', '--set', 'sam2.device=cpu', '--only', 'sam2', '--local-only']
     assert words[at : at + len(expected)] == expected

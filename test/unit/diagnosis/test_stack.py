@@ -63,9 +63,10 @@ def test_auto_that_finds_nothing_has_no_topic() -> None:
     assert (wanted.port, wanted.topic) == ('image', '')
 
 
-def test_required_port_that_is_not_connected() -> None:
+def test_required_port_without_a_topic_is_the_nodes_own_input() -> None:
     (wanted,) = wanted_inputs(stack(), types_of, {})
-    assert (wanted.port, wanted.topic, wanted.is_required) == ('image', '', True)
+    assert (wanted.port, wanted.topic) == ('image', '/seg/input/image')
+    assert wanted.is_required
 
 
 def test_what_another_node_provides_is_not_asked_for() -> None:

@@ -6,19 +6,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from rosbags.typesys import Stores, get_typestore
 
-from mm_perception.diagnosis.tally import (
-    COMPRESSED,
-    IMAGE,
-    Head,
-    TopicTally,
-    TransformTally,
-    read_calibration,
-    read_head,
-)
+from mm_perception.cdr import IMAGE
+from mm_perception.diagnosis.tally import TopicTally, TransformTally, read_calibration
 
 STORE = get_typestore(Stores.ROS2_KILTED)
 
@@ -36,31 +27,6 @@ def image_bytes(stamp_ns: int = 5_000_000_007, frame_id: str = 'cam', order: boo
         is_bigendian=0, step=2, data=np.zeros(2, np.uint8),
     )  # fmt: skip
     return bytes(STORE.serialize_cdr(message, IMAGE, little_endian=order))
-
-
-@pytest.mark.parametrize('order', [True, False])
-@pytest.mark.parametrize('frame_id', ['', 'a', 'cam', 'camera_optical', 'größe'])
-def test_head_of_an_image(frame_id: str, order: bool) -> None:
-    raw = image_bytes(frame_id=frame_id, order=order)
-    assert read_head(IMAGE, raw) == Head(5_000_000_007, frame_id, 'mono8')
-
-
-def test_head_of_a_compressed_image() -> None:
-    message = STORE.types[COMPRESSED](header=header(), format='jpeg', data=np.zeros(3, np.uint8))
-    raw = bytes(STORE.serialize_cdr(message, COMPRESSED))
-    assert read_head(COMPRESSED, raw) == Head(5_000_000_007, 'cam', 'jpeg')
-
-
-@given(st.binary(max_size=64))
-def test_any_bytes_are_read_or_refused(raw: bytes) -> None:
-    head = read_head(IMAGE, raw)
-    assert head is None or isinstance(head, Head)
-
-
-@given(st.integers(0, 60))
-def test_truncated_image_is_refused_or_equal(length: int) -> None:
-    head = read_head(IMAGE, image_bytes()[:length])
-    assert head is None or head == Head(5_000_000_007, 'cam', 'mono8')
 
 
 def test_traffic_of_a_stream_with_a_gap_and_a_jump_back() -> None:
