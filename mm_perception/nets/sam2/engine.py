@@ -31,7 +31,11 @@ class Sam2Engine:
     """
 
     def __init__(self, loaded: LoadedModel, device: torch.device, dtype: torch.dtype) -> None:
-        self.model: Model = loaded.model.to(device=device, dtype=dtype)
+        self.model: Model = loaded.model.to(device=device)
+        for parameter in self.model.parameters():
+            # Buffers stay float32: they hold frequencies of position codes, and rounding those to
+            # half precision would move a point by several pixels.
+            parameter.data = parameter.data.to(dtype)
         self.source = loaded.source
         self.weights_sha256 = loaded.sha256
         self.licence = loaded.licence
@@ -83,7 +87,8 @@ class Sam2Engine:
 
         Args:
             max_objects: more raise PromptError; time and memory grow with their number.
-            max_prompted_frames: per object, 2 or more; see `ObjectMemory`.
+            max_prompted_frames: per object, 2 or more; see `ObjectMemory`. Each costs as much time
+                as a recent frame, of which there are `num_maskmem - 1` (6).
             is_refined_frame_prompted: whether a corrected frame is remembered like a first prompt,
                 as in the paper and in training. False is the default of the reference predictor,
                 whose `add_all_frames_to_correct_as_cond` this is: there a correction fades out

@@ -82,7 +82,7 @@ class Heads:
         model, batch = self._model, conditioned.shape[0]
         num_points = 0 if labels is None else labels.shape[1]
         if points is None or labels is None:
-            points = conditioned.new_zeros(batch, 1, 2)
+            points = torch.zeros(batch, 1, 2, device=conditioned.device)
             labels = torch.full((batch, 1), -1, dtype=torch.int32, device=points.device)
         sparse, dense = model.prompt_encoder(
             input_points=points[:, None],
@@ -177,4 +177,4 @@ class Heads:
     def _image_positions(self) -> Tensor:
         """(1, C, h, w): random-frequency code of the image grid, shared with the points."""
         positions: Tensor = self._model.get_image_wide_positional_embeddings()
-        return positions
+        return positions.to(self._model.no_memory_embedding.dtype)

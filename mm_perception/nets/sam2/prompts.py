@@ -108,7 +108,7 @@ def _check(prompt: ObjectPrompt, image_hw: tuple[int, int], size: int) -> Checke
 def _check_points(
     prompt: ObjectPrompt, height: int, width: int
 ) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-    points = np.asarray(prompt.points, np.float32)
+    points = _as_float('points', prompt.points)
     if points.ndim != 2 or points.shape[1] != 2:
         raise ShapeError('points of a prompt', '(N, 2)', str(points.shape))
     is_inside = (points >= 0).all(axis=1) & (points < (width, height)).all(axis=1)  # NaN: outside
@@ -128,7 +128,7 @@ def _check_points(
 
 
 def _check_box(box: ArrayLike, height: int, width: int) -> NDArray[np.float32]:
-    xyxy = np.asarray(box, np.float32)
+    xyxy = _as_float('box', box)
     if xyxy.shape != (4,):
         raise ShapeError('box of a prompt', '(4,) xyxy', str(xyxy.shape))
     x0, y0, x1, y1 = xyxy
@@ -156,3 +156,10 @@ def _check_mask(mask: ArrayLike, image_hw: tuple[int, int], size: int) -> Tensor
         fix = f'it vanishes at the network input of {size} px; give a point or a box'
         raise PromptError('mask is too small; its area in px is', area, fix)
     return planes
+
+
+def _as_float(what: str, value: ArrayLike | None) -> NDArray[np.float32]:
+    try:
+        return np.asarray(value, np.float32)
+    except (TypeError, ValueError) as error:
+        raise PromptError(f'{what} of a prompt are no numbers', value, str(error)) from error

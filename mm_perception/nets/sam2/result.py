@@ -48,7 +48,10 @@ class Sam2Result:
         return out
 
     @classmethod
-    def empty(cls, frame: int, image_hw: tuple[int, int], side: int) -> Sam2Result:
+    def empty(
+        cls, frame: int, image_hw: tuple[int, int], side: int, device: torch.device
+    ) -> Sam2Result:
         """A frame without objects."""
-        none = torch.zeros(0)
-        return cls(frame, image_hw, np.zeros(0, np.int64), torch.zeros(0, side, side), none, none)
+        none = torch.zeros(0, device=device)
+        logits = torch.zeros(0, side, side, device=device)
+        return cls(frame, image_hw, np.zeros(0, np.int64), logits, none, none)

@@ -109,7 +109,7 @@ class Sam2Session:
             objects[object_id].store(frame, memory, is_prompted=object_id in refined)
         self._objects, self._image_hw, self._frame = objects, image_hw, frame + 1
         if not ids:
-            return Sam2Result.empty(frame, image_hw, self._engine.mask_side)
+            return Sam2Result.empty(frame, image_hw, self._engine.mask_side, self._engine.device)
         return Sam2Result(
             frame,
             image_hw,
@@ -169,11 +169,10 @@ class Sam2Session:
     def _apply_masks(
         self, features: FrameFeatures, prompts: Sequence[CheckedPrompt]
     ) -> dict[int, Decoded]:
-        masks = [prompt.mask for prompt in prompts if prompt.mask is not None]
-        if not masks:
+        if not prompts:
             return {}
-        batch = torch.stack(masks).to(self._engine.device)
-        decoded = self._engine.heads.accept_masks(features, batch)
+        masks = _stack([prompt.mask for prompt in prompts], self._engine.device)
+        decoded = self._engine.heads.accept_masks(features, masks)
         return {prompt.object_id: decoded.row(row) for row, prompt in enumerate(prompts)}
 
     def _apply_points(
@@ -203,10 +202,8 @@ class Sam2Session:
             decoded = engine.heads.decode(
                 features,
                 source,
-                points=torch.stack([p.points for p in group if p.points is not None]).to(source),
-                labels=torch.stack([p.labels for p in group if p.labels is not None]).to(
-                    source.device
-                ),
+                points=_stack([p.points for p in group], engine.device),
+                labels=_stack([p.labels for p in group], engine.device),
                 previous=previous,
                 is_initial=is_new,
             )
@@ -237,3 +234,7 @@ class Sam2Session:
         return ObjectMemory(
             config.num_maskmem, config.max_object_pointers_in_encoder, cap, keep_first=keep_first
         )
+
+
+def _stack(tensors: Sequence[Tensor | None], device: torch.device) -> Tensor:
+    return torch.stack([tensor for tensor in tensors if tensor is not None]).to(device)

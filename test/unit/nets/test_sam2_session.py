@@ -168,6 +168,8 @@ BAD_STEPS = [
     ([ObjectPrompt(5, points=[(-1, 20)])], PromptError, r'\[-1.0, 20.0\]'),
     ([ObjectPrompt(5, points=[(float('nan'), 20)])], PromptError, 'nan'),
     ([ObjectPrompt(5, points=[(1, 2, 3)])], ShapeError, r'\(1, 3\)'),
+    ([ObjectPrompt(5, points=[(1, 2), (3,)])], PromptError, 'no numbers'),
+    ([ObjectPrompt(5, box='left')], PromptError, 'left'),
     ([ObjectPrompt(5, points=[(1, 2)], labels=[2])], PromptError, r'\[2\]'),
     ([ObjectPrompt(5, points=[(1, 2)], labels=[1, 1])], ShapeError, r'\(2,\)'),
     ([ObjectPrompt(5, labels=[1])], PromptError, 'labels without points'),
@@ -276,3 +278,25 @@ def test_memory_is_flat_over_2000_frames():
         held.append((session.memory_bytes(), session.num_tensors()))
     assert len(set(held[16:])) == 1
     assert held[-1][0] < 100_000
+
+
+def run(engine: Sam2Engine, count: int) -> np.ndarray:
+    session = engine.open_session()
+    masks = [session.step(frame(0), [POINT, BOX, MASK]).masks()]
+    masks += [session.step(frame(index)).masks() for index in range(1, count)]
+    return np.stack(masks)
+
+
+def share_equal(one: np.ndarray, other: np.ndarray) -> float:
+    return float((one == other).mean())
+
+
+def test_half_precision_gives_about_the_same_masks(engine):
+    half = Sam2Engine.load('random', dtype=torch.bfloat16)
+    assert share_equal(run(engine, 6), run(half, 6)) > 0.95
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason='no CUDA device')
+def test_gpu_gives_the_masks_of_the_cpu(engine):
+    assert share_equal(run(engine, 20), run(Sam2Engine.load('random', 'cuda'), 20)) > 0.99
