@@ -33,7 +33,7 @@ def draw_masks(rgb: Array, masks: Masks) -> Array:
     Returns:
         A new (H, W, 3) uint8.
     """
-    picture = rgb.copy()
+    picture: Array = rgb.copy()
     scale = text_scale(rgb)
     for instance_id in masks.ids:
         mask = masks.mask(instance_id)
@@ -56,7 +56,7 @@ def draw_masks(rgb: Array, masks: Masks) -> Array:
 
 def draw_banner(rgb: Array, lines: Sequence[str]) -> Array:
     """Write lines on a dark strip at the lower edge, over the picture."""
-    picture = rgb.copy()
+    picture: Array = rgb.copy()
     scale = text_scale(rgb)
     step = round(26 * scale)
     top = picture.shape[0] - step * len(lines) - round(10 * scale)
@@ -70,7 +70,7 @@ def draw_banner(rgb: Array, lines: Sequence[str]) -> Array:
 
 def draw_prompt(rgb: Array, prompt: Prompt) -> Array:
     """Show where the user pointed."""
-    picture = rgb.copy()
+    picture: Array = rgb.copy()
     size = max(4, round(7 * text_scale(rgb)))
     for (x, y), label in zip(prompt.points.tolist(), prompt.point_labels.tolist(), strict=True):
         colour = (60, 220, 90) if label else (235, 70, 60)

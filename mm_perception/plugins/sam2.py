@@ -14,8 +14,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
-
 from mm_perception.config import parameter
 from mm_perception.errors import PromptError
 from mm_perception.model_cache import Shared
@@ -41,12 +39,11 @@ from mm_perception.samples import (
     PromptState,
     PromptStatus,
     Sample,
-    merge_masks,
 )
-from mm_perception.weights import locate
+from mm_perception.segmenting import engine_info, masks_sample, shared_engine, to_object_prompt
 
 if TYPE_CHECKING:
-    from mm_perception.nets.sam2 import ObjectPrompt, Sam2Engine, Sam2Result, Sam2Session
+    from mm_perception.nets.sam2 import ObjectPrompt, Sam2Engine, Sam2Session
 
 
 @dataclass(frozen=True)
@@ -147,7 +144,9 @@ class Sam2(Plugin[Sam2Config]):
         self._waiting.clear()
         prompts, removed = self._take_pending(stream, inputs)
         result = stream.session.step(image.rgb(), prompts, removed)
-        masks = self._masks(stream, result, inputs)
+        masks = masks_sample(
+            result, stream.labels, inputs.stamp_ns, inputs.frame_id, self.config.min_visible
+        )
         outputs: dict[str, Any] = {'masks': masks, 'status': self._statuses}
         self._statuses = []
         if self.context.is_wanted('overlay', inputs.stream):
@@ -284,59 +283,6 @@ class Sam2(Plugin[Sam2Config]):
                 score=1.0 if state is PromptState.FOUND else 0.0,
             )
         )  # fmt: skip
-
-    def _masks(self, stream: Stream, result: Sam2Result, inputs: Inputs) -> Masks:
-        ids = tuple(int(i) for i in result.object_ids)
-        chances = 1 / (1 + np.exp(-result.object_logits.float().cpu().numpy()))
-        visible = tuple(bool(c >= self.config.min_visible) for c in chances)
-        logits = result.full_logits().cpu().numpy().copy()
-        logits[[not v for v in visible]] = -1.0
-        scores = (result.iou.float().cpu().numpy().clip(0, 1) * chances).astype(np.float32)
-        return Masks(
-            stamp_ns=inputs.stamp_ns,
-            frame_id=inputs.frame_id,
-            id_map=merge_masks(logits, ids),
-            ids=ids,
-            labels=tuple(stream.labels.get(i, '') for i in ids),
-            scores=scores,
-            visible=visible,
-        )
-
-
-def shared_engine(weights: str, device: str, image_size: int) -> Shared[Sam2Engine]:
-    """The one engine of this process for these weights."""
-
-    def load() -> Sam2Engine:
-        from mm_perception.nets.sam2 import Sam2Engine
-
-        return Sam2Engine.load(locate(weights, 'sam2'), device, image_size=image_size or None)
-
-    return Shared(('sam2', weights, device, image_size), load)
-
-
-def engine_info(engine: Sam2Engine, weights: str) -> dict[str, str]:
-    """Facts for diagnostics."""
-    return {
-        'weights': weights,
-        'weights_sha256': engine.weights_sha256,
-        'licence': engine.licence,
-        'image_size': str(engine.image_size),
-    }
-
-
-def to_object_prompt(prompt: Prompt, object_id: int, is_known: bool) -> ObjectPrompt:
-    """A prompt in the network's form."""
-    from mm_perception.nets.sam2 import ObjectPrompt
-
-    has_points = len(prompt.points) > 0
-    return ObjectPrompt(
-        object_id,
-        'refine' if is_known else 'add',
-        points=prompt.points if has_points else None,
-        labels=prompt.point_labels if has_points else None,
-        box=prompt.box,
-        mask=prompt.mask,
-    )
 
 
 PLUGIN = Sam2

@@ -36,7 +36,7 @@ SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FA
 _NODE_FIELDS = tuple(f.name for f in fields(NodeParameters))
 
 
-class PluginNode(LifecycleNode):  # type: ignore[misc]
+class PluginNode(LifecycleNode):
     """Hosts one plugin.
 
     Args:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,7 +41,7 @@ class Sample:
     ) -> Array:
         """Check field `name` and replace it by a view that cannot be written."""
         array = checked_array(f'{type(self).__name__}.{name}', getattr(self, name), shape, dtypes)
-        view = array.view()
+        view: Array = array.view()
         view.flags.writeable = False
         object.__setattr__(self, name, view)
         return view
@@ -75,7 +75,7 @@ def checked_array(
     return value
 
 
-def checked_length(what: str, value: Sequence[object], length: int) -> None:
+def checked_length(what: str, value: Sized, length: int) -> None:
     """Raise ShapeError unless a parallel sequence has the length of the others."""
     if len(value) != length:
         raise ShapeError(what, f'{length} entries', f'{len(value)}')

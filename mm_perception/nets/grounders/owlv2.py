@@ -1,0 +1,60 @@
+"""OWLv2 (arXiv 2306.09683): boxes for free texts, such as google/owlv2-base-patch16-ensemble."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from transformers import Owlv2ForObjectDetection
+
+from mm_perception.nets.grounders._checkpoint import load_pair
+from mm_perception.nets.grounders.grounder import Found, Grounder, GrounderSettings
+
+
+class Owlv2(Grounder):
+    """Each text is a query; its boxes come with a probability of their own."""
+
+    def __init__(self, settings: GrounderSettings) -> None:
+        self._processor, self._model = load_pair(settings, Owlv2ForObjectDetection)
+        self._device = settings.device
+
+    @torch.inference_mode()
+    def ground(
+        self, image: npt.NDArray[np.uint8], texts: Sequence[str], min_score: float
+    ) -> list[Found]:
+        """See `Grounder.ground`."""
+        if not texts:
+            return []
+        inputs = self._processor(text=[list(texts)], images=image, return_tensors='pt')
+        outputs = self._model(**inputs.to(self._device))
+        size = torch.tensor([image.shape[:2]])
+        results = self._processor.post_process_grounded_object_detection(
+            outputs, threshold=min_score, target_sizes=size
+        )[0]
+        return boxes_to_found(
+            results['boxes'].cpu().numpy(), results['scores'].cpu().numpy(),
+            results['labels'].cpu().numpy(), image.shape[:2],
+        )  # fmt: skip
+
+
+def boxes_to_found(
+    boxes: npt.NDArray[np.float32],
+    scores: npt.NDArray[np.float32],
+    indices: npt.NDArray[np.int64],
+    size: tuple[int, ...],
+) -> list[Found]:
+    """Boxes cut to the picture, best first; those without area are left out."""
+    limit = np.array([size[1], size[0], size[1], size[0]], np.float32)
+    found = []
+    for row in np.argsort(-scores, kind='stable'):
+        box = np.clip(boxes[row].astype(np.float32), 0, limit)
+        if box[2] - box[0] >= 1 and box[3] - box[1] >= 1:
+            found.append(Found(int(indices[row]), box, float(scores[row])))
+    return found
+
+
+def load(settings: GrounderSettings) -> Grounder:
+    """Load the checkpoint."""
+    return Owlv2(settings)

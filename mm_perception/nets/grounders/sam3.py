@@ -1,0 +1,48 @@
+"""SAM 3 (facebook/sam3, gated): masks for free texts, with a presence score that gates them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from transformers import Sam3Model
+
+from mm_perception.nets.grounders._checkpoint import load_pair
+from mm_perception.nets.grounders.grounder import Found, Grounder, GrounderSettings
+from mm_perception.samples import mask_box
+
+
+class Sam3(Grounder):
+    """Grounds and segments in one model."""
+
+    def __init__(self, settings: GrounderSettings) -> None:
+        self._processor, self._model = load_pair(settings, Sam3Model)
+        self._device = settings.device
+
+    @torch.inference_mode()
+    def ground(
+        self, image: npt.NDArray[np.uint8], texts: Sequence[str], min_score: float
+    ) -> list[Found]:
+        """See `Grounder.ground`."""
+        found = []
+        for index, text in enumerate(texts):
+            inputs = self._processor(images=image, text=text, return_tensors='pt')
+            outputs = self._model(**inputs.to(self._device))
+            # The processor multiplies each query's score with the presence of the text.
+            results = self._processor.post_process_instance_segmentation(
+                outputs, threshold=min_score, mask_threshold=0.5,
+                target_sizes=[tuple(image.shape[:2])],
+            )[0]  # fmt: skip
+            for mask, score in zip(results['masks'], results['scores'], strict=True):
+                pixels = mask.cpu().numpy() > 0
+                box = mask_box(pixels)
+                if box is not None:
+                    found.append(Found(index, np.array(box, np.float32), float(score), pixels))
+        return sorted(found, key=lambda f: -f.score)
+
+
+def load(settings: GrounderSettings) -> Grounder:
+    """Load the checkpoint."""
+    return Sam3(settings)
