@@ -1,18 +1,26 @@
 """What a `weights:` parameter can say, and where the files are.
 
-`nano` (trained by this repository, in `mm_perception/weights/<net>/`), `random` or `random:<variant>`,
-a local file or directory, or a hub id `org/name` that `mmp fetch` has brought. Nothing is downloaded.
+`nano` (trained by this repository, in `mm_perception/weights/<net>/`), `random` or
+`random:<variant>`, a local file or directory, or a hub id `org/name` that `mmp fetch` has brought.
+Nothing but `fetch` downloads.
 """
 
 from __future__ import annotations
 
 import hashlib
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
 from mm_perception.errors import WeightsError
 
 NANO = Path(__file__).parent / 'weights'
+OPEN_CLIP = 'open_clip:'
+# Copies of the same weights for other frameworks, which many repositories carry.
+_FOREIGN_FILES = ('*.h5', '*.msgpack', '*.onnx', '*.onnx_data', '*.ot', '*.tflite', '*.mlmodel')
+_offline_lock = threading.RLock()
 _MODEL_FILES = ('*.safetensors', '*.bin', '*.pt', '*.pth')
 
 
@@ -48,12 +56,76 @@ def local_directory(source: str) -> Path:
         raise WeightsError(source, 'not on this machine', f'run: mmp fetch {source}') from error
 
 
+@contextmanager
+def offline() -> Iterator[None]:
+    """Keep libraries that load by hub id from reaching for the network, in this process."""
+    from huggingface_hub import constants
+
+    with _offline_lock:
+        before = constants.HF_HUB_OFFLINE
+        constants.HF_HUB_OFFLINE = True
+        try:
+            yield
+        finally:
+            constants.HF_HUB_OFFLINE = before
+
+
+def fetch(source: str) -> Path:
+    """Download public weights into the local cache, with a progress bar.
+
+    Args:
+        source: `org/name` on the hub, or `open_clip:MODEL/TAG`.
+
+    Returns:
+        Where they are now.
+
+    Raises:
+        WeightsError: No such weights, no connection, or their licence was not accepted.
+    """
+    from huggingface_hub.errors import GatedRepoError, HFValidationError, RepositoryNotFoundError
+
+    try:
+        return _fetch_open_clip(source) if source.startswith(OPEN_CLIP) else _fetch_hub(source)
+    except GatedRepoError as error:
+        fix = f'accept it at https://huggingface.co/{source}, then run: hf auth login'
+        raise WeightsError(source, 'its licence must be accepted first', fix) from error
+    except (HFValidationError, RepositoryNotFoundError) as error:
+        raise WeightsError(source, 'the hub has no such weights', 'check the spelling') from error
+    except (OSError, RuntimeError) as error:
+        fix = 'check the connection, and that HF_HUB_OFFLINE is not set'
+        raise WeightsError(source, f'cannot be downloaded ({error})', fix) from error
+
+
+def _fetch_hub(source: str) -> Path:
+    from huggingface_hub import snapshot_download
+
+    return Path(snapshot_download(source, ignore_patterns=list(_FOREIGN_FILES)))
+
+
+def _fetch_open_clip(source: str) -> Path:
+    import open_clip
+
+    model, _, tag = source.removeprefix(OPEN_CLIP).partition('/')
+    settings = open_clip.get_pretrained_cfg(model, tag)
+    if not settings:
+        known = ', '.join(open_clip.list_pretrained_tags_by_model(model)) or 'none'
+        raise WeightsError(source, 'open_clip has no such weights', f'tags of {model}: {known}')
+    path = Path(open_clip.download_pretrained(settings))
+    open_clip.get_tokenizer(model)  # some models take theirs from the hub
+    return path
+
+
 def directory_sha256(folder: Path) -> str:
     """Hash of the weight files in a directory, computed once per change."""
     files = sorted(f for pattern in _MODEL_FILES for f in folder.rglob(pattern))
     if not files:
         raise WeightsError(str(folder), 'holds no weights', f'expected {", ".join(_MODEL_FILES)}')
     return _hash(tuple((str(f), f.stat().st_mtime_ns) for f in files))
+
+
+def file_sha256(path: Path) -> str:
+    """Hash of one file, computed once per change."""
+    return _hash(((str(path), path.stat().st_mtime_ns),))
 
 
 @lru_cache(maxsize=32)

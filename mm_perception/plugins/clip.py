@@ -59,7 +59,9 @@ class ClipConfig:
     )  # fmt: skip
 
     def __post_init__(self) -> None:
-        """Refuse templates without a place for the label."""
+        """Refuse templates without a place for the label, and no template at all."""
+        if not self.templates:
+            raise ConfigError('templates', [], "at least one sentence, such as '{}'")
         for template in self.templates:
             if '{}' not in template:
                 raise ConfigError('templates', template, 'a sentence with {} in it')

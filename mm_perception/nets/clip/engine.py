@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from mm_perception.errors import ShapeError
+from mm_perception.errors import ShapeError, WeightsError
 
 Vectors = npt.NDArray[np.float32]
 Picture = npt.NDArray[np.uint8]
@@ -35,6 +36,7 @@ class ClipEngine(ABC):
 
     def __init__(self) -> None:
         self._texts: OrderedDict[str, Vectors] = OrderedDict()
+        self._texts_lock = threading.Lock()  # nodes share an engine, and each has its own thread
 
     @abstractmethod
     def _image_features(self, images: Sequence[Picture]) -> Tensor:
@@ -73,15 +75,16 @@ class ClipEngine(ABC):
         Returns:
             (N, D) float32 unit vectors.
         """
-        new = [text for text in dict.fromkeys(texts) if text not in self._texts]
-        if new:
-            for text, vector in zip(new, _unit(self._text_features(new)), strict=True):
-                self._texts[text] = vector
-        found = [self._texts[text] for text in texts]
-        for text in texts:
-            self._texts.move_to_end(text)
-        while len(self._texts) > _CACHED_TEXTS:
-            self._texts.popitem(last=False)
+        with self._texts_lock:
+            new = [text for text in dict.fromkeys(texts) if text not in self._texts]
+            if new:
+                for text, vector in zip(new, _unit(self._text_features(new)), strict=True):
+                    self._texts[text] = vector
+            for text in texts:
+                self._texts.move_to_end(text)
+            found = [self._texts[text] for text in texts]
+            while len(self._texts) > _CACHED_TEXTS:
+                self._texts.popitem(last=False)
         return np.stack(found) if found else np.zeros((0, self.dimension), np.float32)
 
     @property
@@ -99,8 +102,8 @@ def load_clip(weights: str, device: str = 'cpu') -> ClipEngine:
     """Load CLIP weights.
 
     Args:
-        weights: Directory in hub layout or hub id (transformers: CLIP, SigLIP); `random` (tiny, for
-            tests); `open_clip:MODEL/TAG`, `open_clip:MODEL/FILE` or `open_clip:local-dir:PATH`.
+        weights: Directory in hub layout or hub id (transformers: CLIP, SigLIP); `random` (tiny,
+            for tests); `open_clip:MODEL/TAG`, `open_clip:MODEL/FILE`, `open_clip:local-dir:PATH`.
         device: Where to run.
 
     Raises:
@@ -110,6 +113,8 @@ def load_clip(weights: str, device: str = 'cpu') -> ClipEngine:
         from mm_perception.nets.clip.open_clip_engine import OpenClipEngine
 
         return OpenClipEngine(weights.removeprefix('open_clip:'), device)
+    if weights.startswith('random:'):
+        raise WeightsError(weights, 'CLIP has one random variant', 'say random')
     from mm_perception.nets.clip.transformers_engine import TransformersClip
 
     return TransformersClip.load(weights, device)

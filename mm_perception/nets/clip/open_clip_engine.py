@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,9 @@ from torch import Tensor
 
 from mm_perception.errors import WeightsError
 from mm_perception.nets.clip.engine import ClipEngine, Picture
-from mm_perception.weights import directory_sha256
+from mm_perception.weights import directory_sha256, file_sha256, offline
+
+_FOLDER = 'local-dir:'
 
 
 class OpenClipEngine(ClipEngine):
@@ -48,33 +49,59 @@ class OpenClipEngine(ClipEngine):
 
 
 def _load(source: str) -> tuple[Any, Any, Any, str]:
-    is_folder = source.startswith('local-dir:')
-    name, _, tag = (source, '', '') if is_folder else source.partition('/')
-    fix = f'run: mmp fetch open_clip:{source}'
-    if is_folder and not Path(source.removeprefix('local-dir:')).is_dir():
-        raise WeightsError(source, 'there is no such directory', 'give the path of a directory')
-    if not is_folder and name not in open_clip.list_models():
-        raise WeightsError(
-            source, f'open_clip has no model {name!r}', 'see open_clip.list_models()'
-        )
-    if not is_folder and not tag:
+    """Model, pre-processing, tokenizer and the hash of the weights."""
+    with offline():
+        if source.startswith(_FOLDER):
+            folder = Path(source.removeprefix(_FOLDER))
+            if not folder.is_dir():
+                raise WeightsError(source, 'there is no such directory', 'give a path that exists')
+            return (*_create(source, source), directory_sha256(folder))
+        name, _, tag = source.partition('/')
+        settings = _settings(source, name, tag)
+        path = Path(tag) if settings is None else _cached_file(source, settings)
+        # Weights made with QuickGELU are silently worse under a plain model name.
+        is_quick = bool(settings and settings.get('quick_gelu'))
+        made = _create(source, name, pretrained=tag, force_quick_gelu=is_quick)
+        return (*made, file_sha256(path))
+
+
+def _settings(source: str, name: str, tag: str) -> dict[str, Any] | None:
+    """What open_clip knows of a tag; None where the tag is a file."""
+    if name not in open_clip.list_models():
+        fix = 'see open_clip.list_models()'
+        raise WeightsError(source, f'open_clip has no model {name!r}', fix)
+    if not tag:
         raise WeightsError(source, 'names no weights', 'give MODEL/TAG or MODEL/FILE')
-    is_file = bool(tag) and Path(tag).is_file()
-    if not is_folder and not is_file and tag not in open_clip.list_pretrained_tags_by_model(name):
-        raise WeightsError(source, f'{name} has no weights {tag!r}', 'give a known tag or a file')
+    if Path(tag).is_file():
+        return None
+    tags = open_clip.list_pretrained_tags_by_model(name)
+    if tag not in tags:
+        fix = f'give a file, or one of: {", ".join(tags)}'
+        raise WeightsError(source, f'{name} has no weights {tag!r}', fix)
+    settings: dict[str, Any] = open_clip.get_pretrained_cfg(name, tag)
+    return settings
+
+
+def _cached_file(source: str, settings: dict[str, Any]) -> Path:
+    """Where the weights of a tag lie on this machine."""
+    absent = WeightsError(source, 'not on this machine', f'run: mmp fetch open_clip:{source}')
+    if not settings.get('hf_hub'):  # open_clip fetches these by itself, whatever the hub is told
+        path = Path('~/.cache/clip').expanduser() / Path(settings.get('url', '')).name
+        if not path.is_file():
+            raise absent
+    try:
+        return Path(open_clip.download_pretrained(settings))
+    except (OSError, RuntimeError) as error:
+        raise absent from error
+
+
+def _create(source: str, name: str, **options: Any) -> tuple[Any, Any, Any]:
     try:
         model, _, preprocess = open_clip.create_model_and_transforms(
-            name, pretrained=tag or None, weights_only=True
+            name, weights_only=True, require_pretrained=True, **options
         )
-        tokenizer = open_clip.get_tokenizer(name)
-    except (OSError, RuntimeError, ValueError, FileNotFoundError) as error:
-        raise WeightsError(source, f'cannot be loaded: {error}', fix) from error
-    if is_folder:
-        return (
-            model,
-            preprocess,
-            tokenizer,
-            directory_sha256(Path(source.removeprefix('local-dir:'))),
-        )
-    digest = hashlib.sha256(Path(tag).read_bytes()).hexdigest() if is_file else f'tag {tag}'
-    return model, preprocess, tokenizer, digest
+        return model, preprocess, open_clip.get_tokenizer(name)
+    except (OSError, RuntimeError, ValueError, KeyError) as error:
+        raise WeightsError(
+            source, f'cannot be loaded: {error}', 'give weights of that model'
+        ) from error

@@ -52,8 +52,11 @@ class TransformersClip(ClipEngine):
             return cls(*random_clip(), device, 'random CLIP', 'random')
         folder = local_directory(weights)
         try:
-            model = AutoModel.from_pretrained(folder, local_files_only=True, dtype=torch.float32)
-            processor = AutoImageProcessor.from_pretrained(folder, local_files_only=True)
+            model, info = AutoModel.from_pretrained(
+                folder, local_files_only=True, dtype=torch.float32, output_loading_info=True
+            )
+            read_processor: Any = AutoImageProcessor.from_pretrained  # carries no types
+            processor = read_processor(folder, local_files_only=True)
             tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         except (OSError, ValueError, RuntimeError, KeyError) as error:
             raise WeightsError(
@@ -61,6 +64,9 @@ class TransformersClip(ClipEngine):
             ) from error
         if not hasattr(model, 'get_text_features'):
             raise WeightsError(weights, f'is a {type(model).__name__}', 'give a CLIP model')
+        absent = sorted({*info['missing_keys'], *(key for key, *_ in info['mismatched_keys'])})
+        if absent:
+            raise WeightsError(weights, f'lacks {", ".join(absent[:3])}', 'give a CLIP model')
         tokenize = _hub_tokenizer(tokenizer, _context_length(model))
         return cls(model, processor, tokenize, device, weights, directory_sha256(folder))
 
