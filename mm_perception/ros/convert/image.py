@@ -95,7 +95,7 @@ def _pixels(message: Any) -> Array:
     pixels: Array = np.ndarray(shape, dtype.newbyteorder(order), buffer, strides=(step, *inner))
     is_native = dtype.itemsize == 1 or (order == '<') == (sys.byteorder == 'little')
     # torch refuses rows that begin in the middle of a number: copy those.
-    if is_native and step % dtype.itemsize == 0:
+    if is_native and pixels.flags.aligned:
         return pixels.view(dtype)
     return pixels.astype(dtype)
 

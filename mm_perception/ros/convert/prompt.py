@@ -96,10 +96,12 @@ def point_prompt_from(message: Any, received_ns: int) -> Prompt:
         PromptError: The point is not finite.
     """
     x, y = message.point.x, message.point.y
+    with np.errstate(over='ignore'):  # what overflows is not finite, and refused
+        points = np.array([[x, y]], np.float32)
     return Prompt(
         **fields_of(message, received_ns),
         prompt_id=f'point {x:.0f} {y:.0f}',
-        points=np.array([[x, y]], np.float32),
+        points=points,
         point_labels=np.ones(1, np.int8),
     )
 
