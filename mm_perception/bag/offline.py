@@ -1,7 +1,7 @@
-"""Run a stack on a bag without ROS nodes: nothing is dropped, and the same bytes come out each time.
+"""Run a stack on a bag without ROS nodes: nothing is dropped, the same bytes come out each time.
 
-Messages are taken in order of their log time. After each one every runner steps until it has nothing left
-to do, in the order of the stack. Results carry the log time of the message that caused them.
+Messages are taken in order of their log time. After each one every runner steps until it has
+nothing left to do, in the order of the stack. Results carry the log time of what caused them.
 """
 
 from __future__ import annotations
@@ -57,12 +57,15 @@ class OfflineReport:
         messages: Messages read.
         wall_s: Seconds it took.
         problem: Why it ended early; empty if it did not.
+        nodes: The runners by node name, with their counters.
+        model_info: What each plugin said of its weights while it was loaded.
     """
 
     messages: int = 0
     wall_s: float = 0.0
     problem: str = ''
     nodes: dict[str, Runner] = field(default_factory=dict)
+    model_info: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
 class OfflineRun:
@@ -115,6 +118,7 @@ class OfflineRun:
             for runner, spec in zip(self.runners, self.stack.nodes, strict=True):
                 runner.load(resolve_device(spec.configs()[1].device))
                 runner.activate(threaded=False)
+                report.model_info[runner.name] = runner.plugin.model_info()
             self._give_prompts()
             for record in self._reader.records(self._read_topics()):
                 self._take(record)
@@ -136,8 +140,7 @@ class OfflineRun:
 
     def _make_runner(self, spec: NodeSpec) -> Runner:
         plugin_config, node_config = spec.configs()
-        wiring = spec.wiring()
-        full = Wiring(_full(wiring.inputs, spec.name), _full(wiring.outputs, spec.name))
+        full = full_wiring(spec)
         return Runner(
             spec.name, spec.plugin_class(), plugin_config, self._bus, full,
             lossless=True,
@@ -248,6 +251,12 @@ class OfflineRun:
     def _work(self) -> None:
         while any([runner.step() for runner in self.runners]):
             pass
+
+
+def full_wiring(spec: NodeSpec) -> Wiring:
+    """Topics of a node by their full names."""
+    wiring = spec.wiring()
+    return Wiring(_full(wiring.inputs, spec.name), _full(wiring.outputs, spec.name))
 
 
 def _full(ports: Mapping[str, Mapping[str, str]], node: str) -> dict[str, dict[str, str]]:

@@ -1,0 +1,196 @@
+"""Draw a result bag for people: a film and a sheet per camera, and who was found when."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mm_perception.bag.reader import BagReader
+from mm_perception.drawing import draw_banner, draw_masks
+from mm_perception.drawing.film import ContactSheet, Film
+from mm_perception.errors import MmPerceptionError
+from mm_perception.ros import convert
+from mm_perception.ros.wire import deserialize
+from mm_perception.runner import Wiring
+from mm_perception.samples import Image, Labels, Masks, PromptStatus, Sample
+
+
+@dataclass
+class Finding:
+    """One track: what it answers, and when it was seen.
+
+    Attributes:
+        first_s: Seconds from the start of the bag.
+        last_s: Likewise.
+        frames: Pictures in which it had a pixel.
+    """
+
+    label: str
+    camera: str
+    track_id: int
+    first_s: float
+    last_s: float
+    frames: int = 0
+    best_score: float = 0.0
+
+
+@dataclass
+class _Camera:
+    name: str
+    film: Film
+    sheet: ContactSheet
+    pictures: dict[int, Image] = field(default_factory=dict)
+    labels: Labels | None = None
+
+
+@dataclass
+class Gallery:
+    """What was drawn and found.
+
+    Attributes:
+        files: Films and sheets.
+        findings: Tracks by camera and id.
+        statuses: What became of prompts, in order.
+        frames: Pictures drawn.
+        problems: Messages that could not be drawn.
+    """
+
+    files: list[Path] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    statuses: list[PromptStatus] = field(default_factory=list)
+    frames: int = 0
+    problems: list[str] = field(default_factory=list)
+
+
+def draw_bag(
+    bag: Path,
+    wirings: dict[str, Wiring],
+    out: Path,
+    progress: Callable[[int], None] = lambda done: None,
+) -> Gallery:
+    """Draw every node's masks and labels over the pictures they came from.
+
+    Args:
+        bag: Result bag that also holds the inputs.
+        wirings: Full topic names of every node.
+        out: Folder for films and sheets.
+        progress: Called with the number of messages read.
+    """
+    gallery = Gallery()
+    with BagReader(bag) as reader:
+        painters = [_Painter(name, w, out, reader, gallery) for name, w in wirings.items()]
+        topics = {topic for p in painters for topic in p.topics}
+        for done, record in enumerate(reader.records(topics & set(reader.topics)), 1):
+            message = deserialize(record.data, record.type_name)
+            for painter in painters:
+                try:
+                    painter.take(record.topic, message, record.log_time_ns)
+                except MmPerceptionError as error:
+                    gallery.problems.append(f'{record.topic}: {error}')
+            progress(done)
+        for painter in painters:
+            painter.close()
+    return gallery
+
+
+class _Painter:
+    """Draws the results of one node."""
+
+    def __init__(
+        self, node: str, wiring: Wiring, out: Path, reader: BagReader, gallery: Gallery
+    ) -> None:
+        self._gallery, self._start_ns = gallery, reader.start_ns
+        self._cameras: dict[str, _Camera] = {}
+        self._inputs: dict[str, str] = {}
+        self._outputs: dict[str, tuple[str, type[Sample], Any]] = {}
+        self._out, self._node = out, node
+        self._findings: dict[tuple[str, int], Finding] = {}
+        for stream, topic in wiring.inputs.get('image', {}).items():
+            self._inputs[topic] = stream
+            name = '_'.join(part for part in (node, stream) if part)
+            film = Film(out / f'{name}.mp4')
+            self._cameras[stream] = _Camera(stream, film, ContactSheet())
+        for stream, topic in wiring.outputs.get('masks', {}).items():
+            assembler = convert.assemble(Masks)
+            for suffix in ('', '/detections'):
+                self._outputs[topic + suffix] = (stream, Masks, (assembler, suffix))
+        for stream, topic in wiring.outputs.get('labels', {}).items():
+            self._outputs[topic] = (stream, Labels, None)
+        for stream, topic in wiring.outputs.get('status', {}).items():
+            self._outputs[topic] = (stream, PromptStatus, None)
+
+    @property
+    def topics(self) -> set[str]:
+        return {*self._inputs, *self._outputs}
+
+    def take(self, topic: str, message: Any, log_time_ns: int) -> None:
+        if topic in self._inputs:
+            image = convert.from_msg(message, Image, log_time_ns)
+            camera = self._cameras[self._inputs[topic]]
+            if isinstance(image, Image):
+                camera.pictures[image.stamp_ns] = image
+                while len(camera.pictures) > 64:
+                    del camera.pictures[next(iter(camera.pictures))]
+        elif topic in self._outputs:
+            stream, sample_type, join = self._outputs[topic]
+            for sample in self._samples(message, sample_type, join, log_time_ns):
+                self._draw(stream, sample)
+
+    def _samples(
+        self, message: Any, sample_type: type[Sample], join: Any, log_time_ns: int
+    ) -> Iterator[Sample]:
+        if join is None:
+            yield convert.from_msg(message, sample_type, log_time_ns)
+            return
+        assembler, suffix = join
+        sample = assembler.add(suffix, message)
+        if sample is not None:
+            yield sample
+
+    def _draw(self, stream: str, sample: Sample) -> None:
+        if isinstance(sample, PromptStatus):
+            self._gallery.statuses.append(sample)
+            return
+        camera = self._cameras.get(stream)
+        image = camera.pictures.get(sample.stamp_ns) if camera else None
+        if camera is None or image is None:
+            return
+        seconds = (sample.stamp_ns - self._start_ns) / 1e9
+        title = ' '.join(part for part in (self._node, stream) if part)
+        if isinstance(sample, Masks):
+            self._note(stream, sample, seconds)
+            picture = draw_masks(image.rgb(), sample)
+            found = ', '.join(dict.fromkeys(sample.labels)) or 'nothing found'
+            lines = [f'{title}   {seconds:6.2f} s   {found}']
+        elif isinstance(sample, Labels):
+            picture = image.rgb()
+            best = zip(sample.names[:3], sample.scores[:3].tolist(), strict=True)
+            words = '   '.join(f'{name} {score:.2f}' for name, score in best)
+            lines = [f'{title}   {seconds:6.2f} s   {words}']
+        else:
+            return
+        picture = draw_banner(picture, lines)
+        camera.film.add(picture, sample.stamp_ns)
+        camera.sheet.add(picture)
+        self._gallery.frames += 1
+
+    def _note(self, stream: str, masks: Masks, seconds: float) -> None:
+        for instance_id, label, score in zip(masks.ids, masks.labels, masks.scores, strict=True):
+            finding = self._findings.setdefault(
+                (stream, instance_id), Finding(label, stream, instance_id, seconds, seconds)
+            )
+            finding.last_s = seconds
+            finding.frames += 1
+            finding.best_score = max(finding.best_score, float(score))
+
+    def close(self) -> None:
+        self._gallery.findings += self._findings.values()
+        for camera in self._cameras.values():
+            camera.film.close()
+            if camera.film.path.is_file():
+                self._gallery.files.append(camera.film.path)
+            sheet = camera.film.path.with_suffix('.png')
+            if camera.sheet.write(sheet):
+                self._gallery.files.append(sheet)

@@ -1,0 +1,61 @@
+"""Publish a bag through ROS 2, at its own pace, with the bytes as they were recorded."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+from mm_perception.cli._progress import Progress
+from mm_perception.errors import ConfigError
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument('bag', type=Path, help='rosbag2 folder, or .mcap file')
+    parser.add_argument('--rate', type=float, default=1.0, help='bag seconds per second')
+    parser.add_argument('--loop', action='store_true', help='begin again at the end')
+    parser.add_argument('--start', type=float, default=0.0, metavar='S', help='skip so much')
+    parser.add_argument('--topics', nargs='+', help='only these')
+    parser.add_argument('--clock', action='store_true', help='publish bag time on /clock')
+    parser.add_argument('--local-only', action='store_true', help='bind 127.0.0.1, nothing else')
+    parser.add_argument('--wait', action='store_true', help='begin when somebody subscribes')
+
+
+def run(args: argparse.Namespace) -> int:
+    """Play until the end, or Ctrl-C."""
+    import rclpy
+
+    from mm_perception.bag.pacing import Pacer
+    from mm_perception.bag.reader import BagReader
+    from mm_perception.ros import dds
+    from mm_perception.ros.player import Player
+
+    if args.rate <= 0:
+        raise ConfigError('--rate', args.rate, 'a number above 0')
+    dds.prepare(local_only=True if args.local_only else None)
+    rclpy.init()
+    node = rclpy.create_node('mmp_play')
+    try:
+        with BagReader(args.bag) as reader:
+            unknown = set(args.topics or ()) - reader.topics.keys()
+            if unknown:
+                there = ', '.join(sorted(reader.topics))
+                raise ConfigError('--topics', sorted(unknown), f'topics of the bag: {there}')
+            player = Player(node, reader, topics=args.topics, publishes_clock=args.clock)
+            while args.wait and not any(
+                p.get_subscription_count() for p in player.publishers.values()
+            ):
+                time.sleep(0.1)
+            start_ns = reader.start_ns + int(args.start * 1e9)
+            while rclpy.ok():
+                with Progress(reader.num_messages, 'playing') as progress:
+                    player.sent = 0
+                    player.play(Pacer(start_ns, args.rate), start_ns=start_ns, progress=progress)
+                if not args.loop:
+                    break
+            time.sleep(0.5)  # let the middleware hand over the last messages
+    finally:
+        node.destroy_node()
+        rclpy.try_shutdown()
+    return 0

@@ -1,0 +1,224 @@
+"""Run a stack on a bag; write the results as a bag, a film, a contact sheet and a summary.
+
+  mmp replay BAG --stack track --prompt "the red car" --out result
+  mmp replay BAG --stack segment --prompt box:100,50,300,400 --out result --offline
+
+Without --offline the bag is played in real time through ROS 2 nodes on 127.0.0.1: newest frame wins, drops are
+counted. With it every frame is used, and the same call writes the same bytes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+import mm_perception
+from mm_perception.cli._progress import Progress
+from mm_perception.cli._prompts import parse_prompt
+from mm_perception.errors import ConfigError
+from mm_perception.graph import StackSpec, load_stack
+from mm_perception.graph_overrides import apply_overrides
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument('bag', type=Path, help='rosbag2 folder, or .mcap file')
+    parser.add_argument('--stack', default='track', help='name or file; default: track')
+    parser.add_argument('--out', type=Path, required=True, help='folder to write')
+    parser.add_argument('--offline', action='store_true', help='every frame, without ROS nodes')
+    parser.add_argument(
+        '--prompt', action='append', default=[],
+        help='text, point:x,y (more points: point:x,y;x,y) or box:x0,y0,x1,y1 in pixels',
+    )  # fmt: skip
+    parser.add_argument('--set', action='append', default=[], metavar='NODE.PARAM=VALUE')
+    parser.add_argument('--input', action='append', default=[], metavar='NODE.PORT[.STREAM]=TOPIC')
+    parser.add_argument('--rate', type=float, default=1.0, help='speed of an online replay')
+    parser.add_argument('--no-film', action='store_true', help='write no pictures')
+
+
+def run(args: argparse.Namespace) -> int:
+    """Replay, draw, summarise; 0 if all went well, 1 if a node failed or it ended early."""
+    if args.out.exists() and any(args.out.iterdir()):
+        raise ConfigError('--out', str(args.out), 'an empty or new folder')
+    if args.rate <= 0:
+        raise ConfigError('--rate', args.rate, 'a number above 0')
+    prompts = [parse_prompt(text) for text in args.prompt]
+    stack = apply_overrides(load_stack(args.stack), args.set, args.input)
+    args.out.mkdir(parents=True, exist_ok=True)
+    replay = _offline if args.offline else _online
+    summary, wirings = replay(stack, args, prompts)
+    summary = {
+        'versions': {
+            'mm_perception': mm_perception.__version__,
+            'python': platform.python_version(),
+        },
+        'bag': str(args.bag),
+        'stack': stack.name,
+        'mode': 'offline' if args.offline else 'online',
+        'prompts': args.prompt,
+        **summary,
+    }
+    print(f'bag      {args.out / "bag"}')
+    if not args.no_film:
+        summary.update(_draw(args.out, wirings))
+    path = args.out / 'summary.json'
+    path.write_text(json.dumps(summary, indent=2) + '\n')
+    print(f'summary  {path}')
+    _print_summary(summary)
+    failed = any(node.get('failures') for node in summary['nodes'].values())
+    return 1 if summary['problem'] or failed else 0
+
+
+def _offline(
+    stack: StackSpec, args: argparse.Namespace, prompts: list[Any]
+) -> tuple[dict[str, Any], Any]:
+    from mm_perception.bag.offline import OfflineRun
+
+    run_ = OfflineRun(stack, args.bag, args.out / 'bag', prompts=prompts)
+    with Progress(run_.num_messages, 'replay') as progress:
+        report = run_.run(progress)
+    nodes = {}
+    for name, runner in report.nodes.items():
+        timings = runner.stats.timings_ms()
+        # Offline the clock stands still while a plugin works: only inference times mean something.
+        timings = {k: round(v, 3) for k, v in timings.items() if k.startswith('inference')}
+        nodes[name] = {
+            'inputs': {p: c for p, (c, _, _, _) in runner.stats.inputs().items()},
+            'inferences': runner.stats.inferences,
+            'drops': {f'{p}: {cause}': n for (p, cause), n in runner.matcher.drops.items()},
+            'failures': dict(runner.stats.failures),
+            'last_failure': runner.stats.last_failure.message if runner.stats.last_failure else '',
+            **timings,
+            **report.model_info.get(name, {}),
+        }
+    summary = {
+        'messages': report.messages, 'wall_s': round(report.wall_s, 3),
+        'problem': report.problem, 'nodes': nodes,
+    }  # fmt: skip
+    return summary, {r.name: r.wiring for r in run_.runners}
+
+
+def _online(
+    stack: StackSpec, args: argparse.Namespace, prompts: list[Any]
+) -> tuple[dict[str, Any], Any]:
+    from mm_perception.bag.offline import full_wiring, resolve_stack
+    from mm_perception.bag.reader import BagReader
+    from mm_perception.ros.replay import OnlineReplay
+
+    with BagReader(args.bag) as reader:
+        stack = resolve_stack(stack, reader)
+        stack_file = args.out / 'stack.yaml'
+        stack_file.write_text(yaml.safe_dump(_as_yaml(stack), sort_keys=False))
+        replay = OnlineReplay(
+            stack, stack_file, reader, args.out / 'bag', prompts=prompts, rate=args.rate
+        )
+        print('starting the nodes ...', flush=True)
+        started_s = time.monotonic()
+        with Progress(reader.num_messages, 'replay') as progress:
+            replay.run(progress)
+    nodes = {name: _from_diagnostics(values) for name, values in replay.diagnostics.items()}
+    summary = {
+        'messages': reader.num_messages, 'wall_s': round(replay.wall_s, 3),
+        'start_s': round(time.monotonic() - started_s - replay.wall_s, 3),
+        'problem': replay.problem, 'nodes': nodes,
+    }  # fmt: skip
+    return summary, {spec.name: full_wiring(spec) for spec in stack.nodes}
+
+
+def _as_yaml(stack: StackSpec) -> dict[str, Any]:
+    nodes = {
+        spec.name: {
+            'plugin': spec.plugin,
+            'inputs': {p: _plain_streams(s) for p, s in spec.inputs.items()},
+            'outputs': {p: _plain_streams(s) for p, s in spec.outputs.items()},
+            'parameters': dict(spec.parameters),
+        }
+        for spec in stack.nodes
+    }
+    return {'description': stack.description, 'nodes': nodes}
+
+
+def _plain_streams(streams: Any) -> Any:
+    return streams[''] if list(streams) == [''] else dict(streams)
+
+
+def _from_diagnostics(values: dict[str, str]) -> dict[str, Any]:
+    """The node's own numbers, named as in an offline summary."""
+    node: dict[str, Any] = {'inputs': {}, 'drops': {}, 'failures': {}}
+    for key, value in values.items():
+        head, _, rest = key.partition('/')
+        if head == 'input' and rest.endswith('/count'):
+            node['inputs'][rest.removesuffix('/count')] = int(value)
+        elif head == 'drops':
+            node['drops'][rest] = int(value)
+        elif head == 'failures':
+            node['failures'][rest] = int(value)
+        elif head != 'input':
+            node[key] = _number(value)
+    return node
+
+
+def _number(value: str) -> int | float | str:
+    for kind in (int, float):
+        try:
+            return kind(value)
+        except ValueError:
+            continue
+    return value
+
+
+def _draw(out: Path, wirings: Any) -> dict[str, Any]:
+    from mm_perception.bag.gallery import draw_bag
+    from mm_perception.bag.reader import BagReader
+
+    with BagReader(out / 'bag') as reader:
+        total = reader.num_messages
+    with Progress(total, 'drawing') as progress:
+        gallery = draw_bag(out / 'bag', wirings, out, progress)
+    for path in gallery.files:
+        print(f'picture  {path}')
+    return {
+        'pictures': [path.name for path in gallery.files],
+        'frames_drawn': gallery.frames,
+        'tracks': [asdict(finding) for finding in gallery.findings],
+        'prompt_states': [
+            {
+                'prompt': s.prompt_id, 'camera': s.stream, 'state': s.state.name,
+                'tracks': list(s.track_ids), 'score': round(s.score, 3), 'message': s.message,
+            }
+            for s in gallery.statuses
+        ],
+        'not_drawn': gallery.problems[:20],
+    }  # fmt: skip
+
+
+def _print_summary(summary: dict[str, Any]) -> None:
+    for name, node in summary['nodes'].items():
+        times = node.get('inference_p50_ms')
+        text = f'{name}: {node.get("inferences", 0)} frames'
+        if times is not None:
+            text += f', {float(times):.1f} ms each (median)'
+        drops = sum(node['drops'].values())
+        text += f', {drops} dropped, {sum(node["failures"].values())} failed'
+        print(text)
+    for track in summary.get('tracks', []):
+        where = f' on {track["camera"]}' if track['camera'] else ''
+        print(
+            f'  {track["label"]} #{track["track_id"]}{where}: '
+            f'{track["first_s"]:.2f} to {track["last_s"]:.2f} s, {track["frames"]} frames'
+        )
+    last: dict[tuple[str, str], dict[str, Any]] = {}
+    for state in summary.get('prompt_states', []):
+        last[state['prompt'], state['camera']] = state
+    for state in last.values():
+        if state['state'] in ('NOT_FOUND', 'REJECTED'):
+            print(f'  {state["prompt"]}: {state["state"].lower()} ({state["message"]})')
+    if summary['problem']:
+        print(f'ended early: {summary["problem"]}')

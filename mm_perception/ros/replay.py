@@ -1,0 +1,244 @@
+"""Replay a bag online: a container process hosts the stack, this process plays and records."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
+
+from mm_perception.bag.offline import full_topic
+from mm_perception.bag.pacing import Pacer
+from mm_perception.bag.reader import BagReader
+from mm_perception.bag.writer import BagWriter
+from mm_perception.errors import BagError, ConfigError
+from mm_perception.graph import StackSpec
+from mm_perception.plugin import Queue
+from mm_perception.ros import convert, dds
+from mm_perception.ros.player import Player
+from mm_perception.ros.recorder import Recorder
+from mm_perception.ros.wire import message_class, serialize
+from mm_perception.samples import Prompt
+
+_START_S = 180.0
+_DRAIN_S = 3.0
+
+
+class OnlineReplay:
+    """One replay through real ROS 2 nodes, on 127.0.0.1 and a domain of its own.
+
+    Args:
+        stack: The stack; inputs are resolved.
+        stack_file: The same as a file, for the container process.
+        reader: The bag.
+        out: Result bag to write.
+        prompts: Sent before the first message.
+        rate: Bag seconds per wall second.
+    """
+
+    def __init__(
+        self,
+        stack: StackSpec,
+        stack_file: Path,
+        reader: BagReader,
+        out: Path,
+        *,
+        prompts: Sequence[Prompt] = (),
+        rate: float = 1.0,
+    ) -> None:
+        self._stack, self._stack_file, self._reader = stack, stack_file, reader
+        self._prompts, self._rate = tuple(prompts), rate
+        self._writer = BagWriter(out)
+        self._pacer = Pacer(reader.start_ns, rate)
+        #: Newest /diagnostics values of every node.
+        self.diagnostics: dict[str, dict[str, str]] = {}
+        self.problem = ''
+        self.wall_s = 0.0
+
+    def run(self, progress: Callable[[int], None] = lambda done: None) -> None:
+        """Play the bag once; Ctrl-C ends it, what was recorded is kept."""
+        os.environ['ROS_DOMAIN_ID'] = str(random.randint(1, 230))
+        dds.prepare(local_only=True)
+        rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+        node = Node('mmp_replay', start_parameter_services=False)
+        executor = SingleThreadedExecutor()
+        executor.add_node(node)
+        command = [sys.executable, '-m', 'mm_perception.ros.container', str(self._stack_file)]
+        command += ['--local-only', '--ros-args', '-p', 'use_sim_time:=true']
+        # A group of its own: Ctrl-C reaches this process only, which then ends that one.
+        container = subprocess.Popen(command, start_new_session=True)
+        spinner = threading.Thread(target=_spin, args=(executor,), name='recorder')
+        try:
+            self._replay(node, container, spinner, progress)
+        except KeyboardInterrupt:
+            self.problem = 'interrupted'
+        finally:
+            container.send_signal(signal.SIGINT)
+            try:
+                container.wait(15)
+            except subprocess.TimeoutExpired:
+                container.kill()
+            executor.shutdown()
+            if spinner.ident is not None:
+                spinner.join()
+            node.destroy_node()
+            rclpy.try_shutdown()
+            self._writer.__exit__(None, None, None)
+
+    def _replay(
+        self,
+        node: Node,
+        container: Any,
+        spinner: threading.Thread,
+        progress: Callable[[int], None],
+    ) -> None:
+        fed = self._fed_topics()
+        latched = [t for t in fed if t == '/tf_static']
+        player = Player(node, self._reader, topics=fed, publishes_clock=True, latched=latched)
+        for topic in player.publishers:
+            info = self._reader.topics[topic]
+            self._writer.add_topic(topic, info.type_name, latched=topic in latched or info.latched)
+        outputs = self._output_topics()
+        recorder = Recorder(node, self._writer, lambda t: _belongs(t, outputs), self._log_time)
+        node.create_subscription(DiagnosticArray, '/diagnostics', self._take_diagnostics, 20)
+        prompt_publishers = self._make_prompt_publishers(node)
+        spinner.start()
+        self._wait_until_ready(node, container, player, recorder, outputs)
+        started_s = time.monotonic()
+        self._pacer = Pacer(self._reader.start_ns, self._rate)
+        player.send_clock(self._reader.start_ns)
+        self._send_prompts(prompt_publishers, recorder)
+        play_from = Pacer(self._reader.start_ns, self._rate)
+        self._pacer = play_from
+        player.play(
+            play_from, progress=progress, on_sent=lambda record: self._keep(record, recorder)
+        )
+        self._drain(player, recorder)
+        self.wall_s = time.monotonic() - started_s
+
+    def _fed_topics(self) -> list[str]:
+        inputs = {
+            full_topic(topic, spec.name)
+            for spec in self._stack.nodes
+            for streams in spec.inputs.values()
+            for topic in streams.values()
+        }
+        infos = {
+            t
+            for t, i in self._reader.topics.items()
+            if i.type_name == 'sensor_msgs/msg/CameraInfo'
+        }
+        return sorted(({*inputs, *infos, '/tf', '/tf_static'}) & self._reader.topics.keys())
+
+    def _output_topics(self) -> list[str]:
+        return [
+            full_topic(topic, spec.name)
+            for spec in self._stack.nodes
+            for streams in spec.wiring().outputs.values()
+            for topic in streams.values()
+        ]
+
+    def _make_prompt_publishers(self, node: Node) -> list[Any]:
+        topics = {
+            full_topic(topic, spec.name)
+            for spec in self._stack.nodes
+            for port, streams in spec.inputs.items()
+            for topic in streams.values()
+            if isinstance(spec.plugin_class().inputs[port], Queue)
+            and spec.plugin_class().inputs[port].sample_type is Prompt
+        }
+        if self._prompts and not topics:
+            raise ConfigError('--prompt', self._prompts[0].text, 'a stack with a prompt input')
+        cls = message_class(convert.published(Prompt)[0].type_name)
+        for topic in sorted(topics):
+            self._writer.add_topic(topic, convert.published(Prompt)[0].type_name)
+        return [node.create_publisher(cls, topic, 10) for topic in sorted(topics)]
+
+    def _wait_until_ready(
+        self, node: Node, container: Any, player: Player, recorder: Recorder, outputs: list[str]
+    ) -> None:
+        """Every output is published and recorded, every reference input is subscribed."""
+        references = [
+            full_topic(topic, spec.name)
+            for spec in self._stack.nodes
+            for topic in spec.inputs.get('image', {}).values()
+        ]
+        deadline_s = time.monotonic() + _START_S
+        while True:
+            if container.poll() is not None:
+                raise BagError(
+                    'replay', f'the container ended with status {container.returncode}',
+                    'see its messages above',
+                )  # fmt: skip
+            recorder.look()
+            heard = all(
+                p.get_subscription_count() for t, p in player.publishers.items() if t in references
+            )
+            if heard and all(node.count_publishers(topic) for topic in outputs):
+                break
+            if time.monotonic() > deadline_s:
+                raise BagError('replay', f'not ready after {_START_S:.0f} s', 'run: mmp doctor')
+            time.sleep(0.2)
+        recorder.look()
+        time.sleep(1.0)  # the container looks at the graph twice a second and adapts its QoS
+
+    def _send_prompts(self, publishers: list[Any], recorder: Recorder) -> None:
+        for publisher in publishers:
+            deadline_s = time.monotonic() + 10.0
+            while not publisher.get_subscription_count() and time.monotonic() < deadline_s:
+                time.sleep(0.05)
+            for prompt in self._prompts:
+                message = convert.to_msgs(prompt)['']
+                publisher.publish(message)
+                with recorder.lock:
+                    topic = publisher.topic_name
+                    self._writer.write(topic, self._reader.start_ns, serialize(message))
+        time.sleep(0.3 if publishers and self._prompts else 0.0)
+
+    def _keep(self, record: Any, recorder: Recorder) -> None:
+        recorder.look() if record.log_time_ns % 20 == 0 else None
+        with recorder.lock:
+            self._writer.write(record.topic, record.log_time_ns, record.data)
+
+    def _drain(self, player: Player, recorder: Recorder) -> None:
+        """Wait until no more results come."""
+        last, quiet_since_s = -1, time.monotonic()
+        deadline_s = time.monotonic() + 60.0
+        while time.monotonic() < deadline_s and time.monotonic() - quiet_since_s < _DRAIN_S:
+            player.send_clock(self._pacer.now_ns())
+            count = sum(recorder.counts.values())
+            if count != last:
+                last, quiet_since_s = count, time.monotonic()
+            time.sleep(0.02)
+
+    def _log_time(self) -> int:
+        return self._pacer.now_ns()
+
+    def _take_diagnostics(self, message: Any) -> None:
+        for status in message.status:
+            values = {item.key: item.value for item in status.values}
+            values['level'], values['message'] = str(status.level[0]), status.message
+            self.diagnostics[status.name.split(':')[0]] = values
+
+
+def _belongs(topic: str, outputs: Sequence[str]) -> bool:
+    return any(topic == output or topic.startswith(output + '/') for output in outputs)
+
+
+def _spin(executor: SingleThreadedExecutor) -> None:
+    try:
+        executor.spin()
+    except ExternalShutdownException:
+        return
