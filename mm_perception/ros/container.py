@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import rclpy
+from rclpy.clock import Clock, ClockType
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
@@ -112,7 +113,9 @@ class Container:
             self.nodes.append(node)
         if any(spec.plugin_class().uses_transforms for spec in resolved):
             self._tf.attach(self._helper)
-        self._helper.create_timer(_ADAPT_PERIOD_S, self._look_around)
+        # Steady: with simulated time nothing would happen before the first /clock.
+        clock = Clock(clock_type=ClockType.STEADY_TIME)
+        self._helper.create_timer(_ADAPT_PERIOD_S, self._look_around, clock=clock)
 
     def start(self) -> bool:
         """Configure and activate every node; one that fails does not stop the others."""

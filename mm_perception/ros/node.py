@@ -11,7 +11,7 @@ from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import SetParametersResult
-from rclpy.clock import ClockChange, JumpThreshold, TimeJump
+from rclpy.clock import Clock, ClockChange, ClockType, JumpThreshold, TimeJump
 from rclpy.duration import Duration
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
@@ -61,7 +61,7 @@ class PluginNode(LifecycleNode):
         self._runner: Runner | None = None
         self._device = ''
         self._connections: list[tuple[Subscription, list[Any]]] = []
-        self._services: list[Any] = []
+        self._request_services: list[Any] = []
         self._last_problem = ''
         self._wants_deactivation = False
         specs = [
@@ -73,7 +73,10 @@ class PluginNode(LifecycleNode):
         build_config(self._plugin_class.Config, self._plugin_values(values))
         self.add_on_set_parameters_callback(self._on_parameters)
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
-        self.create_timer(values['diagnostics_period_s'], self._publish_diagnostics)
+        self.create_timer(
+            values['diagnostics_period_s'], self._publish_diagnostics,
+            clock=Clock(clock_type=ClockType.STEADY_TIME),
+        )  # fmt: skip
         threshold = JumpThreshold(
             min_forward=None, min_backward=Duration(nanoseconds=-1), on_clock_change=True
         )
@@ -136,7 +139,7 @@ class PluginNode(LifecycleNode):
                 self._transport.listen(self, topic, kind, self._report)
         for port, kind in self._plugin_class.inputs.items():
             if isinstance(kind, Request):
-                self._services.append(self._offer(port, kind))
+                self._request_services.append(self._offer(port, kind))
         return super().on_activate(state)
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -294,9 +297,9 @@ class PluginNode(LifecycleNode):
             for publisher in publishers:
                 self.destroy_publisher(publisher)
         self._connections.clear()
-        for service in self._services:
+        for service in self._request_services:
             self.destroy_service(service)
-        self._services.clear()
+        self._request_services.clear()
 
     def _forget(self) -> None:
         if self._runner is not None:
