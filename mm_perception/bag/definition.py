@@ -8,7 +8,9 @@ import sys
 from functools import lru_cache
 from pathlib import Path
 
-from mm_perception.errors import MissingDependencyError
+from mm_perception.bag.reader import Topic
+from mm_perception.errors import ConfigError, MissingDependencyError
+from mm_perception.ros.wire import message_class, type_hash
 
 _FIELD = re.compile(r'^\s*([A-Za-z][A-Za-z0-9_/]*)(<=\d+)?(\[[^\]]*\])?\s+[a-z]')
 _PRIMITIVES = {
@@ -37,6 +39,21 @@ def message_definition(type_name: str) -> str:
         parts.append(f'{"=" * 80}\nMSG: {package}/{kind}\n{text}')
         queue += _referred(name, text)
     return '\n'.join(parts)
+
+
+def definition_problem(topic: Topic) -> str:
+    """Why messages of a recorded topic cannot be understood here; empty if they can."""
+    try:
+        message_class(topic.type_name)
+        ours = type_hash(topic.type_name)
+    except (ConfigError, MissingDependencyError) as error:
+        return str(error)
+    if topic.type_hash and topic.type_hash != ours:
+        return (
+            f'{topic.type_name} was recorded with another definition ({topic.type_hash[:15]}..., '
+            f'here {ours[:15]}...): install the package version that recorded it'
+        )
+    return ''
 
 
 def _own_text(type_name: str) -> str:

@@ -20,6 +20,7 @@ class Topic:
         count: Number of messages.
         type_hash: RIHS01 hash of the definition it was recorded with; empty if the bag has none.
         latched: Recorded from a transient-local publisher.
+        is_reliable: Recorded from reliable publishers only, or the bag does not say.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Topic:
     count: int
     type_hash: str = ''
     latched: bool = False
+    is_reliable: bool = True
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,8 @@ class BagReader:
 def _topic(connection: Any) -> Topic:
     profiles = getattr(connection.ext, 'offered_qos_profiles', [])
     latched = any(getattr(p.durability, 'name', '') == 'TRANSIENT_LOCAL' for p in profiles)
+    is_best_effort = any(getattr(p.reliability, 'name', '') == 'BEST_EFFORT' for p in profiles)
     return Topic(
-        connection.topic, connection.msgtype, int(connection.msgcount), connection.digest, latched
-    )
+        connection.topic, connection.msgtype, int(connection.msgcount), connection.digest, latched,
+        not is_best_effort,
+    )  # fmt: skip

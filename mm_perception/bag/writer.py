@@ -14,11 +14,13 @@ from mm_perception.ros.wire import type_hash
 class BagWriter:
     """A new bag; use it as a context manager.
 
+    While it is written it lies in `<path>.incomplete/`: what has the final name is whole.
+
     Args:
         path: Folder to make.
 
     Raises:
-        BagError: Something is there already.
+        BagError: Something is there already, or it cannot be written.
     """
 
     def __init__(self, path: Path) -> None:
@@ -26,13 +28,19 @@ class BagWriter:
 
         if path.exists():
             raise BagError(str(path), 'exists already', 'give another folder, or remove it')
-        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        self._draft = path.with_name(f'{path.name}.incomplete') / path.name
+        if self._draft.exists():
+            raise BagError(
+                str(self._draft), 'is left over from a run that was killed',
+                'remove it, or give another folder',
+            )  # fmt: skip
         try:
-            self._bag = Writer(path, version=9, storage_plugin=StoragePlugin.MCAP)
+            self._bag = Writer(self._draft, version=9, storage_plugin=StoragePlugin.MCAP)
             self._bag.open()
         except (WriterError, OSError) as error:
             raise BagError(str(path), f'cannot be written: {error}', 'check the disk') from error
-        self.path = path
+        self._is_open = True
         self._connections: dict[str, Any] = {}
 
     def __enter__(self) -> BagWriter:
@@ -44,9 +52,25 @@ class BagWriter:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._bag.close()
+        self.close()
 
-    def add_topic(self, topic: str, type_name: str, *, latched: bool = False) -> None:
+    def close(self) -> None:
+        """Finish the bag and give it its name; closing twice is fine."""
+        if not self._is_open:
+            return
+        self._is_open = False
+        try:
+            self._bag.close()
+            self._draft.rename(self.path)
+            self._draft.parent.rmdir()
+        except OSError as error:
+            raise BagError(
+                str(self.path), f'cannot be written: {error}', 'check the disk'
+            ) from error
+
+    def add_topic(
+        self, topic: str, type_name: str, *, latched: bool = False, reliable: bool = True
+    ) -> None:
         """Declare a topic; the order of declarations is part of the file."""
         if topic not in self._connections:
             self._connections[topic] = self._bag.add_connection(
@@ -54,7 +78,7 @@ class BagWriter:
                 type_name,
                 msgdef=message_definition(type_name),
                 rihs01=type_hash(type_name),
-                offered_qos_profiles=[_qos(latched)],
+                offered_qos_profiles=[_qos(latched=latched, reliable=reliable)],
             )
 
     def write(self, topic: str, log_time_ns: int, data: bytes) -> None:
@@ -62,7 +86,7 @@ class BagWriter:
         self._bag.write(self._connections[topic], log_time_ns, data)
 
 
-def _qos(latched: bool) -> Any:
+def _qos(*, latched: bool, reliable: bool) -> Any:
     from rosbags.interfaces import (
         Qos,
         QosDurability,
@@ -76,7 +100,7 @@ def _qos(latched: bool) -> Any:
     return Qos(
         history=QosHistory.KEEP_LAST,
         depth=1 if latched else 10,
-        reliability=QosReliability.RELIABLE,
+        reliability=QosReliability.RELIABLE if reliable else QosReliability.BEST_EFFORT,
         durability=QosDurability.TRANSIENT_LOCAL if latched else QosDurability.VOLATILE,
         deadline=forever,
         lifespan=forever,

@@ -1,0 +1,142 @@
+"""Bags that are sound, and bags that are not."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mm_perception.bag.definition import definition_problem
+from mm_perception.bag.reader import BagReader, Record
+from mm_perception.errors import BagError, MmPerceptionError
+from test.data.shape_bag import IMAGE, INFO, PERIOD_NS, START_NS, TOPICS, write_shape_bag
+
+
+@pytest.fixture(scope='module')
+def bag(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_shape_bag(tmp_path_factory.mktemp('bag') / 'shape')
+
+
+def read(path: Path) -> tuple[list[Record], str]:
+    """What could be read, and why no more."""
+    records: list[Record] = []
+    try:
+        with BagReader(path) as reader:
+            records.extend(reader.records())
+    except BagError as error:
+        return records, str(error)
+    return records, ''
+
+
+def test_topics_have_type_count_hash_and_qos(bag: Path) -> None:
+    with BagReader(bag) as reader:
+        topics = reader.topics
+    assert {name: topic.type_name for name, topic in topics.items()} == TOPICS
+    assert [topics[t].count for t in (IMAGE, INFO, '/tf_static')] == [6, 6, 1]
+    assert {name for name, topic in topics.items() if topic.latched} == {'/tf_static'}
+    assert all(topic.type_hash.startswith('RIHS01_') for topic in topics.values())
+
+
+def test_messages_come_in_order_of_time(bag: Path) -> None:
+    records, problem = read(bag)
+    times = [record.log_time_ns for record in records]
+    assert not problem
+    assert times == sorted(times)
+    assert (times[0], times[-1]) == (START_NS, START_NS + 5 * PERIOD_NS)
+
+
+def test_only_the_topics_asked_for_come(bag: Path) -> None:
+    with BagReader(bag) as reader:
+        assert {record.topic for record in reader.records([IMAGE])} == {IMAGE}
+        assert not list(reader.records(['/nothing']))
+
+
+def test_messages_before_the_start_are_skipped(bag: Path) -> None:
+    start_ns = START_NS + 3 * PERIOD_NS
+    with BagReader(bag) as reader:
+        times = [r.log_time_ns for r in reader.records([IMAGE], start_ns=start_ns)]
+    assert times == [START_NS + i * PERIOD_NS for i in (3, 4, 5)]
+
+
+def test_a_file_stands_for_its_folder(bag: Path) -> None:
+    records, problem = read(next(bag.glob('*.mcap')))
+    assert (len(records), problem) == (25, '')
+
+
+def test_a_path_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BagError, match=r'nowhere.*does not exist'):
+        BagReader(tmp_path / 'nowhere')
+
+
+def test_a_folder_that_is_no_bag_says_what_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(BagError, match=r'metadata\.yaml'):
+        BagReader(tmp_path)
+
+
+def test_the_definition_of_our_own_types_is_understood(bag: Path) -> None:
+    with BagReader(bag) as reader:
+        assert {definition_problem(topic) for topic in reader.topics.values()} == {''}
+
+
+def test_another_definition_or_an_unknown_type_is_named(bag: Path) -> None:
+    with BagReader(bag) as reader:
+        image = reader.topics[IMAGE]
+    other = replace(image, type_hash='RIHS01_' + '0' * 64)
+    assert 'another definition' in definition_problem(other)
+    assert 'no_such_msgs' in definition_problem(replace(image, type_name='no_such_msgs/msg/A'))
+    assert not definition_problem(replace(image, type_hash=''))
+
+
+def test_a_file_that_was_cut_off_is_named(bag: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(bag, tmp_path / 'cut')
+    file = next(copy.glob('*.mcap'))
+    os.truncate(file, file.stat().st_size * 2 // 3)
+    _, problem = read(copy)
+    assert str(copy) in problem
+
+
+def test_damage_in_the_data_ends_the_bag_with_a_reason(bag: Path, tmp_path: Path) -> None:
+    """The index is sound, the records in the chunk are not: their lengths lead nowhere."""
+    copy = shutil.copytree(bag, tmp_path / 'damaged')
+    file = next(copy.glob('*.mcap'))
+    data = bytearray(file.read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 20_000] = b'\xff' * 20_000
+    file.write_bytes(data)
+    _, problem = read(copy)
+    assert 'damaged after' in problem
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(data=st.data())
+def test_any_damage_is_a_bag_error_or_messages(
+    bag: Path, tmp_path: Path, data: st.DataObject
+) -> None:
+    """Bits flipped, bytes overwritten, the end cut off: no other error, no hang, no gigabytes."""
+    copy = tmp_path / 'fuzzed'
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(bag, copy)
+    target = data.draw(st.sampled_from(sorted(copy.iterdir())))
+    content = bytearray(target.read_bytes())
+    near = st.integers(0, 300) | st.integers(len(content) - 4000, len(content) - 1)
+    place = near | st.integers(0, len(content) - 1)
+    for _ in range(data.draw(st.integers(0, 4))):
+        position = min(max(data.draw(place), 0), len(content) - 1)
+        content[position] = data.draw(st.integers(0, 255))
+    if data.draw(st.booleans()):
+        del content[data.draw(place) :]
+    target.write_bytes(content)
+    records, _ = read(copy)
+    assert len(records) <= 25
+    assert sum(len(record.data) for record in records) < 10 * 2**20
+
+
+def test_bag_errors_are_ours() -> None:
+    assert issubclass(BagError, MmPerceptionError)
