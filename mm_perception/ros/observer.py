@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import rclpy
@@ -78,8 +79,16 @@ class _Asked:
 
     state: str = ''
     use_sim_time: bool | None = None
-    clients: list[Any] = field(default_factory=list)
-    kinds: set[str] = field(default_factory=set)
+    clients: dict[str, Any] = field(default_factory=dict)
+    sent: set[str] = field(default_factory=set)
+
+
+def _note(asked: _Asked, future: Any) -> None:
+    reply = future.result()
+    if isinstance(reply, GetState.Response):
+        asked.state = reply.current_state.label
+    elif reply is not None and reply.values:
+        asked.use_sim_time = bool(reply.values[0].bool_value)
 
 
 class _Observer:
@@ -140,29 +149,17 @@ class _Observer:
         full = f'{namespace.rstrip("/")}/{name}'
         asked = self._asked.setdefault(full, _Asked())
         offered = {s for s, _ in self._node.get_service_names_and_types()}
-        if f'{full}/get_state' in offered and 'state' not in asked.kinds:
-            client = self._node.create_client(GetState, f'{full}/get_state')
-            if self._send(asked, client, GetState.Request(), 'state'):
-                return
-        if f'{full}/get_parameters' in offered and 'sim' not in asked.kinds:
-            client = self._node.create_client(GetParameters, f'{full}/get_parameters')
-            self._send(asked, client, GetParameters.Request(names=['use_sim_time']), 'sim')
-
-    def _send(self, asked: _Asked, client: Any, request: Any, kind: str) -> bool:
-        asked.clients.append(client)
-        if not client.service_is_ready():
-            return False
-
-        def answered(future: Any) -> None:
-            reply = future.result()
-            if kind == 'state':
-                asked.state = reply.current_state.label
-            elif reply.values:
-                asked.use_sim_time = bool(reply.values[0].bool_value)
-
-        client.call_async(request).add_done_callback(answered)
-        asked.kinds.add(kind)
-        return True
+        for service, kind, request in (
+            ('get_state', GetState, GetState.Request()),
+            ('get_parameters', GetParameters, GetParameters.Request(names=['use_sim_time'])),
+        ):
+            if f'{full}/{service}' in offered and service not in asked.clients:
+                asked.clients[service] = self._node.create_client(kind, f'{full}/{service}')
+            client = asked.clients.get(service)
+            # A new client needs a moment to find its service: the next scan asks again.
+            if client is not None and service not in asked.sent and client.service_is_ready():
+                client.call_async(request).add_done_callback(partial(_note, asked))
+                asked.sent.add(service)
 
     def snapshot(self, duration_s: float) -> Snapshot:
         hashes: dict[str, str] = {}

@@ -1,8 +1,8 @@
 """ROS topics at the edge of the bus: one subscription per topic and process.
 
 Subscriptions adapt to the publishers: best effort until a publisher is seen, then reliable and
-transient local as far as all publishers offer it, and the message type that they send. Publishers cost
-nothing until somebody subscribes.
+transient local as far as all publishers offer it, and the message type that they send. Publishers
+cost nothing until somebody subscribes.
 """
 
 from __future__ import annotations
