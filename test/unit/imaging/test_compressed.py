@@ -35,6 +35,15 @@ def test_other_bytes(data) -> None:
         claimed_size(np.frombuffer(data, np.uint8))
 
 
+@pytest.mark.parametrize('ending', ['.png', '.jpg'])
+@pytest.mark.parametrize('num_lost', [5, 20, 100])
+def test_a_file_without_its_end_is_not_left_to_the_decoder(ending, num_lost) -> None:
+    # Some versions of OpenCV fill the rest with grey and say nothing.
+    data = file(ending)[:-num_lost]
+    with pytest.raises(ShapeError, match='cut off'):
+        claimed_size(data)
+
+
 def test_damage_that_only_the_decoder_sees() -> None:
     data = file('.png').copy()
     data[45:60] ^= 0xFF

@@ -79,6 +79,15 @@ def test_the_walk_over_lengths_accepts_what_rclpy_wrote(type_name) -> None:
             wire.deserialize(exact[:cut], type_name)
 
 
+@pytest.mark.parametrize('length', range(9))
+def test_the_walk_over_lengths_knows_where_numbers_are_aligned(length) -> None:
+    message = filled(wire.message_class(DETECTIONS))
+    message.header.frame_id = 'f' * length
+    for detection in message.detections:
+        detection.header.frame_id = 'g' * (8 - length)
+    assert wire.deserialize(wire.serialize(message), DETECTIONS) == message
+
+
 def filled(cls):
     message = cls()
     for name, kind in zip(cls.get_fields_and_field_types(), cls.SLOT_TYPES, strict=True):
