@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from mm_perception.cli._progress import Progress
 from mm_perception.errors import ConfigError
+
+_SETTLE_S = 1.0
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -43,13 +47,14 @@ def run(args: argparse.Namespace) -> int:
                 there = ', '.join(sorted(reader.topics))
                 raise ConfigError('--topics', sorted(unknown), f'topics of the bag: {there}')
             player = Player(node, reader, topics=args.topics, publishes_clock=args.clock)
-            while args.wait and not any(
-                p.get_subscription_count() for p in player.publishers.values()
-            ):
-                time.sleep(0.1)
+            for topic, problem in player.left_out.items():
+                print(f'not played: {topic}: {problem}', file=sys.stderr)
+            if args.wait:
+                _wait_for_subscribers(player)
             start_ns = reader.start_ns + int(args.start * 1e9)
             while rclpy.ok():
-                with Progress(reader.num_messages, 'playing') as progress:
+                total = sum(reader.topics[topic].count for topic in player.publishers)
+                with Progress(total, 'playing') as progress:
                     player.sent = 0
                     player.play(Pacer(start_ns, args.rate), start_ns=start_ns, progress=progress)
                 if not args.loop:
@@ -59,3 +64,13 @@ def run(args: argparse.Namespace) -> int:
         node.destroy_node()
         rclpy.try_shutdown()
     return 0
+
+
+def _wait_for_subscribers(player: Any) -> None:
+    """Return once somebody subscribes and a second has passed in which nobody else came."""
+    last, since_s = 0, time.monotonic()
+    while not last or time.monotonic() - since_s < _SETTLE_S:
+        count = sum(p.get_subscription_count() for p in player.publishers.values())
+        if count != last:
+            last, since_s = count, time.monotonic()
+        time.sleep(0.1)

@@ -10,7 +10,7 @@ from pathlib import Path
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument('--out', type=Path, required=True, help='folder to write')
-    parser.add_argument('--topics', nargs='+', help='only these; default: all')
+    parser.add_argument('--topics', nargs='+', help='only these; default: all but /rosout')
     parser.add_argument('--seconds', type=float, help='stop by itself')
     parser.add_argument('--local-only', action='store_true', help='bind 127.0.0.1, nothing else')
 
@@ -21,15 +21,19 @@ def run(args: argparse.Namespace) -> int:
 
     from mm_perception.bag.writer import BagWriter
     from mm_perception.ros import dds
-    from mm_perception.ros.recorder import Recorder
+    from mm_perception.ros.recorder import CHATTER, Recorder
 
     dds.prepare(local_only=True if args.local_only else None)
     rclpy.init()
     node = rclpy.create_node('mmp_record')
     wanted = set(args.topics or ())
+
+    def wants(topic: str) -> bool:
+        return topic in wanted if wanted else topic not in CHATTER
+
     started_s = last_look_s = last_line_s = time.monotonic()
     with BagWriter(args.out) as writer:
-        recorder = Recorder(node, writer, lambda t: not wanted or t in wanted, time.time_ns)
+        recorder = Recorder(node, writer, wants, time.time_ns)
         recorder.look()
         try:
             while rclpy.ok():
@@ -50,6 +54,8 @@ def run(args: argparse.Namespace) -> int:
             rclpy.try_shutdown()
     for topic, count in sorted(recorder.counts.items()):
         print(f'{count:7d}  {topic}')
+    for topic, problem in recorder.left_out.items():
+        print(f'not recorded: {topic}: {problem}')
     missing = wanted - recorder.counts.keys()
     if missing:
         print(f'nothing came on {", ".join(sorted(missing))}; run: mmp doctor')
