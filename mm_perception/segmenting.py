@@ -3,27 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mm_perception.model_cache import Shared
-from mm_perception.samples import Masks, Prompt, merge_masks
+from mm_perception.samples import Image, Masks, Prompt, merge_masks
 from mm_perception.weights import locate
 
 if TYPE_CHECKING:
     from mm_perception.nets.sam2 import ObjectPrompt, Sam2Engine, Sam2Result
+    from mm_perception.samples.sample import Array
+
+#: Number formats of the network; half precision needs less memory and time on a GPU.
+DTYPES = ('float32', 'bfloat16', 'float16')
 
 
-def shared_engine(weights: str, device: str, image_size: int) -> Shared[Sam2Engine]:
+def shared_engine(
+    weights: str, device: str, image_size: int, dtype: str = 'float32'
+) -> Shared[Sam2Engine]:
     """The one engine of this process for these weights."""
 
     def load() -> Sam2Engine:
+        import torch
+
         from mm_perception.nets.sam2 import Sam2Engine
 
-        return Sam2Engine.load(locate(weights, 'sam2'), device, image_size=image_size or None)
+        number: torch.dtype = getattr(torch, dtype)
+        return Sam2Engine.load(locate(weights, 'sam2'), device, number, image_size or None)
 
-    return Shared(('sam2', weights, device, image_size), load)
+    return Shared(('sam2', weights, device, image_size, dtype), load)
 
 
 def engine_info(engine: Sam2Engine, weights: str) -> dict[str, str]:
@@ -49,6 +59,32 @@ def to_object_prompt(prompt: Prompt, object_id: int, is_known: bool) -> ObjectPr
         box=prompt.box,
         mask=prompt.mask,
     )
+
+
+def check_object_prompt(step: ObjectPrompt, size: tuple[int, int], engine: Sam2Engine) -> None:
+    """Check a prompt alone, before it could make a whole step fail.
+
+    Args:
+        step: For a new object or one that exists.
+        size: Height and width of the picture, pixels.
+        engine: That will get it.
+
+    Raises:
+        PromptError: Outside the picture, empty, contradictory.
+        ShapeError: An array of the wrong shape.
+    """
+    from mm_perception.nets.sam2.prompts import check_prompts
+
+    # Whether the object exists is the caller's knowledge: here only coordinates are checked.
+    check_prompts([replace(step, kind='add')], (), size, engine.image_size)
+
+
+def overlay(rgb: Array, masks: Masks) -> Image:
+    """The picture with masks, for people."""
+    from mm_perception.drawing import draw_masks
+
+    data = draw_masks(rgb, masks)
+    return Image(stamp_ns=masks.stamp_ns, frame_id=masks.frame_id, data=data)
 
 
 def masks_sample(

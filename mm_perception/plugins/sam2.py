@@ -1,21 +1,23 @@
 """Promptable segmentation and tracking with SAM 2 on live streams.
 
-Objects are added by points, boxes or masks, refined and removed at any moment, on any number of cameras;
-all cameras share one model, and all objects of a camera are computed as one batch. Memory does not grow.
+Objects are added by points, boxes or masks, refined and removed at any moment, on any number of
+cameras; all cameras share one model, and all objects of a camera are computed as one batch. Memory
+does not grow.
 
-A prompt applies to the next frame that arrives: frames are never revisited. When time is set back (a bag
-loops) the objects are gone, because what they looked like was in the other run; each is reported REMOVED.
+A prompt applies to the next picture that arrives: pictures are never revisited. One whose stamp
+is further than `max_prompt_age_s` from that picture is rejected, because its coordinates are of
+another moment. When time is set back (a bag loops) or a camera changes its resolution, its objects
+are gone: what they looked like belongs to the other run. Each is reported REMOVED.
 """
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from mm_perception.config import parameter
-from mm_perception.errors import PromptError
+from mm_perception.errors import PromptError, ShapeError
 from mm_perception.model_cache import Shared
 from mm_perception.plugin import (
     Card,
@@ -30,6 +32,7 @@ from mm_perception.plugin import (
     Reference,
     Request,
 )
+from mm_perception.prompt_desk import PromptDesk, check_age
 from mm_perception.samples import (
     Image,
     Masks,
@@ -40,10 +43,20 @@ from mm_perception.samples import (
     PromptStatus,
     Sample,
 )
-from mm_perception.segmenting import engine_info, masks_sample, shared_engine, to_object_prompt
+from mm_perception.segmenting import (
+    DTYPES,
+    check_object_prompt,
+    engine_info,
+    masks_sample,
+    overlay,
+    shared_engine,
+    to_object_prompt,
+)
+from mm_perception.track_ids import TrackIds
 
 if TYPE_CHECKING:
-    from mm_perception.nets.sam2 import ObjectPrompt, Sam2Engine, Sam2Session
+    from mm_perception.nets.sam2 import ObjectPrompt, Sam2Engine, Sam2Result, Sam2Session
+    from mm_perception.samples.sample import Array
 
 
 @dataclass(frozen=True)
@@ -56,26 +69,37 @@ class Sam2Config:
     image_size: int = parameter(
         0, 'Side of the network input in pixels, 0: as trained. Smaller is faster.', minimum=0
     )
+    dtype: str = parameter('float32', 'Number format of the network.', choices=DTYPES)
     max_objects: int = parameter(
         16, 'Most objects per camera; a prompt beyond is rejected.', minimum=1, maximum=256
     )
     max_prompted_frames: int = parameter(
         8, 'Most prompted frames that an object remembers.', minimum=2, maximum=64
     )
+    max_prompt_age_s: float = parameter(
+        2.0, 'Reject coordinates stamped further than this from the picture, in seconds.',
+        minimum=0.0, live=True,
+    )  # fmt: skip
     min_visible: float = parameter(
         0.5, 'An object is visible if its probability is at least this.',
         minimum=0.0, maximum=1.0, live=True,
     )  # fmt: skip
 
 
-@dataclass
-class Stream:
-    """One camera: its session, and which prompt each object answers."""
+@dataclass(frozen=True)
+class _Object:
+    label: str
+    prompt_id: str
 
+
+@dataclass
+class _Camera:
+    """One camera: its session, its objects by id, and the size of its pictures."""
+
+    name: str
     session: Sam2Session
-    labels: dict[int, str] = field(default_factory=dict)
-    prompt_ids: dict[int, str] = field(default_factory=dict)
-    pending: list[Prompt] = field(default_factory=list)
+    objects: dict[int, _Object] = field(default_factory=dict)
+    size: tuple[int, int] | None = None
 
 
 class Sam2(Plugin[Sam2Config]):
@@ -112,10 +136,9 @@ class Sam2(Plugin[Sam2Config]):
     def __init__(self, config: Sam2Config, context: Context | None = None) -> None:
         super().__init__(config, context)
         self._shared: Shared[Sam2Engine] | None = None
-        self._streams: dict[str, Stream] = {}
-        self._ids: Iterator[int] = itertools.count(1)
-        self._waiting: list[Prompt] = []
-        self._statuses: list[PromptStatus] = []
+        self._cameras: dict[str, _Camera] = {}
+        self._ids = TrackIds()
+        self._desk = PromptDesk(self.context.streams.get('image', ()))
 
     @classmethod
     def tiny(cls) -> Sam2Config:
@@ -124,164 +147,162 @@ class Sam2(Plugin[Sam2Config]):
 
     def load(self, device: str) -> None:
         """Load the model, or take the one that another node has loaded."""
-        self._shared = shared_engine(self.config.weights, device, self.config.image_size)
+        config = self.config
+        self._shared = shared_engine(config.weights, device, config.image_size, config.dtype)
 
     def model_info(self) -> dict[str, str]:
         """Weights, their hash and licence."""
         return {} if self._shared is None else engine_info(self._shared.model, self.config.weights)
 
     def infer(self, inputs: Inputs) -> Outputs:
-        """Track all objects of one camera, then apply what was asked for."""
-        self._waiting += [p for p in inputs.all('prompt') if isinstance(p, Prompt)]
-        stream = self._stream(inputs.stream)
+        """Track all objects of one camera, and apply what was asked for."""
+        self._desk.open(inputs.stream)
+        self._desk.accept(inputs.all('prompt'))
         image = inputs.one('image')
         if not isinstance(image, Image):
             raise TypeError(type(image))
-        for prompt in self._waiting:
-            targets = [prompt.stream] if prompt.stream else list(self._stream_names())
-            for name in targets:
-                self._stream(name).pending.append(prompt)
-        self._waiting.clear()
-        prompts, removed = self._take_pending(stream, inputs)
-        result = stream.session.step(image.rgb(), prompts, removed)
+        rgb = image.rgb()
+        camera = self._camera(inputs.stream)
+        if camera.size not in (None, rgb.shape[:2]):
+            self._drop_objects(camera, f'the picture size changed from {camera.size}')
+        camera.size = rgb.shape[:2]
+        result = self._step(camera, rgb, inputs.stamp_ns)
+        labels = {i: o.label for i, o in camera.objects.items()}
         masks = masks_sample(
-            result, stream.labels, inputs.stamp_ns, inputs.frame_id, self.config.min_visible
+            result, labels, inputs.stamp_ns, inputs.frame_id, self.config.min_visible
         )
-        outputs: dict[str, Any] = {'masks': masks, 'status': self._statuses}
-        self._statuses = []
+        outputs: dict[str, Sample | Sequence[Sample]] = {
+            'masks': masks,
+            'status': self._desk.drain(inputs.stamp_ns, inputs.frame_id),
+        }
         if self.context.is_wanted('overlay', inputs.stream):
-            from mm_perception.drawing import draw_masks
-
-            outputs['overlay'] = Image(
-                stamp_ns=inputs.stamp_ns, frame_id=inputs.frame_id,
-                data=draw_masks(image.rgb(), masks),
-            )  # fmt: skip
+            outputs['overlay'] = overlay(rgb, masks)
         return outputs
 
     def answer(self, port: str, request: Sample) -> Sample:
-        """Take a prompt; it applies to the next frame."""
+        """Take a prompt; it applies to the next picture."""
         if not isinstance(request, Prompt):
             raise PromptError('not a prompt', type(request).__name__, 'send a Prompt')
-        self._refuse_text(request)
-        self._waiting.append(request)
-        return PromptReply(stamp_ns=0, message='applies to the next frame; see ~/output/status')
+        _refuse_text(request)
+        self._desk.put(request)
+        return PromptReply(stamp_ns=0, message='applies to the next picture; see ~/output/status')
 
     def rewind(self, stream: str) -> None:
-        """Objects of the other run cannot be followed into this one."""
-        state = self._streams.pop(stream, None)
-        if state is not None:
-            for object_id, prompt_id in state.prompt_ids.items():
-                self._statuses.append(
-                    PromptStatus(
-                        stamp_ns=0, prompt_id=prompt_id, stream=stream, state=PromptState.REMOVED,
-                        track_ids=(str(object_id),), message='time was set back',
-                    )
-                )  # fmt: skip
+        """Objects of the other run cannot be followed into this one; waiting prompts stay."""
+        if stream in self._cameras:
+            self._drop_objects(self._cameras[stream], 'time was set back')
 
     def reset(self) -> None:
         """Forget all objects and prompts."""
-        self._streams.clear()
-        self._waiting.clear()
-        self._statuses.clear()
-        self._ids = itertools.count(1)
+        self._cameras.clear()
+        self._desk.clear()
+        self._ids = TrackIds()
 
     def close(self) -> None:
         """Give the model back."""
-        self._streams.clear()
+        self._cameras.clear()
         if self._shared is not None:
             self._shared.release()
         self._shared = None
 
-    def _stream_names(self) -> tuple[str, ...]:
-        return self.context.streams.get('image', ()) or tuple(self._streams) or ('',)
-
-    def _stream(self, name: str) -> Stream:
-        if name not in self._streams:
+    def _camera(self, name: str) -> _Camera:
+        if name not in self._cameras:
             if self._shared is None:
                 raise PromptError('the model is not loaded', name, 'configure the node first')
             session = self._shared.model.open_session(
                 max_objects=self.config.max_objects,
                 max_prompted_frames=self.config.max_prompted_frames,
             )
-            self._streams[name] = Stream(session)
-        return self._streams[name]
+            self._cameras[name] = _Camera(name, session)
+        return self._cameras[name]
 
-    def _take_pending(
-        self, stream: Stream, inputs: Inputs
-    ) -> tuple[list[ObjectPrompt], list[int]]:
-        """Turn pending prompts into the network's, one by one, so that a bad one harms no other."""
-        from mm_perception.nets.sam2.prompts import check_prompts
+    def _drop_objects(self, camera: _Camera, why: str) -> None:
+        for object_id, known in camera.objects.items():
+            removed = PromptState.REMOVED
+            self._desk.tell(known.prompt_id, camera.name, removed, [object_id], message=why)
+        camera.objects.clear()
+        camera.session.reset()
+        camera.size = None
 
-        prompts: list[ObjectPrompt] = []
-        removed: list[int] = []
-        image = inputs.one('image')
-        size = (image.height, image.width) if isinstance(image, Image) else (0, 0)
-        later: list[Prompt] = []
-        for prompt in stream.pending:
+    def _step(self, camera: _Camera, rgb: Array, stamp_ns: int) -> Sam2Result:
+        """One step of the session; if it fails, nothing was added, and every prompt is told."""
+        before, mark = set(camera.objects), self._desk.mark()
+        prompts = self._desk.take(camera.name)
+        try:
+            steps = self._apply(camera, prompts, stamp_ns)
+            removed = [i for i in camera.session.object_ids if i not in camera.objects]
+            return camera.session.step(rgb, steps, removed)
+        except Exception as error:
+            camera.objects = {i: o for i, o in camera.objects.items() if i in before}
+            self._desk.fail(mark, prompts, camera.name, str(error))
+            raise
+
+    def _apply(
+        self, camera: _Camera, prompts: Sequence[Prompt], stamp_ns: int
+    ) -> list[ObjectPrompt]:
+        """Turn prompts into the network's, one by one, so that a bad one harms no other."""
+        steps: dict[int, ObjectPrompt] = {}
+        for prompt in prompts:
             try:
-                self._refuse_text(prompt)
                 if prompt.action in (PromptAction.REMOVE, PromptAction.CLEAR):
-                    removed += self._remove(stream, prompt, inputs)
+                    self._remove(camera, prompt)
                     continue
-                object_id = self._target(stream, prompt)
-                if any(p.object_id == object_id for p in prompts):
-                    later.append(prompt)
-                    continue
-                own = to_object_prompt(prompt, object_id, object_id in stream.labels)
-                check_prompts([own], [i for i in stream.labels if i not in removed], size, 64)
-                if len(stream.labels) >= self.config.max_objects and own.kind == 'add':
-                    raise PromptError(
-                        'too many objects',
-                        len(stream.labels) + 1,
-                        'remove some, or raise max_objects',
-                    )
-            except PromptError as error:
-                self._tell(prompt, inputs, PromptState.REJECTED, (), str(error))
+                _refuse_text(prompt)
+                check_age(prompt, stamp_ns, self.config.max_prompt_age_s)
+                step = self._to_step(camera, prompt)
+            except (PromptError, ShapeError) as error:
+                self._desk.reject(prompt, camera.name, str(error))
                 continue
-            prompts.append(own)
-            stream.labels[object_id] = prompt.text or prompt.prompt_id or f'object {object_id}'
-            stream.prompt_ids[object_id] = prompt.prompt_id
-            self._tell(prompt, inputs, PromptState.FOUND, (str(object_id),), '')
-        stream.pending = later
-        return prompts, removed
-
-    def _target(self, stream: Stream, prompt: Prompt) -> int:
-        if prompt.action is PromptAction.ADD:
-            return next(self._ids) % 65535 or 65535
-        if not prompt.track_id.isdecimal() or int(prompt.track_id) not in stream.labels:
-            living = list(stream.labels)
-            raise PromptError('no such track', prompt.track_id, f'living are {living}')
-        return int(prompt.track_id)
-
-    def _remove(self, stream: Stream, prompt: Prompt, inputs: Inputs) -> list[int]:
-        if prompt.action is PromptAction.CLEAR:
-            ids = list(stream.labels)
-        elif prompt.track_id:
-            ids = [self._target(stream, prompt)]
-        else:
-            ids = [i for i, p in stream.prompt_ids.items() if p == prompt.prompt_id]
-        for object_id in ids:
-            del stream.labels[object_id], stream.prompt_ids[object_id]
-        known = set(stream.session.object_ids)
-        self._tell(prompt, inputs, PromptState.REMOVED, tuple(map(str, ids)), '')
-        return [i for i in ids if i in known]
-
-    def _refuse_text(self, prompt: Prompt) -> None:
-        if prompt.action is PromptAction.ADD and not prompt.is_geometric:
-            raise PromptError(
-                'SAM 2 takes points, boxes and masks, not text', prompt.text,
-                'send it to the text_tracker plugin',
-            )  # fmt: skip
-
-    def _tell(
-        self, prompt: Prompt, inputs: Inputs, state: PromptState, ids: tuple[str, ...], why: str
-    ) -> None:
-        self._statuses.append(
-            PromptStatus(
-                stamp_ns=inputs.stamp_ns, frame_id=inputs.frame_id, prompt_id=prompt.prompt_id,
-                stream=inputs.stream, state=state, track_ids=ids, message=why,
-                score=1.0 if state is PromptState.FOUND else 0.0,
+            if step.object_id in steps:  # a session takes one prompt per object and picture
+                self._desk.defer(prompt, camera.name)
+                continue
+            steps[step.object_id] = step
+            if step.kind == 'add':
+                label = prompt.text or prompt.prompt_id or f'object {step.object_id}'
+                camera.objects[step.object_id] = _Object(label, prompt.prompt_id)
+            self._desk.tell(
+                prompt.prompt_id, camera.name, PromptState.FOUND, [step.object_id], 1.0
             )
+        return [step for object_id, step in steps.items() if object_id in camera.objects]
+
+    def _to_step(self, camera: _Camera, prompt: Prompt) -> ObjectPrompt:
+        if prompt.action is PromptAction.REFINE:
+            step = to_object_prompt(prompt, _known(camera, prompt.track_id), is_known=True)
+        else:
+            if len(camera.objects) >= self.config.max_objects:
+                fix = 'remove some, or raise max_objects'
+                raise PromptError('too many objects', len(camera.objects) + 1, fix)
+            living = {i for other in self._cameras.values() for i in other.objects}
+            step = to_object_prompt(prompt, self._ids.take(living), is_known=False)
+        if camera.size is not None and self._shared is not None:
+            check_object_prompt(step, camera.size, self._shared.model)
+        return step
+
+    def _remove(self, camera: _Camera, prompt: Prompt) -> None:
+        if prompt.action is PromptAction.CLEAR:
+            ids = list(camera.objects)
+        elif prompt.track_id:
+            ids = [_known(camera, prompt.track_id)]
+        elif prompt.prompt_id:
+            ids = [i for i, o in camera.objects.items() if o.prompt_id == prompt.prompt_id]
+        else:
+            raise PromptError('nothing to remove is named', '', 'give track_id or prompt_id')
+        for object_id in ids:
+            del camera.objects[object_id]
+        self._desk.tell(prompt.prompt_id, camera.name, PromptState.REMOVED, ids)
+
+
+def _known(camera: _Camera, track_id: str) -> int:
+    if track_id.isdecimal() and int(track_id) in camera.objects:
+        return int(track_id)
+    raise PromptError('no such track', track_id, f'living are {list(camera.objects)}')
+
+
+def _refuse_text(prompt: Prompt) -> None:
+    if prompt.action is PromptAction.ADD and not prompt.is_geometric:
+        raise PromptError(
+            'SAM 2 takes points, boxes and masks, not text', prompt.text,
+            'send it to the text_tracker plugin',
         )  # fmt: skip
 
 

@@ -71,7 +71,9 @@ class TransformersClip(ClipEngine):
         return cls(model, processor, tokenize, device, weights, directory_sha256(folder))
 
     def _image_features(self, images: Sequence[Picture]) -> Tensor:
-        pixels = self._processor(images=list(images), return_tensors='pt')['pixel_values']
+        # Samples are read-only, which torch warns about before it copies them anyway.
+        own = [image if image.flags.writeable else image.copy() for image in images]
+        pixels = self._processor(images=own, return_tensors='pt')['pixel_values']
         output = self.model.get_image_features(pixel_values=pixels.to(self._device))
         return _tensor(output)
 

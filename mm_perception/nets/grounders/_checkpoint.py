@@ -1,32 +1,36 @@
-"""Open-vocabulary detectors of transformers, by hub id or directory: boxes for texts."""
+"""Open-vocabulary detectors of transformers, by hub id or directory."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import torch
+from transformers import AutoProcessor
 
 from mm_perception.errors import WeightsError
 from mm_perception.nets.grounders.grounder import GrounderSettings
-from mm_perception.weights import local_directory
+from mm_perception.weights import directory_sha256, local_directory
 
 
-def load_pair(settings: GrounderSettings, model_class: Any) -> tuple[Any, Any]:
-    """The processor and the model of a checkpoint.
+def load_checkpoint(settings: GrounderSettings, model_class: Any) -> tuple[Any, Any, str]:
+    """The processor, the model and the hash of a checkpoint.
 
     Raises:
-        WeightsError: They are not here, or of another architecture.
+        WeightsError: They are not here, damaged, or of another architecture.
     """
-    from transformers import AutoProcessor
-
+    name = model_class.__name__
+    fix = f'give the hub id or directory of a {name}'
     folder = local_directory(settings.weights)
+    read_processor: Any = AutoProcessor.from_pretrained  # carries no types
     try:
-        model = model_class.from_pretrained(folder, local_files_only=True, dtype=torch.float32)
-        processor = AutoProcessor.from_pretrained(folder, local_files_only=True)
+        model, info = model_class.from_pretrained(
+            folder, local_files_only=True, dtype=torch.float32, output_loading_info=True
+        )
+        processor = read_processor(folder, local_files_only=True)
     except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
-        raise WeightsError(
-            settings.weights,
-            f'no {model_class.__name__}: {error}',
-            'give a checkpoint of that class',
-        ) from error
-    return processor, model.to(settings.device).eval().requires_grad_(False)
+        raise WeightsError(settings.weights, f'no {name}: {error}', fix) from error
+    absent = sorted({*info['missing_keys'], *(key for key, *_ in info['mismatched_keys'])})
+    if absent:
+        raise WeightsError(settings.weights, f'lacks {", ".join(absent[:3])}', fix)
+    model = model.to(settings.device).eval().requires_grad_(False)
+    return processor, model, directory_sha256(folder)

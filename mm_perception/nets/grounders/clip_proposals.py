@@ -30,7 +30,7 @@ class ClipProposals(Grounder):
     def __init__(self, settings: GrounderSettings) -> None:
         self._settings = settings
         self._sam2: Shared[Sam2Engine] = shared_engine(
-            settings.segmenter_weights, settings.device, settings.image_size
+            settings.segmenter_weights, settings.device, settings.image_size, settings.dtype
         )
         try:
             self._clip: Shared[ClipEngine] = Shared(
@@ -40,6 +40,7 @@ class ClipProposals(Grounder):
         except BaseException:
             self._sam2.release()
             raise
+        self.weights_sha256 = self._clip.model.sha256
 
     def ground(
         self, image: npt.NDArray[np.uint8], texts: Sequence[str], min_score: float

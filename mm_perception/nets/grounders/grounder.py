@@ -42,6 +42,7 @@ class GrounderSettings:
         device: Where to run.
         segmenter_weights: Of the SAM 2 that the tracker uses and a grounder may share.
         image_size: Of that SAM 2; 0 means as trained.
+        dtype: Of that SAM 2.
         background: Phrases that compete with the texts.
         grid: Points per side for proposals.
     """
@@ -50,12 +51,19 @@ class GrounderSettings:
     device: str
     segmenter_weights: str = 'nano'
     image_size: int = 0
+    dtype: str = 'float32'
     background: tuple[str, ...] = ()
     grid: int = 16
 
 
 class Grounder(ABC):
-    """Finds what texts name."""
+    """Finds what texts name.
+
+    Attributes:
+        weights_sha256: Hash of its weights.
+    """
+
+    weights_sha256: str
 
     @abstractmethod
     def ground(

@@ -1,4 +1,4 @@
-"""Grounding DINO (arXiv 2303.05499), such as IDEA-Research/grounding-dino-tiny: boxes for texts."""
+"""Boxes for texts: Grounding DINO (arXiv 2303.05499), as IDEA-Research/grounding-dino-tiny."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 from transformers import GroundingDinoForObjectDetection
 
-from mm_perception.nets.grounders._checkpoint import load_pair
+from mm_perception.nets.grounders._checkpoint import load_checkpoint
 from mm_perception.nets.grounders.grounder import Found, Grounder, GrounderSettings
 from mm_perception.nets.grounders.owlv2 import boxes_to_found
 
@@ -18,7 +18,9 @@ class GroundingDino(Grounder):
     """One text per pass: with several in one sentence the model mixes their words up."""
 
     def __init__(self, settings: GrounderSettings) -> None:
-        self._processor, self._model = load_pair(settings, GroundingDinoForObjectDetection)
+        self._processor, self._model, self.weights_sha256 = load_checkpoint(
+            settings, GroundingDinoForObjectDetection
+        )
         self._device = settings.device
 
     @torch.inference_mode()

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 from transformers import Owlv2ForObjectDetection
 
-from mm_perception.nets.grounders._checkpoint import load_pair
+from mm_perception.nets.grounders._checkpoint import load_checkpoint
 from mm_perception.nets.grounders.grounder import Found, Grounder, GrounderSettings
 
 
@@ -17,7 +17,9 @@ class Owlv2(Grounder):
     """Each text is a query; its boxes come with a probability of their own."""
 
     def __init__(self, settings: GrounderSettings) -> None:
-        self._processor, self._model = load_pair(settings, Owlv2ForObjectDetection)
+        self._processor, self._model, self.weights_sha256 = load_checkpoint(
+            settings, Owlv2ForObjectDetection
+        )
         self._device = settings.device
 
     @torch.inference_mode()

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 from transformers import Sam3Model
 
-from mm_perception.nets.grounders._checkpoint import load_pair
+from mm_perception.nets.grounders._checkpoint import load_checkpoint
 from mm_perception.nets.grounders.grounder import Found, Grounder, GrounderSettings
 from mm_perception.samples import mask_box
 
@@ -18,7 +18,7 @@ class Sam3(Grounder):
     """Grounds and segments in one model."""
 
     def __init__(self, settings: GrounderSettings) -> None:
-        self._processor, self._model = load_pair(settings, Sam3Model)
+        self._processor, self._model, self.weights_sha256 = load_checkpoint(settings, Sam3Model)
         self._device = settings.device
 
     @torch.inference_mode()

@@ -146,7 +146,7 @@ def _check_mask(mask: ArrayLike, image_hw: tuple[int, int], size: int) -> Tensor
     area = int(pixels.sum())
     if not area:
         raise PromptError('mask is empty; its area is', area, 'mark at least one pixel')
-    planes = torch.from_numpy(np.ascontiguousarray(pixels)).float()[None]
+    planes = torch.from_numpy(pixels.astype(np.float32))[None]
     if image_hw != (size, size):
         planes = functional.interpolate(
             planes[None], (size, size), mode='bilinear', antialias=True

@@ -1,18 +1,18 @@
 """Name an object in free text, get its mask and its track: a grounder finds it, SAM 2 keeps it.
 
 The grounder looks when a text is new and then every `redetect_every_s`: it confirms living tracks,
-brings back hidden ones under their old id, and finds newcomers. Between that SAM 2 follows them all
-as one batch. Where nothing answers the text, the status says NOT_FOUND and nothing is masked.
+brings back hidden ones under their old id, and finds newcomers. Between that SAM 2 follows them
+all as one batch. Where nothing answers the text, the status says NOT_FOUND and nothing is masked.
+
+When time is set back, or a camera changes its resolution, tracks and memory are dropped; texts are
+searched for again, and what was given by points, boxes or masks is reported REMOVED.
 """
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
-
-import numpy as np
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from mm_perception.config import parameter
 from mm_perception.errors import ConfigError, PromptError
@@ -30,22 +30,25 @@ from mm_perception.plugin import (
     Reference,
     Request,
 )
-from mm_perception.plugins.text_tracker.track_book import Rules, Sighting, Track, TrackBook
+from mm_perception.plugins.text_tracker.camera import Camera
+from mm_perception.plugins.text_tracker.track_book import Rules, TrackBook
+from mm_perception.prompt_desk import PromptDesk
 from mm_perception.samples import (
     Image,
     Masks,
     Prompt,
-    PromptAction,
     PromptReply,
     PromptState,
     PromptStatus,
     Sample,
 )
-from mm_perception.segmenting import engine_info, masks_sample, shared_engine, to_object_prompt
+from mm_perception.segmenting import DTYPES, engine_info, masks_sample, overlay, shared_engine
+from mm_perception.track_ids import TrackIds
 
 if TYPE_CHECKING:
-    from mm_perception.nets.grounders import Found, Grounder
-    from mm_perception.nets.sam2 import ObjectPrompt, Sam2Engine, Sam2Session
+    from mm_perception.nets.grounders import Grounder
+    from mm_perception.nets.sam2 import Sam2Engine, Sam2Result
+    from mm_perception.samples.sample import Array
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,7 @@ class TextTrackerConfig:
     image_size: int = parameter(
         0, 'Side of the input of SAM 2 in pixels, 0: as trained.', minimum=0
     )
+    dtype: str = parameter('float32', 'Number format of SAM 2.', choices=DTYPES)
     background: tuple[str, ...] = parameter(
         ('background', 'a texture', 'a shadow', 'something else'),
         'Phrases that compete with the texts (clip_proposals).',
@@ -86,6 +90,10 @@ class TextTrackerConfig:
     death_after_s: float = parameter(
         5.0, 'A hidden track is given up after so many seconds.', minimum=0.0, live=True
     )
+    max_prompt_age_s: float = parameter(
+        2.0, 'Reject coordinates stamped further than this from the picture, in seconds.',
+        minimum=0.0, live=True,
+    )  # fmt: skip
     max_tracks: int = parameter(16, 'Most tracks per camera.', minimum=1, maximum=256)
     min_visible: float = parameter(
         0.5, 'A track is visible if its probability is at least this.',
@@ -93,7 +101,10 @@ class TextTrackerConfig:
     )  # fmt: skip
 
     def __post_init__(self) -> None:
-        """Refuse texts without words."""
+        """Refuse texts without words, and thresholds that contradict each other."""
+        if self.keep_score > self.birth_score:
+            expected = f'at most birth_score ({self.birth_score})'
+            raise ConfigError('keep_score', self.keep_score, expected)
         for text in self.prompts:
             if not text.strip():
                 raise ConfigError('prompts', text, 'a text with words in it')
@@ -103,20 +114,6 @@ class TextTrackerConfig:
         return Rules(
             self.birth_score, self.match_iou, self.max_tracks, self.max_misses, self.death_after_s
         )
-
-
-@dataclass
-class _Stream:
-    """One camera: session, tracks, and the texts searched for."""
-
-    session: Sam2Session
-    book: TrackBook
-    texts: dict[str, str] = field(default_factory=dict)  # text to prompt id
-    states: dict[str, tuple[PromptState, tuple[str, ...]]] = field(default_factory=dict)
-    last_search_ns: int | None = None
-    is_new_text: bool = False
-    pending: list[Prompt] = field(default_factory=list)
-    expired: list[int] = field(default_factory=list)
 
 
 class TextTracker(Plugin[TextTrackerConfig]):
@@ -138,6 +135,7 @@ class TextTracker(Plugin[TextTrackerConfig]):
         limits=(
             'With clip_proposals a search decodes grid x grid points: seconds on a CPU.',
             'Texts with relations ("left of the door") are only as good as the grounder.',
+            'Removing one track of a text does not stop the search: remove the text for that.',
         ),
     )
     Config: ClassVar[type[Any]] = TextTrackerConfig
@@ -156,10 +154,9 @@ class TextTracker(Plugin[TextTrackerConfig]):
         super().__init__(config, context)
         self._shared: Shared[Sam2Engine] | None = None
         self._grounder: Grounder | None = None
-        self._streams: dict[str, _Stream] = {}
-        self._ids: Iterator[int] = itertools.count(1)
-        self._asked: list[Prompt] = []
-        self._statuses: list[PromptStatus] = []
+        self._cameras: dict[str, Camera] = {}
+        self._ids = TrackIds()
+        self._desk = PromptDesk(self.context.streams.get('image', ()))
 
     @classmethod
     def tiny(cls) -> TextTrackerConfig:
@@ -170,294 +167,135 @@ class TextTracker(Plugin[TextTrackerConfig]):
 
     def load(self, device: str) -> None:
         """Load segmenter and grounder."""
-        from mm_perception.nets.grounders.grounder import GrounderSettings, load_grounder
+        from mm_perception.nets.grounders import load_grounder
+        from mm_perception.nets.grounders.grounder import GrounderSettings
 
         config = self.config
-        self._shared = shared_engine(config.segmenter_weights, device, config.image_size)
+        weights, size, dtype = config.segmenter_weights, config.image_size, config.dtype
+        self._shared = shared_engine(weights, device, size, dtype)
         self._grounder = load_grounder(
             config.grounder,
             GrounderSettings(
-                config.grounder_weights, device, config.segmenter_weights, config.image_size,
-                config.background, config.grid,
+                weights=config.grounder_weights, device=device, segmenter_weights=weights,
+                image_size=size, dtype=dtype, background=config.background, grid=config.grid,
             ),
         )  # fmt: skip
 
     def model_info(self) -> dict[str, str]:
         """Weights, their hashes and licence."""
-        if self._shared is None:
+        if self._shared is None or self._grounder is None:
             return {}
         info = engine_info(self._shared.model, self.config.segmenter_weights)
         info['grounder'] = self.config.grounder
         info['grounder_weights'] = self.config.grounder_weights
+        info['grounder_sha256'] = self._grounder.weights_sha256
         return info
 
     def infer(self, inputs: Inputs) -> Outputs:
         """Take prompts, search if it is time, then follow all tracks."""
+        self._desk.open(inputs.stream)
+        self._desk.accept(inputs.all('prompt'))
         image = inputs.one('image')
         if not isinstance(image, Image):
             raise TypeError(type(image))
-        self._distribute([p for p in inputs.all('prompt') if isinstance(p, Prompt)])
-        stream = self._stream(inputs.stream)
-        self._take_config_texts(stream)
-        prompts, removed = self._take_prompts(stream, image, inputs)
         rgb = image.rgb()
-        if self._is_search_due(stream, inputs.stamp_ns):
-            found, gone = self._search(stream, rgb, inputs)
-            prompts += found
-            removed += gone
-        removed += stream.expired
-        living = set(stream.session.object_ids)
-        result = stream.session.step(rgb, prompts, [i for i in removed if i in living])
-        labels = {t.track_id: t.text or t.prompt_id for t in stream.book.tracks.values()}
+        camera = self._camera(inputs.stream)
+        size = (image.height, image.width)
+        if camera.size not in ((0, 0), size):
+            camera.forget_seen(f'the picture size changed from {camera.size}')
+        camera.size = size
+        result = self._step(camera, rgb, inputs.stamp_ns)
+        labels = {i: t.label for i, t in camera.book.tracks.items()}
         masks = masks_sample(
             result, labels, inputs.stamp_ns, inputs.frame_id, self.config.min_visible
         )
-        self._observe(stream, masks, inputs)
-        return self._outputs(rgb, masks, inputs)
+        camera.observe(masks, self.config.rules())
+        outputs: dict[str, Sample | Sequence[Sample]] = {
+            'masks': masks,
+            'status': self._desk.drain(inputs.stamp_ns, inputs.frame_id),
+        }
+        if self.context.is_wanted('overlay', inputs.stream):
+            outputs['overlay'] = overlay(rgb, masks)
+        return outputs
 
     def answer(self, port: str, request: Sample) -> Sample:
-        """Take a prompt; it applies to the next frame."""
+        """Take a prompt; it applies to the next picture."""
         if not isinstance(request, Prompt):
             raise PromptError('not a prompt', type(request).__name__, 'send a Prompt')
-        self._distribute([request])
-        return PromptReply(stamp_ns=0, message='applies to the next frame; see ~/output/status')
+        self._desk.put(request)
+        return PromptReply(stamp_ns=0, message='applies to the next picture; see ~/output/status')
 
     def rewind(self, stream: str) -> None:
         """Tracks of the other run are gone; texts are searched for again."""
-        state = self._streams.get(stream)
-        if state is not None:
-            fresh = self._new_stream()
-            fresh.texts, fresh.is_new_text = state.texts, bool(state.texts)
-            fresh.pending = state.pending
-            self._streams[stream] = fresh
+        if stream in self._cameras:
+            self._cameras[stream].forget_seen('time was set back')
 
     def reset(self) -> None:
         """Forget all prompts and tracks."""
-        self._streams.clear()
-        self._asked.clear()
-        self._statuses.clear()
-        self._ids = itertools.count(1)
+        self._cameras.clear()
+        self._desk.clear()
+        self._ids = TrackIds()
 
     def reconfigure(self, config: TextTrackerConfig) -> None:
         """New texts are searched for at once; texts that are gone lose their tracks."""
-        dropped = set(self.config.prompts) - set(config.prompts)
+        before = self.config.prompts
         super().reconfigure(config)
-        for text in dropped:
-            self._distribute([Prompt(action=PromptAction.REMOVE, prompt_id=text)], to_all=True)
+        for camera in self._cameras.values():
+            for text in [t for t in before if t not in config.prompts and t in camera.texts]:
+                prompt_id = camera.texts[text].prompt_id
+                gone = camera.unwant(text)
+                self._desk.tell(prompt_id, camera.name, PromptState.REMOVED, gone)
+            for text in [t for t in config.prompts if t not in before]:
+                camera.want(text)
 
     def close(self) -> None:
         """Give the models back."""
-        self._streams.clear()
+        self._cameras.clear()
         if self._grounder is not None:
             self._grounder.close()
         if self._shared is not None:
             self._shared.release()
         self._grounder = self._shared = None
 
-    def _new_stream(self) -> _Stream:
-        if self._shared is None:
-            raise PromptError('the models are not loaded', 'text_tracker', 'configure the node')
-        session = self._shared.model.open_session(max_objects=self.config.max_tracks)
-        return _Stream(session, TrackBook(lambda: (next(self._ids) - 1) % 65535 + 1))
+    def _camera(self, name: str) -> Camera:
+        if name not in self._cameras:
+            if self._shared is None:
+                raise PromptError('the models are not loaded', name, 'configure the node first')
+            engine = self._shared.model
+            session = engine.open_session(max_objects=self.config.max_tracks)
+            camera = Camera(name, engine, session, TrackBook(self._next_id), self._desk)
+            for text in self.config.prompts:
+                camera.want(text)
+            self._cameras[name] = camera
+        return self._cameras[name]
 
-    def _stream(self, name: str) -> _Stream:
-        if name not in self._streams:
-            self._streams[name] = self._new_stream()
-            self._streams[name].pending += [p for p in self._asked if p.stream in ('', name)]
-        return self._streams[name]
+    def _next_id(self) -> int:
+        return self._ids.take({i for c in self._cameras.values() for i in c.book.tracks})
 
-    def _distribute(self, prompts: list[Prompt], *, to_all: bool = False) -> None:
-        """Give each prompt to the cameras it names; cameras that come later get it too."""
-        for prompt in prompts:
-            names = self.context.streams.get('image', ())
-            if prompt.stream and names and prompt.stream not in names:
-                self._statuses.append(
-                    PromptStatus(
-                        stamp_ns=prompt.stamp_ns, prompt_id=prompt.prompt_id, stream=prompt.stream,
-                        state=PromptState.REJECTED,
-                        message=f'no camera {prompt.stream!r}; there are: {", ".join(names)}',
-                    )
-                )  # fmt: skip
-                continue
-            if not to_all and not prompt.is_geometric:
-                self._asked.append(prompt)
-            for name, stream in self._streams.items():
-                if prompt.stream in ('', name):
-                    stream.pending.append(prompt)
+    def _step(self, camera: Camera, rgb: Array, stamp_ns: int) -> Sam2Result:
+        """Prompts, search and one step of the session; if it fails, every prompt is told."""
+        mark = self._desk.mark()
+        prompts = self._desk.take(camera.name)
+        try:
+            steps = camera.apply(
+                prompts, stamp_ns, self.config.max_prompt_age_s, self.config.max_tracks
+            )
+            if camera.is_search_due(stamp_ns, self.config.redetect_every_s):
+                # What the user drew in this very picture comes before what was detected.
+                steps = {**self._search(camera, rgb, stamp_ns), **steps}
+            living = [step for i, step in steps.items() if i in camera.book.tracks]
+            return camera.session.step(rgb, living, camera.removed_ids())
+        except Exception as error:
+            camera.undo_births()
+            self._desk.fail(mark, prompts, camera.name, str(error))
+            raise
 
-    def _take_config_texts(self, stream: _Stream) -> None:
-        for text in self.config.prompts:
-            if text not in stream.texts:
-                stream.texts[text] = text
-                stream.is_new_text = True
-
-    def _take_prompts(
-        self, stream: _Stream, image: Image, inputs: Inputs
-    ) -> tuple[list[ObjectPrompt], list[int]]:
-        """Apply what was asked for; a bad prompt is rejected and harms no other."""
-        from mm_perception.nets.sam2.prompts import check_prompts
-
-        prompts: list[ObjectPrompt] = []
-        removed: list[int] = []
-        size = (image.height, image.width)
-        for prompt in stream.pending:
-            try:
-                if prompt.action in (PromptAction.REMOVE, PromptAction.CLEAR):
-                    removed += self._remove(stream, prompt, inputs)
-                elif prompt.action is PromptAction.ADD and not prompt.is_geometric:
-                    stream.texts[prompt.text] = prompt.prompt_id or prompt.text
-                    stream.is_new_text = True
-                    self._tell(prompt.prompt_id or prompt.text, inputs, PromptState.SEARCHING)
-                else:
-                    track = self._target(stream, prompt, inputs)
-                    is_known = track.track_id in stream.session.object_ids
-                    own = to_object_prompt(prompt, track.track_id, is_known)
-                    try:
-                        check_prompts([own], stream.session.object_ids, size, 64)
-                    except PromptError:
-                        if not is_known:
-                            del stream.book.tracks[track.track_id]
-                        raise
-                    prompts.append(own)
-                    ids = (str(track.track_id),)
-                    self._tell(prompt.prompt_id, inputs, PromptState.FOUND, ids, 1.0)
-            except PromptError as error:
-                self._tell(prompt.prompt_id, inputs, PromptState.REJECTED, message=str(error))
-        stream.pending = []
-        return prompts, removed
-
-    def _target(self, stream: _Stream, prompt: Prompt, inputs: Inputs) -> Track:
-        if prompt.action is PromptAction.ADD:
-            if len(stream.book.tracks) >= self.config.max_tracks:
-                raise PromptError(
-                    'too many tracks', len(stream.book.tracks), 'remove some, or raise max_tracks'
-                )
-            return stream.book.add('', prompt.prompt_id, 1.0, inputs.stamp_ns)
-        return self._known(stream, prompt.track_id)
-
-    def _known(self, stream: _Stream, track_id: str) -> Track:
-        if track_id.isdecimal() and int(track_id) in stream.book.tracks:
-            return stream.book.tracks[int(track_id)]
-        raise PromptError('no such track', track_id, f'living are {list(stream.book.tracks)}')
-
-    def _remove(self, stream: _Stream, prompt: Prompt, inputs: Inputs) -> list[int]:
-        tracks = stream.book.tracks
-        if prompt.action is PromptAction.CLEAR:
-            gone = list(tracks.values())
-            stream.texts.clear()
-            self._asked.clear()
-        elif prompt.track_id:
-            gone = [self._known(stream, prompt.track_id)]
-        else:
-            gone = [t for t in tracks.values() if prompt.prompt_id in (t.prompt_id, t.text)]
-            for text in [t for t, p in stream.texts.items() if prompt.prompt_id in (t, p)]:
-                del stream.texts[text]
-                stream.states.pop(text, None)
-            self._asked = [p for p in self._asked if prompt.prompt_id not in (p.prompt_id, p.text)]
-        for track in gone:
-            del tracks[track.track_id]
-        ids = tuple(str(t.track_id) for t in gone)
-        self._tell(prompt.prompt_id, inputs, PromptState.REMOVED, ids)
-        return [t.track_id for t in gone]
-
-    def _is_search_due(self, stream: _Stream, stamp_ns: int) -> bool:
-        if not stream.texts:
-            return False
-        last = stream.last_search_ns
-        waited = last is None or stamp_ns - last >= self.config.redetect_every_s * 1e9
-        return stream.is_new_text or waited
-
-    def _search(
-        self, stream: _Stream, rgb: Any, inputs: Inputs
-    ) -> tuple[list[ObjectPrompt], list[int]]:
-        """Ask the grounder, and turn what it says into prompts for SAM 2 and removals."""
+    def _search(self, camera: Camera, rgb: Array, stamp_ns: int) -> dict[int, Any]:
         if self._grounder is None:
-            raise PromptError(
-                'the grounder is not loaded', self.config.grounder, 'configure first'
-            )
-        texts = list(stream.texts)
+            raise PromptError('the grounder is not loaded', camera.name, 'configure the node')
+        texts = list(camera.texts)
         found = self._grounder.ground(rgb, texts, self.config.keep_score)
-        stream.last_search_ns, stream.is_new_text = inputs.stamp_ns, False
-        sightings = [Sighting(texts[f.text_index], f.score, area_of(f, rgb.shape)) for f in found]
-        by_mask = {id(s): f for s, f in zip(sightings, found, strict=True)}
-        decisions = stream.book.associate(
-            sightings, stream.texts, inputs.stamp_ns, self.config.rules()
-        )
-        prompts = []
-        for track, sighting in (*decisions.births, *decisions.returns):
-            is_known = track.track_id in stream.session.object_ids
-            prompts.append(_prompt_for(track, by_mask[id(sighting)], is_known))
-        for text in texts:
-            best = max((s.score for s in sightings if s.text == text), default=0.0)
-            self._tell_change(stream, text, inputs, best)
-        return prompts, [t.track_id for t in decisions.deaths]
-
-    def _observe(self, stream: _Stream, masks: Masks, inputs: Inputs) -> None:
-        visible = dict(zip(masks.ids, masks.visible, strict=True))
-        own = {i: masks.mask(i) for i in masks.ids}
-        expired = stream.book.observe(inputs.stamp_ns, own, visible, self.config.rules())
-        stream.expired = [track.track_id for track in expired]
-        for track in expired:
-            if track.text:
-                self._tell_change(stream, track.text, inputs, 0.0)
-
-    def _tell_change(self, stream: _Stream, text: str, inputs: Inputs, score: float) -> None:
-        """Say what became of a text, once per change."""
-        if text not in stream.texts:
-            return
-        ids = tuple(str(t.track_id) for t in stream.book.tracks.values() if t.text == text)
-        state = PromptState.FOUND if ids else PromptState.NOT_FOUND
-        if stream.states.get(text) != (state, ids):
-            stream.states[text] = (state, ids)
-            message = '' if ids else f'nothing in view is {text!r}'
-            self._tell(stream.texts[text], inputs, state, ids, score, message)
-
-    def _tell(
-        self,
-        prompt_id: str,
-        inputs: Inputs,
-        state: PromptState,
-        ids: tuple[str, ...] = (),
-        score: float = 0.0,
-        message: str = '',
-    ) -> None:
-        self._statuses.append(
-            PromptStatus(
-                stamp_ns=inputs.stamp_ns, frame_id=inputs.frame_id, prompt_id=prompt_id,
-                stream=inputs.stream, state=state, track_ids=ids, score=score, message=message,
-            )
-        )  # fmt: skip
-
-    def _outputs(self, rgb: Any, masks: Masks, inputs: Inputs) -> Outputs:
-        outputs: dict[str, Any] = {'masks': masks, 'status': self._statuses}
-        self._statuses = []
-        if self.context.is_wanted('overlay', inputs.stream):
-            from mm_perception.drawing import draw_masks
-
-            outputs['overlay'] = Image(
-                stamp_ns=inputs.stamp_ns, frame_id=inputs.frame_id, data=draw_masks(rgb, masks)
-            )
-        return outputs
-
-
-def area_of(found: Found, shape: tuple[int, ...]) -> Any:
-    """The mask of a detection, or its box filled, (H, W) bool."""
-    if found.mask is not None:
-        return found.mask
-    mask = np.zeros(shape[:2], np.bool_)
-    x0, y0, x1, y1 = (int(v) for v in found.box)
-    mask[y0:y1, x0:x1] = True
-    return mask
-
-
-def _prompt_for(track: Track, found: Found, is_known: bool) -> ObjectPrompt:
-    """A detection as a prompt for SAM 2."""
-    from mm_perception.nets.sam2 import ObjectPrompt
-
-    kind: Literal['add', 'refine'] = 'refine' if is_known else 'add'
-    if found.mask is not None:
-        return ObjectPrompt(track.track_id, kind, mask=found.mask)
-    return ObjectPrompt(track.track_id, kind, box=found.box)
+        return camera.learn(found, texts, stamp_ns, self.config.rules())
 
 
 PLUGIN = TextTracker

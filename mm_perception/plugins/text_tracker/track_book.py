@@ -9,7 +9,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
+from mm_perception.samples import mask_box
+
 Mask = npt.NDArray[np.bool_]
+Box = tuple[float, float, float, float]
 
 
 @dataclass
@@ -17,33 +20,55 @@ class Track:
     """One object that answers a text, or a geometric prompt.
 
     Attributes:
-        track_id: 1..65535, never used again.
+        track_id: 1..65535.
         text: What it answers; empty for geometry.
         prompt_id: Of the prompt that asked for it.
+        label: For people.
         score: Of the newest detection that confirmed it.
         is_visible: In the newest picture.
         last_seen_ns: Stamp of the newest picture in which it was visible.
         misses: Detections in a row that did not find it although it was visible.
         mask: (H, W) bool in the newest picture; None before the first.
+        last_box: Its box when it was last visible, xyxy in pixels.
     """
 
     track_id: int
     text: str
     prompt_id: str
+    label: str
     score: float
     last_seen_ns: int
     is_visible: bool = True
     misses: int = 0
     mask: Mask | None = None
+    last_box: Box | None = None
+
+    def see(self, mask: Mask, stamp_ns: int) -> None:
+        """It is visible in this picture."""
+        self.mask, self.is_visible, self.last_seen_ns = mask, True, stamp_ns
+        self.last_box = mask_box(mask) or self.last_box
 
 
 @dataclass(frozen=True)
 class Sighting:
-    """A detection: which text it answers, how surely, and where."""
+    """A detection.
+
+    Attributes:
+        text: What it answers.
+        score: How surely, 0..1.
+        box: Where, xyxy in pixels.
+        mask: (H, W) bool, from a detector that makes masks.
+    """
 
     text: str
     score: float
-    mask: Mask
+    box: Box
+    mask: Mask | None = None
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        """Middle of the box, pixels."""
+        return (self.box[0] + self.box[2]) / 2, (self.box[1] + self.box[3]) / 2
 
 
 @dataclass
@@ -55,12 +80,14 @@ class Decisions:
         returns: Tracks that were hidden, and where they came back.
         confirmed: Tracks that were found where they were thought to be.
         deaths: Tracks that are given up.
+        others: Per text, tracks of other texts or of geometry on which it was found too.
     """
 
     births: list[tuple[Track, Sighting]] = field(default_factory=list)
     returns: list[tuple[Track, Sighting]] = field(default_factory=list)
     confirmed: list[Track] = field(default_factory=list)
     deaths: list[Track] = field(default_factory=list)
+    others: dict[str, list[Track]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -93,9 +120,11 @@ class TrackBook:
         self._next_id = next_id
         self.tracks: dict[int, Track] = {}
 
-    def add(self, text: str, prompt_id: str, score: float, stamp_ns: int) -> Track:
+    def add(
+        self, prompt_id: str, score: float, stamp_ns: int, *, text: str = '', label: str = ''
+    ) -> Track:
         """Begin a track."""
-        track = Track(self._next_id(), text, prompt_id, score, stamp_ns)
+        track = Track(self._next_id(), text, prompt_id, label or text, score, stamp_ns)
         self.tracks[track.track_id] = track
         return track
 
@@ -111,11 +140,12 @@ class TrackBook:
         for track_id, track in list(self.tracks.items()):
             if track_id not in masks:
                 continue
-            track.mask = masks[track_id]
-            track.is_visible = visible[track_id] and bool(track.mask.any())
-            if track.is_visible:
-                track.last_seen_ns = stamp_ns
-            elif stamp_ns - track.last_seen_ns > rules.death_after_s * 1e9:
+            mask = masks[track_id]
+            if visible[track_id] and mask.any():
+                track.see(mask, stamp_ns)
+                continue
+            track.mask, track.is_visible = mask, False
+            if stamp_ns - track.last_seen_ns > rules.death_after_s * 1e9:
                 dead.append(self.tracks.pop(track_id))
         return dead
 
@@ -150,10 +180,7 @@ class TrackBook:
         decisions: Decisions,
     ) -> None:
         visible = [t for t in self.tracks.values() if t.text == text and t.is_visible]
-        hidden = [t for t in self.tracks.values() if t.text == text and not t.is_visible]
-        pairs = match(
-            [t.mask for t in visible], [s.mask for s in sightings], min_iou=rules.match_iou
-        )
+        pairs = match(visible, sightings, min_iou=rules.match_iou)
         for row, column in pairs:
             visible[row].score, visible[row].misses = sightings[column].score, 0
             decisions.confirmed.append(visible[row])
@@ -166,25 +193,61 @@ class TrackBook:
         taken = {column for _, column in pairs}
         free = [s for column, s in enumerate(sightings) if column not in taken]
         for sighting in sorted(free, key=lambda s: -s.score):
-            if sighting.score < rules.birth_score or self._is_occupied(sighting, rules):
-                continue
-            if hidden:
-                track = hidden.pop(0)
-                track.score, track.last_seen_ns, track.misses = sighting.score, stamp_ns, 0
-                track.mask, track.is_visible = sighting.mask, True
-                decisions.returns.append((track, sighting))
-            elif len(self.tracks) < rules.max_tracks:
-                track = self.add(text, prompt_id, sighting.score, stamp_ns)
-                track.mask = sighting.mask
-                decisions.births.append((track, sighting))
+            if sighting.score >= rules.birth_score:
+                self._place(text, prompt_id, sighting, stamp_ns, rules, decisions)
 
-    def _is_occupied(self, sighting: Sighting, rules: Rules) -> bool:
-        """True where a visible track of any text already is."""
-        return any(
-            mask_iou(track.mask, sighting.mask) >= rules.match_iou
-            for track in self.tracks.values()
-            if track.is_visible and track.mask is not None
-        )
+    def _place(
+        self,
+        text: str,
+        prompt_id: str,
+        sighting: Sighting,
+        stamp_ns: int,
+        rules: Rules,
+        decisions: Decisions,
+    ) -> None:
+        """What a sure detection means that is no visible track of its text."""
+        occupant = self._occupant(sighting, rules)
+        if occupant is not None:
+            if occupant.text != text:
+                decisions.others.setdefault(text, []).append(occupant)
+            return
+        track = self._nearest_hidden(text, sighting)
+        if track is not None:
+            decisions.returns.append((track, sighting))
+        elif len(self.tracks) < rules.max_tracks:
+            track = self.add(prompt_id, sighting.score, stamp_ns, text=text)
+            decisions.births.append((track, sighting))
+        else:
+            return
+        track.score, track.misses = sighting.score, 0
+        track.last_seen_ns, track.is_visible = stamp_ns, True
+        track.mask, track.last_box = sighting.mask, sighting.box
+
+    def _occupant(self, sighting: Sighting, rules: Rules) -> Track | None:
+        """The visible track of any text that is where the detection is."""
+        visible = [t for t in self.tracks.values() if t.is_visible]
+        best = max(visible, key=lambda t: overlap(t, sighting), default=None)
+        return best if best and overlap(best, sighting) >= rules.match_iou else None
+
+    def _nearest_hidden(self, text: str, sighting: Sighting) -> Track | None:
+        """The hidden track of a text that was last seen closest to a detection."""
+
+        def distance(track: Track) -> float:
+            if track.last_box is None:
+                return float('inf')
+            x = (track.last_box[0] + track.last_box[2]) / 2 - sighting.centre[0]
+            y = (track.last_box[1] + track.last_box[3]) / 2 - sighting.centre[1]
+            return float(np.hypot(x, y))
+
+        hidden = [t for t in self.tracks.values() if t.text == text and not t.is_visible]
+        return min(hidden, key=distance, default=None)
+
+
+def overlap(track: Track, sighting: Sighting) -> float:
+    """IoU of masks where both have one, else of boxes; 0 for a track that was never seen."""
+    if track.mask is not None and sighting.mask is not None:
+        return mask_iou(track.mask, sighting.mask)
+    return 0.0 if track.last_box is None else box_iou(track.last_box, sighting.box)
 
 
 def mask_iou(a: Mask, b: Mask) -> float:
@@ -193,12 +256,26 @@ def mask_iou(a: Mask, b: Mask) -> float:
     return int(np.count_nonzero(a & b)) / union if union else 0.0
 
 
+def box_iou(a: Box, b: Box) -> float:
+    """Intersection over union of two boxes, xyxy.
+
+    Convention:
+        (0, 0, 2, 2) and (1, 0, 3, 2) share 2 of 6: 1/3.
+    """
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    shared = max(width, 0.0) * max(height, 0.0)
+    union = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - shared
+    return shared / union if union > 0 else 0.0
+
+
 def match(
-    tracks: Sequence[Mask | None], sightings: Sequence[Mask], *, min_iou: float
+    tracks: Sequence[Track], sightings: Sequence[Sighting], *, min_iou: float
 ) -> list[tuple[int, int]]:
     """One-to-one pairs (track, sighting) with the greatest sum of IoU, each at least `min_iou`."""
     if not tracks or not sightings:
         return []
-    iou = np.array([[0.0 if t is None else mask_iou(t, s) for s in sightings] for t in tracks])
+    iou = np.array([[overlap(t, s) for s in sightings] for t in tracks])
+    iou[iou < min_iou] = 0.0  # else a pair that is none could keep apart two that are
     rows, columns = linear_sum_assignment(-iou)
-    return [(int(r), int(c)) for r, c in zip(rows, columns, strict=True) if iou[r, c] >= min_iou]
+    return [(int(r), int(c)) for r, c in zip(rows, columns, strict=True) if iou[r, c] > 0]

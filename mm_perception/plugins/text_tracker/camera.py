@@ -1,0 +1,269 @@
+"""One camera of the text tracker: its session, its tracks, and the texts that it searches for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from mm_perception.errors import PromptError, ShapeError
+from mm_perception.plugins.text_tracker.track_book import (
+    Decisions,
+    Rules,
+    Sighting,
+    Track,
+    TrackBook,
+)
+from mm_perception.prompt_desk import PromptDesk, check_age
+from mm_perception.samples import Masks, Prompt, PromptAction, PromptState
+from mm_perception.segmenting import check_object_prompt, to_object_prompt
+
+if TYPE_CHECKING:
+    from mm_perception.nets.grounders import Found
+    from mm_perception.nets.sam2 import ObjectPrompt, Sam2Engine, Sam2Session
+
+
+@dataclass
+class Text:
+    """A text that is searched for.
+
+    Attributes:
+        prompt_id: Of the prompt that asked for it, or the text itself.
+        told: State and tracks that were reported last; None before the first search.
+        others: Tracks of other texts or of geometry that were found to answer it too.
+    """
+
+    prompt_id: str
+    told: tuple[PromptState, tuple[int, ...]] | None = None
+    others: tuple[int, ...] = ()
+
+
+@dataclass
+class Camera:
+    """State of one camera.
+
+    Attributes:
+        name: Stream name.
+        engine: SAM 2.
+        session: Of this camera.
+        book: Living tracks; every one of them is an object of the session after a step.
+        desk: Where what became of prompts is told.
+        texts: What is searched for.
+        last_search_ns: Stamp of the newest picture that was searched.
+        is_new_text: A text waits for its first search.
+        size: Height and width of the pictures.
+    """
+
+    name: str
+    engine: Sam2Engine
+    session: Sam2Session
+    book: TrackBook
+    desk: PromptDesk
+    texts: dict[str, Text] = field(default_factory=dict)
+    last_search_ns: int | None = None
+    is_new_text: bool = False
+    size: tuple[int, int] = (0, 0)
+
+    def want(self, text: str, prompt_id: str = '') -> None:
+        """Search for a text from now on."""
+        self.texts[text] = Text(prompt_id or text)
+        self.is_new_text = True
+
+    def unwant(self, text: str) -> list[int]:
+        """Stop searching for a text; returns the tracks that go with it."""
+        self.texts.pop(text, None)
+        gone = [t.track_id for t in self.book.tracks.values() if t.text == text]
+        for track_id in gone:
+            del self.book.tracks[track_id]
+        return gone
+
+    def forget_seen(self, why: str) -> None:
+        """Drop all tracks and memory; texts stay and are searched for again."""
+        for track in self.book.tracks.values():
+            if not track.text:
+                self._tell_removed(track, why)
+        self.book.tracks.clear()
+        self.session.reset()
+        for text, known in self.texts.items():
+            self.texts[text] = Text(known.prompt_id)
+        self.is_new_text, self.last_search_ns = bool(self.texts), None
+
+    def undo_births(self) -> None:
+        """After a step that failed: tracks that the session never heard of did not begin."""
+        known = set(self.session.object_ids)
+        for track_id in [i for i in self.book.tracks if i not in known]:
+            del self.book.tracks[track_id]
+        for text in self.texts.values():
+            text.told = None
+        self.is_new_text = bool(self.texts)
+
+    def removed_ids(self) -> list[int]:
+        """Objects of the session that are no track any more."""
+        return [i for i in self.session.object_ids if i not in self.book.tracks]
+
+    def apply(
+        self, prompts: Sequence[Prompt], stamp_ns: int, max_age_s: float, max_tracks: int
+    ) -> dict[int, ObjectPrompt]:
+        """Do what was asked for; a bad prompt is rejected and harms no other.
+
+        Returns:
+            What to give to the session, by track id.
+        """
+        steps: dict[int, ObjectPrompt] = {}
+        for prompt in prompts:
+            try:
+                if prompt.action in (PromptAction.REMOVE, PromptAction.CLEAR):
+                    self._remove(prompt)
+                elif prompt.action is PromptAction.ADD and not prompt.is_geometric:
+                    self.want(prompt.text, prompt.prompt_id)
+                    prompt_id = prompt.prompt_id or prompt.text
+                    self.desk.tell(prompt_id, self.name, PromptState.SEARCHING)
+                elif prompt.track_id.isdecimal() and int(prompt.track_id) in steps:
+                    self.desk.defer(prompt, self.name)  # one per object and picture
+                else:
+                    check_age(prompt, stamp_ns, max_age_s)
+                    step = self._to_step(prompt, stamp_ns, max_tracks)
+                    steps[step.object_id] = step
+                    found = PromptState.FOUND
+                    self.desk.tell(prompt.prompt_id, self.name, found, [step.object_id], 1.0)
+            except (PromptError, ShapeError) as error:
+                self.desk.reject(prompt, self.name, str(error))
+        return {i: step for i, step in steps.items() if i in self.book.tracks}
+
+    def _to_step(self, prompt: Prompt, stamp_ns: int, max_tracks: int) -> ObjectPrompt:
+        if prompt.action is PromptAction.REFINE:
+            track = self._known(prompt.track_id)
+            step = to_object_prompt(prompt, track.track_id, is_known=True)
+            check_object_prompt(step, self.size, self.engine)
+            return step
+        if len(self.book.tracks) >= max_tracks:
+            fix = 'remove some, or raise max_tracks'
+            raise PromptError('too many tracks', len(self.book.tracks) + 1, fix)
+        check_object_prompt(to_object_prompt(prompt, 1, is_known=False), self.size, self.engine)
+        label = prompt.text or prompt.prompt_id
+        track = self.book.add(prompt.prompt_id, 1.0, stamp_ns, label=label)
+        track.label = label or f'object {track.track_id}'
+        track.mask = prompt.mask
+        if prompt.box is not None:
+            x0, y0, x1, y1 = (float(v) for v in prompt.box)
+            track.last_box = (x0, y0, x1, y1)
+        return to_object_prompt(prompt, track.track_id, is_known=False)
+
+    def _known(self, track_id: str) -> Track:
+        if track_id.isdecimal() and int(track_id) in self.book.tracks:
+            return self.book.tracks[int(track_id)]
+        raise PromptError('no such track', track_id, f'living are {list(self.book.tracks)}')
+
+    def _remove(self, prompt: Prompt) -> None:
+        """Remove by track, by prompt id or by text; a text that stays is searched for again."""
+        if prompt.action is PromptAction.CLEAR:
+            ids = list(self.book.tracks)
+            self.book.tracks.clear()
+            self.texts.clear()
+        elif prompt.track_id:
+            ids = [self._known(prompt.track_id).track_id]
+            del self.book.tracks[ids[0]]
+        else:
+            ids = self._remove_named(prompt.prompt_id or prompt.text)
+        prompt_id = prompt.prompt_id or prompt.text
+        self.desk.tell(prompt_id, self.name, PromptState.REMOVED, ids)
+
+    def _remove_named(self, name: str) -> list[int]:
+        texts = [t for t, known in self.texts.items() if name in (t, known.prompt_id)]
+        tracks = self.book.tracks
+        own = [i for i, t in tracks.items() if not t.text and t.prompt_id == name]
+        if not name or not (texts or own):
+            known = [*self.texts, *(t.prompt_id for t in tracks.values() if not t.text)]
+            raise PromptError('nothing of that name to remove', name, f'there are {known}')
+        for track_id in own:
+            del tracks[track_id]
+        return own + [i for text in texts for i in self.unwant(text)]
+
+    def is_search_due(self, stamp_ns: int, every_s: float) -> bool:
+        """True if a text is new, or the last search was long ago."""
+        if not self.texts:
+            return False
+        last = self.last_search_ns
+        return self.is_new_text or last is None or stamp_ns - last >= every_s * 1e9
+
+    def learn(
+        self, found: Sequence[Found], texts: Sequence[str], stamp_ns: int, rules: Rules
+    ) -> dict[int, ObjectPrompt]:
+        """Compare what the grounder found with the tracks.
+
+        Args:
+            found: In this picture.
+            texts: What `found` points into.
+            stamp_ns: Of the picture.
+            rules: Thresholds.
+
+        Returns:
+            What to give to the session, by track id.
+        """
+        self.last_search_ns, self.is_new_text = stamp_ns, False
+        pairs = [(_sighting(f, texts), f) for f in found]
+        source = {id(sighting): f for sighting, f in pairs}
+        prompt_ids = {text: known.prompt_id for text, known in self.texts.items()}
+        decisions = self.book.associate([s for s, _ in pairs], prompt_ids, stamp_ns, rules)
+        steps = {}
+        for track, sighting in (*decisions.births, *decisions.returns):
+            step = self._step_for(track, source[id(sighting)])
+            if step is None:
+                self.book.tracks.pop(track.track_id, None)
+            else:
+                steps[track.track_id] = step
+        self._tell_found(decisions, [s for s, _ in pairs])
+        return steps
+
+    def _step_for(self, track: Track, found: Found) -> ObjectPrompt | None:
+        """A detection as a prompt for SAM 2; None for one too small for its input."""
+        from mm_perception.nets.sam2 import ObjectPrompt
+
+        is_known = track.track_id in self.session.object_ids
+        kind: Literal['add', 'refine'] = 'refine' if is_known else 'add'
+        box = found.box if found.mask is None else None
+        step = ObjectPrompt(track.track_id, kind, box=box, mask=found.mask)
+        try:
+            check_object_prompt(step, self.size, self.engine)
+        except (PromptError, ShapeError):
+            return None
+        return step
+
+    def _tell_found(self, decisions: Decisions, sightings: Sequence[Sighting]) -> None:
+        for text, known in self.texts.items():
+            known.others = tuple(t.track_id for t in decisions.others.get(text, ()))
+            best = max((s.score for s in sightings if s.text == text), default=0.0)
+            self._tell_change(text, best)
+
+    def observe(self, masks: Masks, rules: Rules) -> None:
+        """Take in the masks of a picture; tracks that were hidden for too long are given up."""
+        visible = dict(zip(masks.ids, masks.visible, strict=True))
+        pixels = {i: masks.mask(i) for i in masks.ids}
+        for track in self.book.observe(masks.stamp_ns, pixels, visible, rules):
+            if track.text:
+                self._tell_change(track.text, 0.0)
+            else:
+                self._tell_removed(track, f'hidden for more than {rules.death_after_s} s')
+
+    def _tell_change(self, text: str, score: float) -> None:
+        """Say what became of a text, once per change."""
+        known = self.texts.get(text)
+        if known is None:
+            return
+        tracks = self.book.tracks
+        own = [i for i, t in tracks.items() if t.text == text]
+        ids = (*own, *(i for i in known.others if i in tracks))
+        state = PromptState.FOUND if ids else PromptState.NOT_FOUND
+        if known.told != (state, ids):
+            known.told = (state, ids)
+            message = '' if ids else f'nothing in view is {text!r}'
+            self.desk.tell(known.prompt_id, self.name, state, ids, score, message)
+
+    def _tell_removed(self, track: Track, why: str) -> None:
+        removed = PromptState.REMOVED
+        self.desk.tell(track.prompt_id, self.name, removed, [track.track_id], message=why)
+
+
+def _sighting(found: Found, texts: Sequence[str]) -> Sighting:
+    x0, y0, x1, y1 = (float(v) for v in found.box)
+    return Sighting(texts[found.text_index], found.score, (x0, y0, x1, y1), found.mask)

@@ -1,0 +1,89 @@
+"""Inputs for plugins: synthetic samples of every type, and how one inference is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from mm_perception.matcher import Inputs
+from mm_perception.plugin import Plugin
+from mm_perception.ports import Latest, Queue, Reference, Surround
+from mm_perception.samples import (
+    AudioClip,
+    CameraInfo,
+    Detections,
+    EmbedTextRequest,
+    Image,
+    MatchRequest,
+    Prompt,
+    Sample,
+    Text,
+)
+
+SECOND_NS = 1_000_000_000
+HEIGHT, WIDTH = 48, 64
+
+
+def picture(stamp_ns: int = SECOND_NS, *, shift: int = 0, height: int = HEIGHT) -> Image:
+    """Coloured tiles that move to the right by `shift` pixels."""
+    rng = np.random.default_rng(1)
+    tiles = np.kron(rng.integers(0, 256, (6, 8, 3)), np.ones((8, 8, 1))).astype(np.uint8)
+    data = np.ascontiguousarray(np.resize(np.roll(tiles, shift, axis=1), (height, WIDTH, 3)))
+    return Image(stamp_ns=stamp_ns, frame_id='camera', data=data)
+
+
+def sample_of(kind: type[Sample], stamp_ns: int) -> Sample:
+    """One valid sample of a type that plugins take."""
+    if kind is Image:
+        return picture(stamp_ns)
+    if kind is Prompt:
+        return box_prompt(stamp_ns=stamp_ns)
+    if kind is Text:
+        return Text(stamp_ns=stamp_ns, text='a car')
+    if kind is MatchRequest:
+        return MatchRequest(image=picture(stamp_ns), texts=('a car', 'a tree'))
+    if kind is EmbedTextRequest:
+        return EmbedTextRequest(texts=('a car', 'a tree'))
+    if kind is Detections:
+        return Detections(
+            stamp_ns=stamp_ns, frame_id='camera', xyxy=np.array([[8, 8, 30, 30]], np.float32),
+            scores=np.ones(1, np.float32), labels=('car',),
+        )  # fmt: skip
+    if kind is AudioClip:
+        return AudioClip(stamp_ns=stamp_ns, samples=np.zeros((1600, 1), np.float32), rate_hz=16000)
+    if kind is CameraInfo:
+        k = np.array([[60.0, 0, 32], [0, 60, 24], [0, 0, 1]])
+        return CameraInfo(
+            stamp_ns=stamp_ns, frame_id='camera', width=WIDTH, height=HEIGHT, d=np.zeros(5), k=k,
+            r=np.eye(3), p=np.hstack([k, np.zeros((3, 1))]),
+        )  # fmt: skip
+    raise NotImplementedError(f'no synthetic {kind.__name__}: add one here')
+
+
+def box_prompt(**changes: Any) -> Prompt:
+    """A box in the upper left of the picture."""
+    values: dict[str, Any] = {'prompt_id': 'p', 'box': np.array([8, 8, 40, 30], np.float32)}
+    return Prompt(**{**values, **changes})
+
+
+def inputs_for(
+    plugin: type[Plugin[Any]],
+    stamp_ns: int = SECOND_NS,
+    *,
+    stream: str = '',
+    samples: Mapping[str, Any] | None = None,
+) -> Inputs:
+    """Inputs made from the plugin's ports; queues are empty unless `samples` fills them."""
+    found: dict[str, Any] = {}
+    for port, kind in plugin.inputs.items():
+        if isinstance(kind, Queue):
+            found[port] = ()
+        elif isinstance(kind, Reference | Latest):
+            found[port] = sample_of(kind.sample_type, stamp_ns)
+        elif isinstance(kind, Surround):
+            found[port] = {stream: sample_of(kind.sample_type, stamp_ns)}
+    return Inputs(
+        stamp_ns=stamp_ns, frame_id='camera', stream=stream, samples={**found, **(samples or {})}
+    )
