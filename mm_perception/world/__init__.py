@@ -1,0 +1,1 @@
+"""Generated input with ground truth."""
