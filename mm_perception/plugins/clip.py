@@ -45,7 +45,7 @@ class ClipConfig:
     """Settings of the `clip` plugin."""
 
     weights: str = parameter(
-        'nano', 'nano, a hub id such as openai/clip-vit-base-patch32, open_clip:..., or random.'
+        'openai/clip-vit-base-patch32', 'A hub id, a directory, open_clip:..., nano, or random.'
     )
     labels: tuple[str, ...] = parameter(
         (), 'Texts that each picture is compared with; empty publishes no labels.', live=True

@@ -64,7 +64,7 @@ class Sam2Config:
     """Settings of the `sam2` plugin."""
 
     weights: str = parameter(
-        'nano', 'nano, a hub id such as facebook/sam2.1-hiera-tiny, a file, or random.'
+        'facebook/sam2.1-hiera-tiny', 'A hub id, a directory, a .pt file, nano, or random.'
     )
     image_size: int = parameter(
         0, 'Side of the network input in pixels, 0: as trained. Smaller is faster.', minimum=0

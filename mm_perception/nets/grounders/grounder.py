@@ -49,7 +49,7 @@ class GrounderSettings:
 
     weights: str
     device: str
-    segmenter_weights: str = 'nano'
+    segmenter_weights: str = 'random'
     image_size: int = 0
     dtype: str = 'float32'
     background: tuple[str, ...] = ()

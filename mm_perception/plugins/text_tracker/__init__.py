@@ -59,8 +59,10 @@ class TextTrackerConfig:
     grounder: str = parameter(
         'clip_proposals', 'What finds texts: clip_proposals, grounding_dino, owlv2 or sam3.'
     )
-    grounder_weights: str = parameter('nano', 'Of the grounder; for clip_proposals those of CLIP.')
-    segmenter_weights: str = parameter('nano', 'Of SAM 2.')
+    grounder_weights: str = parameter(
+        'openai/clip-vit-base-patch32', 'Of the grounder; for clip_proposals those of CLIP.'
+    )
+    segmenter_weights: str = parameter('facebook/sam2.1-hiera-tiny', 'Of SAM 2.')
     image_size: int = parameter(
         0, 'Side of the input of SAM 2 in pixels, 0: as trained.', minimum=0
     )
