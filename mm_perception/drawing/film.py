@@ -18,7 +18,7 @@ _ROWS = 4
 
 
 class Film:
-    """Writes an MP4 (H.264) whose pictures stand as long as their stamps say.
+    """Writes an MP4 (H.264, else MPEG-4) whose pictures stand as long as their stamps say.
 
     Args:
         path: File to write.
@@ -47,27 +47,37 @@ class Film:
             even = cv2.resize(even, (self._stream.width, self._stream.height))
         frame = av.VideoFrame.from_ndarray(even, format='rgb24')
         frame.pts, frame.time_base = elapsed_ms, Fraction(1, 1000)
-        self._container.mux(self._stream.encode(frame))
+        self._write(frame)
 
     def close(self) -> None:
         """Finish the file."""
         if self._container is not None:
-            self._container.mux(self._stream.encode(None))
+            self._write(None)
             self._container.close()
         self._container = None
+
+    def _write(self, frame: Any) -> None:
+        """Encode; the file is opened only when the first packet comes out of the encoder."""
+        import av
+
+        try:
+            self._container.mux(self._stream.encode(frame))
+        except (OSError, av.FFmpegError) as error:
+            self._container = None
+            raise BagError(
+                str(self.path), f'cannot be written: {error}', 'check the folder and the disk'
+            ) from error
 
     def _open(self, rgb: Array) -> None:
         import av
 
-        try:
-            self._container = av.open(str(self.path), 'w')
-        except OSError as error:
-            raise BagError(str(self.path), f'cannot be written: {error}', 'check --out') from error
-        self._stream = self._container.add_stream('libx264', rate=30)
+        has_h264 = 'libx264' in av.codecs_available  # not in every build of FFmpeg
+        self._container = av.open(str(self.path), 'w')
+        self._stream = self._container.add_stream('libx264' if has_h264 else 'mpeg4', rate=30)
         self._stream.width, self._stream.height = rgb.shape[1], rgb.shape[0]
         self._stream.pix_fmt = 'yuv420p'
         self._stream.time_base = Fraction(1, 1000)
-        self._stream.options = {'crf': '23', 'preset': 'veryfast'}
+        self._stream.options = {'crf': '23', 'preset': 'veryfast'} if has_h264 else {}
 
 
 class ContactSheet:

@@ -95,7 +95,13 @@ def _draw_tag(
     x = int(np.clip(corner[0], 0, max(0, picture.shape[1] - width - 2 * pad)))
     y = max(0, corner[1] - height - 2 * pad)
     cv2.rectangle(picture, (x, y), (x + width + 2 * pad, y + height + 2 * pad), colour, -1)
-    _write(picture, text, (x + pad, y + height + pad), scale, _DARK)
+    _write(picture, text, (x + pad, y + height + pad), scale, _ink_on(colour))
+
+
+def _ink_on(colour: tuple[int, int, int]) -> tuple[int, int, int]:
+    """Dark letters on light colours, white ones on blue and violet (luma of ITU-R BT.601)."""
+    red, green, blue = colour
+    return _DARK if 0.299 * red + 0.587 * green + 0.114 * blue > 110 else _WHITE
 
 
 def _write(
