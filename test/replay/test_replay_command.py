@@ -1,0 +1,137 @@
+"""`mmp replay` offline, as a user calls it: files, numbers, exit status."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from mm_perception.bag.reader import BagReader
+from mm_perception.cli import main as mmp
+from mm_perception.cli._prompts import parse_prompt
+from mm_perception.errors import ConfigError, PromptError
+from test.data.shape_bag import IMAGE, write_shape_bag
+from test.replay.masker_stack import use_fakes
+
+
+@pytest.fixture(autouse=True)
+def fakes(monkeypatch: pytest.MonkeyPatch) -> None:
+    use_fakes(monkeypatch)
+
+
+@pytest.fixture(scope='module')
+def bag(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_shape_bag(tmp_path_factory.mktemp('bag') / 'shape')
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Path:
+    node = {'plugin': 'fake', 'inputs': {'image': 'auto'}, 'parameters': {'device': 'cpu'}}
+    path = tmp_path / 'masker.yaml'
+    path.write_text(yaml.safe_dump({'nodes': {'masker': node}}))
+    return path
+
+
+def replay(bag: Path, stack: Path, out: Path, *more: str) -> int:
+    words = ['replay', str(bag), '--stack', str(stack), '--out', str(out), '--offline', *more]
+    return mmp.main(words)
+
+
+def summary_of(out: Path) -> dict[str, Any]:
+    return dict(json.loads((out / 'summary.json').read_text()))
+
+
+def test_everything_is_written_and_named(
+    bag: Path, stack: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / 'out'
+    assert replay(bag, stack, out) == 0
+    printed = capsys.readouterr().out
+    for name in ('bag', 'masker.mp4', 'masker.png', 'summary.json'):
+        assert (out / name).exists()
+        assert str(out / name) in printed
+    assert 'bright #1: 0.00 to 0.50 s, 6 frames' in printed
+
+
+def test_the_summary_counts(bag: Path, stack: Path, tmp_path: Path) -> None:
+    replay(bag, stack, tmp_path / 'out')
+    summary = summary_of(tmp_path / 'out')
+    assert (summary['mode'], summary['problem'], summary['stack']) == ('offline', '', 'masker')
+    assert summary['frames_drawn'] == 6
+    node = summary['nodes']['masker']
+    assert node['inputs']['image'] == 6
+    assert (node['inferences'], node['drops'], node['failures']) == (6, {}, {})
+    assert 0 < node['inference_p50_ms'] <= node['inference_p99_ms']
+    (track,) = summary['tracks']
+    assert (track['label'], track['track_id'], track['frames']) == ('bright', 1, 6)
+    assert (track['first_s'], track['last_s']) == (0.0, pytest.approx(0.5))
+
+
+def test_a_failing_node_is_told_and_the_bag_is_kept(
+    bag: Path, stack: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert replay(bag, stack, tmp_path / 'out', '--set', 'masker.mode=raise') == 1
+    node = summary_of(tmp_path / 'out')['nodes']['masker']
+    assert node['failures'] == {'InferenceError': 6}
+    assert 'made to fail' in node['last_failure']
+    assert '6 failed' in capsys.readouterr().out
+    with BagReader(tmp_path / 'out' / 'bag') as reader:
+        assert reader.topics[IMAGE].count == 6
+
+
+@pytest.mark.parametrize(
+    ('more', 'named'),
+    [
+        (['--set', 'masker.no_such=1'], 'no_such'),
+        (['--input', 'masker.image=/nowhere'], '/nowhere'),
+        (['--prompt', 'box:1,2,3'], 'box:1,2,3'),
+        (['--rate', '0'], '--rate'),
+    ],
+)
+def test_a_mistake_is_one_line_and_status_2(
+    bag: Path,
+    stack: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    more: list[str],
+    named: str,
+) -> None:
+    assert replay(bag, stack, tmp_path / 'out', *more) == 2
+    message = capsys.readouterr().err.strip()
+    assert named in message
+    assert len(message.splitlines()) == 1
+
+
+def test_results_are_not_written_over(bag: Path, stack: Path, tmp_path: Path) -> None:
+    out = tmp_path / 'out'
+    out.mkdir()
+    (out / 'notes.txt').write_text('mine')
+    assert replay(bag, stack, out) == 2
+    assert [file.name for file in out.iterdir()] == ['notes.txt']
+
+
+def test_prompts_are_text_points_or_a_box() -> None:
+    assert parse_prompt('the red car: the one on the left').text.startswith('the red car')
+    points = parse_prompt('point:3,4;5,6')
+    np.testing.assert_array_equal(points.points, np.array([[3, 4], [5, 6]], np.float32))
+    np.testing.assert_array_equal(points.point_labels, [1, 1])
+    box = parse_prompt('box:1,2,30,40').box
+    assert box is not None
+    np.testing.assert_array_equal(box, np.array([1, 2, 30, 40], np.float32))
+
+
+@pytest.mark.parametrize(
+    'text', ['point:1', 'point:a,b', 'box:1,2,3', 'box:1,2;3,4', 'point:1,2;3']
+)
+def test_numbers_that_are_no_prompt_are_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match=r'numbers|pairs'):
+        parse_prompt(text)
+
+
+def test_a_box_without_area_is_refused() -> None:
+    with pytest.raises(PromptError, match='area'):
+        parse_prompt('box:10,10,10,20')
