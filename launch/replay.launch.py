@@ -43,6 +43,8 @@ def generate_launch_description() -> LaunchDescription:
             LaunchConfiguration('bag'),
             '--rate',
             LaunchConfiguration('rate'),
+            '--clock',
+            '--wait',
         ],
         output='screen',
         on_exit=Shutdown(reason='the bag is over'),

@@ -98,7 +98,7 @@ def run_stack(args: argparse.Namespace, ros_args: Sequence[str]) -> int:
 def _leave_quickly() -> None:
     """The end of the interpreter is next: let neither a second signal nor a collection spoil it.
 
-    Collecting what torch has allocated took 2 to 6 s, after which `ros2 launch` loses its patience.
+    Collecting what torch has allocated took 2 to 6 s; `ros2 launch` waits for 5.
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
