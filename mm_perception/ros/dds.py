@@ -1,7 +1,7 @@
 """Make large messages work: a Fast DDS profile and allocator settings, before `rclpy.init()`.
 
-Why (measured, ros2-on-pip.md 6.2 and 6.3): the default shared-memory segment is 512 KB, so that a
-best-effort raw VGA image never arrives, without a word; and glibc maps fresh pages for every image.
+Why (measured, ros2-on-pip.md 6.2 and 6.3): the default shared-memory segment is 512 KB, so that
+a best-effort raw VGA image never arrives, without a word; and glibc maps fresh pages for every image.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _PROFILE = """<?xml version="1.0" encoding="UTF-8" ?>
       </transport_descriptor>
     </transport_descriptors>
     <participant profile_name="mm_perception" is_default_profile="true">
-      <rtps>
+      <rtps>{discovery}
         <userTransports>
           <transport_id>mmp_shm</transport_id>
           <transport_id>mmp_udp</transport_id>
@@ -52,7 +52,14 @@ _PROFILE = """<?xml version="1.0" encoding="UTF-8" ?>
 </dds>
 """
 _WHITELIST = """
+        <maxInitialPeersRange>32</maxInitialPeersRange>
         <interfaceWhiteList><address>127.0.0.1</address></interfaceWhiteList>"""
+_LOCATOR = '<locator><udpv4><address>127.0.0.1</address></udpv4></locator>'
+_DISCOVERY = f"""
+        <builtin>
+          <metatrafficUnicastLocatorList>{_LOCATOR}</metatrafficUnicastLocatorList>
+          <initialPeersList>{_LOCATOR}</initialPeersList>
+        </builtin>"""
 
 
 def prepare(local_only: bool | None = None) -> None:
@@ -65,8 +72,12 @@ def prepare(local_only: bool | None = None) -> None:
         local_only = os.environ.get(LOCAL_VARIABLE, '') not in ('', '0')
     if local_only:
         os.environ[LOCAL_VARIABLE] = '1'
-        os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
-    apply_profile(local_only=local_only)
+    path = apply_profile(local_only=local_only)
+    if local_only:
+        # For LOCALHOST the middleware adds a transport of its own, which sends from every address
+        # (0.0.0.0 and the network's, measured). Our profile does what it does, on 127.0.0.1 only.
+        own_discovery = 'SYSTEM_DEFAULT' if path else 'LOCALHOST'
+        os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = own_discovery
     tune_malloc()
     if not os.environ.get('HOME') and not os.environ.get('ROS_LOG_DIR'):
         os.environ['ROS_LOG_DIR'] = str(Path(tempfile.gettempdir()) / 'ros_log')
@@ -104,6 +115,7 @@ def write_profile(segment: int, *, local_only: bool) -> Path:
         segment=segment << 20,
         message=(segment << 20) // 2,
         whitelist=_WHITELIST if local_only else '',
+        discovery=_DISCOVERY if local_only else '',
     )
     if not path.is_file() or path.read_text() != text:
         draft = path.with_suffix(f'.{os.getpid()}')
@@ -139,7 +151,8 @@ def tune_malloc() -> bool:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError):
         return False
-    return all([mallopt(option, value) == 1 for option, value in _MALLOC.items()])
+    results = [mallopt(option, value) for option, value in _MALLOC.items()]
+    return all(result == 1 for result in results)
 
 
 def shell_exports() -> str:

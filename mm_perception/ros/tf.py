@@ -1,8 +1,8 @@
 """Transforms at the moment a sample was seen, never the latest.
 
-The buffer is ROS-free but for the shape of TransformStamped messages, so that a live node and the offline
-runner share it. pytransform3d finds the path between frames; each edge interpolates its own samples:
-linear in position, spherical in rotation, as tf2 does.
+The buffer is ROS-free but for the shape of TransformStamped messages, so that a live node and the
+offline runner share it. pytransform3d finds the path between frames; each edge interpolates its
+own samples: linear in position, spherical in rotation, as tf2 does.
 """
 
 from __future__ import annotations
@@ -82,7 +82,9 @@ class TransformBuffer:
         stamp_ns = stamp.sec * 1_000_000_000 + stamp.nanosec
         move, turn = transform.transform.translation, transform.transform.rotation
         quat = np.array([turn.w, turn.x, turn.y, turn.z])
-        norm = float(np.linalg.norm(quat))
+        position, norm = np.array([move.x, move.y, move.z]), float(np.linalg.norm(quat))
+        if not (np.isfinite(position).all() and np.isfinite(norm)):
+            return  # as tf2: one broken publisher shall not break every chain through it
         if norm < 1e-6:
             quat, norm = np.array([1.0, 0.0, 0.0, 0.0]), 1.0
         child, parent = transform.child_frame_id.lstrip('/'), transform.header.frame_id.lstrip('/')
@@ -90,9 +92,16 @@ class TransformBuffer:
             edge = self._edges.get(child)
             if edge is None or edge.parent != parent or edge.is_static != is_static:
                 edge = self._edges[child] = _Edge(parent, is_static)
-            edge.insert(stamp_ns, np.array([move.x, move.y, move.z]), quat / norm)
+            if self._is_set_back(edge, stamp_ns):  # a bag looped without a clock
+                edge = self._edges[child] = _Edge(parent, is_static)
+            edge.insert(stamp_ns, position, quat / norm)
             if self._duration_ns is not None and edge.stamps_ns:
                 edge.trim(edge.stamps_ns[-1] - self._duration_ns)
+
+    def _is_set_back(self, edge: _Edge, stamp_ns: int) -> bool:
+        if self._duration_ns is None or edge.is_static or not edge.stamps_ns:
+            return False
+        return stamp_ns < edge.stamps_ns[-1] - self._duration_ns
 
     def clear(self) -> None:
         """Time was set back: forget what moves, keep what is fixed."""
@@ -140,7 +149,7 @@ class TransformBuffer:
             return np.eye(4)
         try:
             return np.asarray(manager.get_transform(source, target), np.float64)
-        except KeyError:
+        except (KeyError, ValueError):  # no such frame in the graph, or no path
             reason = '; '.join(outside) or 'the frames are not connected'
             raise TransformUnavailableError(target, source, stamp_ns, reason) from None
 
