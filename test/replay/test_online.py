@@ -1,0 +1,124 @@
+"""`mmp replay` through real ROS 2 nodes: two processes, real DDS, 127.0.0.1 only."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from mm_perception.bag.reader import BagReader
+from mm_perception.ros.wire import deserialize
+from test.data.shape_bag import IMAGE, INFO, PERIOD_NS, START_NS, write_shape_bag
+from test.replay.masker_stack import records_of
+
+pytestmark = pytest.mark.ros
+
+NOTE = '/masker/output/note'
+MASKS = '/masker/output/masks'
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """Where the fake plugin is installed as a third party's, found by its entry point."""
+    site = tmp_path / 'site'
+    info = site / 'fake_plugins-1.0.dist-info'
+    info.mkdir(parents=True)
+    (info / 'METADATA').write_text('Metadata-Version: 2.1\nName: fake-plugins\nVersion: 1.0\n')
+    entry = '[mm_perception.plugins]\nfake = test.fakes:FakeMasker\n'
+    (info / 'entry_points.txt').write_text(entry)
+    root = Path(__file__).parents[2]
+    return {
+        **os.environ,
+        'PYTHONPATH': os.pathsep.join([str(site), str(root), os.environ.get('PYTHONPATH', '')]),
+        'ROS_DOMAIN_ID': str(random.randint(1, 230)),
+        'ROS_LOG_DIR': str(tmp_path / 'log'),
+    }
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Path:
+    node = {'plugin': 'fake', 'inputs': {'image': 'auto'}, 'parameters': {'device': 'cpu'}}
+    path = tmp_path / 'masker.yaml'
+    path.write_text(yaml.safe_dump({'nodes': {'masker': node}}))
+    return path
+
+
+def start(
+    environment: dict[str, str], bag: Path, stack: Path, out: Path, *more: str
+) -> subprocess.Popen[str]:
+    command = [sys.executable, '-m', 'mm_perception.cli.main', 'replay', str(bag)]
+    command += ['--stack', str(stack), '--out', str(out), *more]
+    return subprocess.Popen(
+        command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+
+
+def summary_of(out: Path) -> dict[str, Any]:
+    return dict(json.loads((out / 'summary.json').read_text()))
+
+
+def test_results_are_recorded_with_the_stamps_of_their_pictures(
+    tmp_path: Path, environment: dict[str, str], stack: Path
+) -> None:
+    bag = write_shape_bag(tmp_path / 'shape', num_frames=15)
+    process = start(environment, bag, stack, tmp_path / 'out')
+    output, _ = process.communicate(timeout=170)
+    assert process.returncode == 0, output
+    node = summary_of(tmp_path / 'out')['nodes']['masker']
+    assert node['inputs']['image'] == 15
+    assert node['inferences'] + sum(node['drops'].values()) == 15
+    result = tmp_path / 'out' / 'bag'
+    stamps = []
+    for record in records_of(result, MASKS):
+        message = deserialize(record.data, record.type_name)
+        assert message.header.frame_id == 'camera_front'
+        stamps.append(message.header.stamp.sec * 10**9 + message.header.stamp.nanosec)
+    sent = [START_NS + i * PERIOD_NS for i in range(15)]
+    assert set(stamps) <= set(sent)
+    assert stamps == sorted(stamps)
+    assert len(stamps) == node['inferences'] > 5
+    for topic in (IMAGE, INFO, '/tf_static'):
+        assert [r.data for r in records_of(result, topic)] == [
+            r.data for r in records_of(bag, topic)
+        ]
+    assert (tmp_path / 'out' / 'masker.mp4').is_file()
+
+
+def test_ctrl_c_keeps_what_was_recorded_and_ends_the_nodes(
+    tmp_path: Path, environment: dict[str, str], stack: Path
+) -> None:
+    bag = write_shape_bag(tmp_path / 'shape', num_frames=300)
+    process = start(environment, bag, stack, tmp_path / 'out', '--no-film')
+    growing = tmp_path / 'out' / 'bag.incomplete' / 'bag' / 'bag.mcap'
+    deadline_s = time.monotonic() + 120
+    while time.monotonic() < deadline_s and process.poll() is None:
+        if growing.is_file() and growing.stat().st_size > 200_000:
+            break
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 1, output
+    assert 'Traceback' not in output
+    summary = summary_of(tmp_path / 'out')
+    assert summary['problem'] == 'interrupted'
+    with BagReader(tmp_path / 'out' / 'bag') as reader:
+        assert 0 < reader.topics[IMAGE].count < 300
+
+
+def test_a_stack_that_cannot_start_is_told_at_once(
+    tmp_path: Path, environment: dict[str, str], stack: Path
+) -> None:
+    bag = write_shape_bag(tmp_path / 'shape')
+    process = start(environment, bag, stack, tmp_path / 'out', '--set', 'masker.device=cuda:99')
+    output, _ = process.communicate(timeout=100)
+    assert process.returncode == 2, output
+    assert 'cuda:99' in output
