@@ -1,7 +1,7 @@
 """CDR bytes without chance in them.
 
-Fast CDR leaves whatever was in memory in the padding between fields, so that equal messages differ from
-run to run. Reading and writing them again with rosbags fills the gaps with zeros.
+Fast CDR leaves whatever was in memory in the padding between fields, so that equal messages
+differ from run to run. Reading and writing them again with rosbags fills the gaps with zeros.
 """
 
 from __future__ import annotations

@@ -76,7 +76,7 @@ class OfflineRun:
         bag: Folder to read.
         out: Folder to write.
         prompts: Given to every prompt input before the first message.
-        passes_inputs: Copy the inputs, calibrations and TF into the result, so that it stands alone.
+        passes_inputs: Copy inputs, calibrations and TF into the result, so that it stands alone.
     """
 
     def __init__(
@@ -111,7 +111,7 @@ class OfflineRun:
         return sum(self._reader.topics[t].count for t in self._read_topics())
 
     def run(self, progress: Callable[[int], None] = lambda done: None) -> OfflineReport:
-        """Load the plugins and take every message; Ctrl-C ends it cleanly, what is done is kept."""
+        """Load the plugins, take every message; Ctrl-C ends it cleanly, what is done is kept."""
         report = OfflineReport(nodes={r.name: r for r in self.runners})
         started_s = time.perf_counter()
         try:
@@ -249,7 +249,7 @@ class OfflineRun:
         self._work()
 
     def _work(self) -> None:
-        while any([runner.step() for runner in self.runners]):
+        while sum(runner.step() for runner in self.runners):  # every one steps: no any()
             pass
 
 
@@ -267,7 +267,7 @@ def _full(ports: Mapping[str, Mapping[str, str]], node: str) -> dict[str, dict[s
 
 
 def full_topic(topic: str, node: str) -> str:
-    """The topic's full name without namespace or remaps: `~` is the node, relative ones get a /."""
+    """A topic's full name without namespace or remaps: `~` is the node, others get a slash."""
     if topic.startswith('~'):
         return f'/{node}{topic[1:]}'
     return topic if topic.startswith('/') else f'/{topic}'

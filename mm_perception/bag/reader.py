@@ -6,9 +6,12 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mm_perception.errors import BagError
+
+if TYPE_CHECKING:
+    from mm_perception.bag.salvage import McapFile
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,9 @@ class Record:
 class BagReader:
     """A bag: a rosbag2 folder (MCAP or SQLite), or a single .mcap file.
 
+    An MCAP file without metadata.yaml or index, as a recorder leaves it that was killed, is read
+    from front to back as far as it is good.
+
     Args:
         path: The folder or file.
 
@@ -55,17 +61,46 @@ class BagReader:
         self.path = Path(path)
         if not self.path.exists():
             raise BagError(str(path), 'does not exist', 'check the path')
-        self._bag = self._open()
+        self._bag: Any = None
+        self._file: McapFile | None = None
+        #: Why it ends early, where that is known from the start; empty if it does not.
+        self.damage = ''
+        try:
+            self._bag = self._open()
+        except BagError:
+            self._file = self._salvage()
+            if self._file is None:
+                raise
+        if self._file is not None:
+            scan = self._file.scan
+            self.topics, self.num_messages, self.damage = (
+                scan.topics, scan.num_messages, scan.damage,
+            )  # fmt: skip
+            self.start_ns, self.end_ns = scan.start_ns, scan.end_ns
+            return
         self.topics = {c.topic: _topic(c) for c in self._bag.connections}
         self.start_ns, self.end_ns = int(self._bag.start_time), int(self._bag.end_time)
         self.num_messages = int(self._bag.message_count)
 
+    def _salvage(self) -> McapFile | None:
+        """The bag's only MCAP file, if there is anything in it that can be read."""
+        from mm_perception.bag.salvage import McapFile
+
+        files = [self.path] if self.path.is_file() else sorted(self.path.glob('*.mcap'))
+        if len(files) != 1 or files[0].suffix != '.mcap':
+            return None
+        try:
+            file = McapFile(files[0])
+        except BagError:
+            return None
+        return file if file.scan.num_messages else None
+
     def _open(self) -> Any:
         from rosbags.rosbag2 import Reader, ReaderError
 
-        folder = self.path
-        if folder.is_file():
-            folder = folder.parent
+        folder = self.path.parent if self.path.is_file() else self.path
+        if self.path.is_file() and len(list(folder.glob(f'*{self.path.suffix}'))) > 1:
+            raise BagError(str(self.path), 'is one file of several', f'give the folder {folder}')
         try:
             bag = Reader(folder)
             bag.open()
@@ -89,7 +124,8 @@ class BagReader:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._bag.close()
+        if self._bag is not None:
+            self._bag.close()
 
     def records(
         self, topics: Collection[str] | None = None, *, start_ns: int | None = None
@@ -103,6 +139,9 @@ class BagReader:
         Raises:
             BagError: The file is damaged from here on; what came before was good.
         """
+        if self._file is not None:
+            yield from self._file.records(topics, start_ns)
+            return
         chosen = [c for c in self._bag.connections if topics is None or c.topic in topics]
         if not chosen:
             return

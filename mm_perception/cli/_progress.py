@@ -26,7 +26,9 @@ class Progress:
         self._bar = tqdm(
             total=total, desc=title, unit=f' {unit}', disable=not self._is_terminal, leave=False
         )
-        self._started_s = self._last_line_s = time.monotonic()
+        #: Of the first call: what was prepared before says nothing of the rate.
+        self._started_s: float | None = None
+        self._last_line_s = 0.0
 
     def __call__(self, done: int) -> None:
         """Show how far it is."""
@@ -34,6 +36,8 @@ class Progress:
             self._bar.update(done - self._bar.n)
             return
         now_s = time.monotonic()
+        if self._started_s is None:
+            self._started_s = self._last_line_s = now_s
         if now_s - self._last_line_s < _LINE_EVERY_S:
             return
         self._last_line_s = now_s

@@ -3,8 +3,8 @@
   mmp replay BAG --stack track --prompt "the red car" --out result
   mmp replay BAG --stack segment --prompt box:100,50,300,400 --out result --offline
 
-Without --offline the bag is played in real time through ROS 2 nodes on 127.0.0.1: newest frame wins, drops are
-counted. With it every frame is used, and the same call writes the same bytes.
+Without --offline the bag is played in real time through ROS 2 nodes on 127.0.0.1: newest frame
+wins, drops are counted. With it every frame is used, and the same call writes the same bytes.
 """
 
 from __future__ import annotations

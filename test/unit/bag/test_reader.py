@@ -92,12 +92,59 @@ def test_another_definition_or_an_unknown_type_is_named(bag: Path) -> None:
     assert not definition_problem(replace(image, type_hash=''))
 
 
-def test_a_file_that_was_cut_off_is_named(bag: Path, tmp_path: Path) -> None:
-    copy = shutil.copytree(bag, tmp_path / 'cut')
-    file = next(copy.glob('*.mcap'))
+def test_a_file_that_was_cut_off_gives_what_came_before(tmp_path: Path) -> None:
+    """What a recorder leaves that was killed: no index, the last chunk half written."""
+    bag = write_shape_bag(tmp_path / 'cut', num_frames=300)
+    whole, _ = read(bag)
+    file = next(bag.glob('*.mcap'))
     os.truncate(file, file.stat().st_size * 2 // 3)
-    _, problem = read(copy)
-    assert str(copy) in problem
+    records, problem = read(bag)
+    assert 0 < len(records) < len(whole)
+    assert sorted(records, key=_key) == sorted(whole, key=_key)[: len(records)]
+    assert f'damaged after {len(records)} messages' in problem
+    assert str(file) in problem
+
+
+def test_a_cut_off_bag_tells_its_topics_and_its_damage(tmp_path: Path) -> None:
+    bag = write_shape_bag(tmp_path / 'cut', num_frames=300)
+    with BagReader(bag) as reader:
+        whole = reader.topics
+        assert not reader.damage
+    file = next(bag.glob('*.mcap'))
+    os.truncate(file, file.stat().st_size * 2 // 3)
+    with BagReader(bag) as reader:
+        assert reader.damage
+        assert reader.start_ns == START_NS
+        for name, topic in reader.topics.items():
+            assert topic == replace(whole[name], count=topic.count, type_hash='')
+        assert 0 < reader.topics[IMAGE].count < 300
+
+
+def test_a_file_without_metadata_is_read(bag: Path, tmp_path: Path) -> None:
+    copy = tmp_path / 'alone.mcap'
+    shutil.copy(next(bag.glob('*.mcap')), copy)
+    records, problem = read(copy)
+    whole, _ = read(bag)
+    assert not problem
+    assert sorted(records, key=_key) == sorted(whole, key=_key)
+    with BagReader(copy) as alone, BagReader(bag) as in_folder:
+        hashes_left_out = {n: replace(t, type_hash='') for n, t in in_folder.topics.items()}
+        assert alone.topics == hashes_left_out, 'the hashes are in metadata.yaml only'
+        assert [r.log_time_ns for r in alone.records(['/tf'], start_ns=START_NS + 1)] == [
+            START_NS + i * PERIOD_NS for i in range(1, 6)
+        ]
+
+
+def test_one_of_several_files_points_to_the_folder(bag: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(bag, tmp_path / 'split')
+    shutil.copy(copy / 'shape.mcap', copy / 'shape_1.mcap')
+    (copy / 'shape.mcap').write_bytes(b'')
+    with pytest.raises(BagError, match='give the folder'):
+        BagReader(copy / 'shape.mcap')
+
+
+def _key(record: Record) -> tuple[int, str, bytes]:
+    return record.log_time_ns, record.topic, record.data
 
 
 def test_damage_in_the_data_ends_the_bag_with_a_reason(bag: Path, tmp_path: Path) -> None:
