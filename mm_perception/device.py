@@ -15,10 +15,10 @@ def resolve_device(name: str) -> str:
         ConfigError: Some other word.
         DeviceError: The device does not exist.
     """
-    import torch
-
     if name == 'cpu':
         return name
+    import torch
+
     if name == 'auto':
         return 'cuda' if torch.cuda.is_available() else 'cpu'
     kind, _, index = name.partition(':')

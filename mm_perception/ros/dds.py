@@ -1,7 +1,8 @@
 """Make large messages work: a Fast DDS profile and allocator settings, before `rclpy.init()`.
 
 Why (measured, ros2-on-pip.md 6.2 and 6.3): the default shared-memory segment is 512 KB, so that
-a best-effort raw VGA image never arrives, without a word; and glibc maps fresh pages for every image.
+a best-effort raw VGA image never arrives, without a word; and glibc maps fresh pages for every
+image.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
@@ -16,7 +17,12 @@ _SILENT_S = 5.0
 
 
 def status_of(
-    name: str, hardware_id: str, state: str, runner: Runner | None, facts: dict[str, str]
+    name: str,
+    hardware_id: str,
+    state: str,
+    runner: Runner | None,
+    facts: dict[str, str],
+    count_publishers: Callable[[str], int],
 ) -> DiagnosticStatus:
     """The status message of one node.
 
@@ -26,8 +32,9 @@ def status_of(
         state: Lifecycle state.
         runner: What the node runs; None while unconfigured.
         facts: Further values, such as model, weights hash and TF failures.
+        count_publishers: Topic to how many publish it now.
     """
-    level, message = judge(state, runner)
+    level, message = judge(state, runner, count_publishers)
     values = {'state': state, **facts}
     if runner is not None:
         values.update(_numbers(runner))
@@ -40,7 +47,9 @@ def status_of(
     )
 
 
-def judge(state: str, runner: Runner | None) -> tuple[Level, str]:
+def judge(
+    state: str, runner: Runner | None, count_publishers: Callable[[str], int]
+) -> tuple[Level, str]:
     """Level and reason; the worst that is true now comes first."""
     if runner is None or state != 'active':
         failure = runner.stats.last_failure if runner else None
@@ -53,12 +62,13 @@ def judge(state: str, runner: Runner | None) -> tuple[Level, str]:
     trigger = runner.matcher.trigger
     inputs = runner.stats.inputs()
     silent = [
-        f'{port} ({_topic(runner, port)}): {_since(age_s)}'
+        f'{_topic(runner, port)}: {_since(age_s)}; '
+        f'publishers: {count_publishers(_topic(runner, port))}'
         for port, (_, _, age_s, _) in inputs.items()
         if port.split('/')[0] == trigger and (age_s is None or age_s > _SILENT_S)
     ]
     if silent:
-        return Level.WARN, f'no input on {", ".join(silent)}; run: mmp doctor'
+        return Level.WARN, f'no {trigger} on {", ".join(silent)}; run: mmp doctor'
     lacking = runner.matcher.lacking()
     if lacking:
         return Level.WARN, f'waiting for required input: {", ".join(lacking)}'

@@ -97,7 +97,7 @@ class PluginNode(LifecycleNode):
         try:
             self._configure()
         except Exception as error:  # noqa: BLE001 - rclpy would swallow it; a failed load is FAILURE
-            self._explain(error)
+            self._explain(error, 'configure')
             self._forget()
             return FAILURE
         self._last_problem = ''
@@ -119,13 +119,23 @@ class PluginNode(LifecycleNode):
         runner.on_give_up = self._request_deactivation
         runner.load(device)
         self._runner, self._device = runner, device
+        for port, kind in self._plugin_class.inputs.items():
+            if isinstance(kind, Request):
+                self._request_services.append(self._offer(port, kind))
         self.get_logger().info(f'{self._spec.plugin} on {device}: {runner.plugin.model_info()}')
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Subscribe and publish, then let frames in."""
-        runner = self._runner
-        if runner is None:
+        try:
+            is_connected = self._runner is not None and self._connect(self._runner, state)
+        except Exception as error:  # noqa: BLE001 - rclpy would swallow it
+            self._explain(error, 'activate')
+            self._disconnect()
             return FAILURE
+        self._last_problem = ''
+        return SUCCESS if is_connected else FAILURE
+
+    def _connect(self, runner: Runner, state: LifecycleState) -> bool:
         for port, streams in runner.wiring.outputs.items():
             for topic in streams.values():
                 output = self._plugin_class.outputs[port]
@@ -137,10 +147,7 @@ class PluginNode(LifecycleNode):
             for topic in streams.values():
                 kind = self._plugin_class.inputs[port]
                 self._transport.listen(self, topic, kind, self._report)
-        for port, kind in self._plugin_class.inputs.items():
-            if isinstance(kind, Request):
-                self._request_services.append(self._offer(port, kind))
-        return super().on_activate(state)
+        return bool(super().on_activate(state) == SUCCESS)
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Let no frame in, wait for the one under way; the weights stay loaded."""
@@ -166,8 +173,8 @@ class PluginNode(LifecycleNode):
 
     def do_requested(self) -> None:
         """Deactivate if the worker asked for it; called in the executor's thread."""
-        if self._wants_deactivation:
-            self._wants_deactivation = False
+        is_wanted, self._wants_deactivation = self._wants_deactivation, False
+        if is_wanted and self.state_name == 'active':
             self.get_logger().error('going to inactive: every further input would fail too')
             self.trigger_deactivate()
 
@@ -262,7 +269,7 @@ class PluginNode(LifecycleNode):
             self._tf.clear()
 
     def _report(self, error: BaseException) -> None:
-        """An error at the edge (a message that cannot be converted) counts like one of the plugin."""
+        """A message that cannot be converted counts like a failure of the plugin."""
         if self._runner is not None:
             self._runner.stats.failed(error)
         self._log_failure(error)
@@ -281,12 +288,12 @@ class PluginNode(LifecycleNode):
     def _request_deactivation(self) -> None:
         self._wants_deactivation = True
 
-    def _explain(self, error: BaseException) -> None:
+    def _explain(self, error: BaseException, what: str) -> None:
         self._last_problem = f'{type(error).__name__}: {error}'
         if isinstance(error, MmPerceptionError):
-            self.get_logger().fatal(f'cannot configure: {self._last_problem}')
+            self.get_logger().fatal(f'cannot {what}: {self._last_problem}')
         else:
-            self.get_logger().fatal(f'cannot configure:\n{traceback.format_exc()}')
+            self.get_logger().fatal(f'cannot {what}:\n{traceback.format_exc()}')
 
     def _disconnect(self) -> None:
         self._transport.leave(self)
@@ -297,11 +304,11 @@ class PluginNode(LifecycleNode):
             for publisher in publishers:
                 self.destroy_publisher(publisher)
         self._connections.clear()
+
+    def _forget(self) -> None:
         for service in self._request_services:
             self.destroy_service(service)
         self._request_services.clear()
-
-    def _forget(self) -> None:
         if self._runner is not None:
             self._runner.close()
         self._runner = None
@@ -312,8 +319,9 @@ class PluginNode(LifecycleNode):
         if self._last_problem:
             facts['last_problem'] = self._last_problem
         status = status_of(
-            self.get_fully_qualified_name(), self._device, self.state_name, self._runner, facts
-        )
+            self.get_fully_qualified_name(), self._device, self.state_name, self._runner, facts,
+            self.count_publishers,
+        )  # fmt: skip
         if self._last_problem:
             status.level, status.message = bytes([Level.ERROR]), self._last_problem
         message = DiagnosticArray(status=[status])

@@ -71,7 +71,7 @@ class RosTransport:
         self._bus = bus
         self._feeds: dict[str, _Feed] = {}
         #: Topics that nodes of this process publish: by reference, not subscribed.
-        self._own: set[str] = set()
+        self._own: dict[str, Node] = {}
 
     def listen(self, node: Node, topic: str, port: Port, report: Report) -> None:
         """Feed a channel from a topic, unless a node of this process publishes it."""
@@ -84,6 +84,7 @@ class RosTransport:
 
     def leave(self, node: Node) -> None:
         """A node goes out of service: others that want its topics take the subscriptions over."""
+        self._own = {topic: owner for topic, owner in self._own.items() if owner is not node}
         for topic, feed in list(self._feeds.items()):
             feed.users = [user for user in feed.users if user.node is not node]
             if feed.owner is node:
@@ -103,7 +104,9 @@ class RosTransport:
         self, node: Node, topic: str, output: Output, report: Report
     ) -> tuple[Subscription, list[Any]]:
         """Publish a channel; returns the subscription on it and the ROS publishers."""
-        self._own.add(topic)
+        self._own[topic] = node
+        if topic in self._feeds:
+            self._adapt(self._feeds[topic])
         publishers = {
             wire.suffix: node.create_publisher(
                 message_class(wire.type_name), topic + wire.suffix,
