@@ -14,6 +14,7 @@ from mm_perception.samples.sample import Array
 _FONT = cv2.FONT_HERSHEY_DUPLEX
 _WHITE, _DARK = (255, 255, 255), (24, 26, 30)
 _OPACITY = 0.45
+_Box = tuple[int, int, int, int]  #: left, top, right, bottom in pixels
 
 
 def colour_of(instance_id: int) -> tuple[int, int, int]:
@@ -46,11 +47,14 @@ def draw_masks(rgb: Array, masks: Masks) -> Array:
         cv2.drawContours(
             picture, outlines, -1, colour_of(instance_id), max(1, round(2 * scale)), cv2.LINE_AA
         )
+    taken: list[_Box] = []
     for instance_id, label, score in zip(masks.ids, masks.labels, masks.scores, strict=True):
         box = mask_box(masks.mask(instance_id))
         if box is not None:
             text = f'{label} #{instance_id} {score:.2f}'.strip()
-            _draw_tag(picture, text, (int(box[0]), int(box[1])), colour_of(instance_id), scale)
+            tag = _place_tag(picture, text, (int(box[0]), int(box[1])), scale, taken)
+            taken.append(tag)
+            _draw_tag(picture, text, tag, colour_of(instance_id), scale)
     return picture
 
 
@@ -87,15 +91,29 @@ def text_scale(rgb: Array) -> float:
     return float(np.clip(rgb.shape[0] / 720, 0.55, 2.0))
 
 
-def _draw_tag(
-    picture: Array, text: str, corner: tuple[int, int], colour: tuple[int, int, int], scale: float
-) -> None:
+def _place_tag(
+    picture: Array, text: str, corner: tuple[int, int], scale: float, taken: Sequence[_Box]
+) -> _Box:
+    """Above the upper left corner of the object, or further down where another tag is."""
     (width, height), _ = cv2.getTextSize(text, _FONT, 0.62 * scale, 1)
+    width, height = width + 2 * round(6 * scale), height + 2 * round(6 * scale)
+    left = int(np.clip(corner[0], 0, max(0, picture.shape[1] - width)))
+    top = max(0, corner[1] - height)
+    while top + 2 * height <= picture.shape[0] and any(
+        left < box[2] and box[0] < left + width and top < box[3] and box[1] < top + height
+        for box in taken
+    ):
+        top += height
+    return left, top, left + width, top + height
+
+
+def _draw_tag(
+    picture: Array, text: str, tag: _Box, colour: tuple[int, int, int], scale: float
+) -> None:
+    left, top, right, bottom = tag
+    cv2.rectangle(picture, (left, top), (right, bottom), colour, -1)
     pad = round(6 * scale)
-    x = int(np.clip(corner[0], 0, max(0, picture.shape[1] - width - 2 * pad)))
-    y = max(0, corner[1] - height - 2 * pad)
-    cv2.rectangle(picture, (x, y), (x + width + 2 * pad, y + height + 2 * pad), colour, -1)
-    _write(picture, text, (x + pad, y + height + pad), scale, _ink_on(colour))
+    _write(picture, text, (left + pad, bottom - pad), scale, _ink_on(colour))
 
 
 def _ink_on(colour: tuple[int, int, int]) -> tuple[int, int, int]:

@@ -82,6 +82,17 @@ def test_tags_at_the_edge_stay_inside(region: tuple[slice, slice]) -> None:
     assert (one != other).any()
 
 
+def test_tags_in_one_place_do_not_hide_each_other() -> None:
+    """A mask inside another that begins in the same corner: both names can be read."""
+    outer, inner = (slice(0, 150), slice(0, 200)), (slice(0, 60), slice(0, 60))
+    drawn = draw_masks(ground(), masks(a=outer, b=inner))
+    inked = {i: (drawn == np.array(colour_of(i))).all(axis=2).sum() for i in (1, 2)}
+    alone = draw_masks(ground(), masks(a=outer))
+    (one_tag,) = [(alone == np.array(colour_of(1))).all(axis=2).sum()]
+    assert inked[1] > one_tag / 2
+    assert inked[2] > one_tag / 2
+
+
 def test_a_label_that_is_wider_than_the_picture_is_drawn() -> None:
     label = 'a very long description of a thing that nobody can see in this small picture'
     drawn = draw_masks(ground(), masks(**{label: (slice(60, 140), slice(100, 200))}))
