@@ -334,6 +334,7 @@ def test_every_network_in_place_from_text_to_mask_on_random_weights() -> None:
     config = TextTrackerConfig(
         prompts=('a thing',), segmenter_weights='random', grounder_weights='random', grid=4,
         birth_score=0.0, keep_score=0.0, max_tracks=3,
+        min_proposal_iou=0.5, min_proposal_stability=0.5,
     )  # fmt: skip
     plugin = TextTracker(config)
     plugin.load('cpu')

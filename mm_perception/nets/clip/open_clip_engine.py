@@ -101,7 +101,7 @@ def _create(source: str, name: str, **options: Any) -> tuple[Any, Any, Any]:
             name, weights_only=True, require_pretrained=True, **options
         )
         return model, preprocess, open_clip.get_tokenizer(name)
-    except (OSError, RuntimeError, ValueError, KeyError) as error:
+    except (OSError, RuntimeError, ValueError, KeyError, AssertionError) as error:
         raise WeightsError(
             source, f'cannot be loaded: {error}', 'give weights of that model'
         ) from error

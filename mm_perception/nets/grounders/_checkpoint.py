@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -10,6 +12,25 @@ from transformers import AutoProcessor
 from mm_perception.errors import WeightsError
 from mm_perception.nets.grounders.grounder import GrounderSettings
 from mm_perception.weights import directory_sha256, local_directory
+
+log = logging.getLogger('mm_perception.grounders')
+
+
+def tokenize(processor: Any, texts: Sequence[str], length: int) -> Any:
+    """Texts in the one length that the model was trained with; what is longer is cut, and logged.
+
+    Args:
+        processor: Of the checkpoint.
+        texts: Any number.
+        length: In tokens.
+    """
+    lengths = [len(ids) for ids in processor.tokenizer(list(texts))['input_ids']]
+    for text, used in zip(texts, lengths, strict=True):
+        if used > length:
+            log.warning('the model reads %d of %d tokens of the text %r', length, used, text)
+    return processor.tokenizer(
+        list(texts), padding='max_length', truncation=True, max_length=length, return_tensors='pt'
+    )
 
 
 def load_checkpoint(settings: GrounderSettings, model_class: Any) -> tuple[Any, Any, str]:
@@ -27,7 +48,7 @@ def load_checkpoint(settings: GrounderSettings, model_class: Any) -> tuple[Any, 
             folder, local_files_only=True, dtype=torch.float32, output_loading_info=True
         )
         processor = read_processor(folder, local_files_only=True)
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
+    except (OSError, ValueError, RuntimeError, LookupError, TypeError, AttributeError) as error:
         raise WeightsError(settings.weights, f'no {name}: {error}', fix) from error
     absent = sorted({*info['missing_keys'], *(key for key, *_ in info['mismatched_keys'])})
     if absent:

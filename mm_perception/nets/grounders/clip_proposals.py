@@ -46,7 +46,11 @@ class ClipProposals(Grounder):
         self, image: npt.NDArray[np.uint8], texts: Sequence[str], min_score: float
     ) -> list[Found]:
         """See `Grounder.ground`."""
-        proposals = propose(self._sam2.model, image, grid=self._settings.grid)
+        settings = self._settings
+        proposals = propose(
+            self._sam2.model, image, grid=settings.grid, min_iou=settings.min_iou,
+            min_stability=settings.min_stability,
+        )  # fmt: skip
         if not proposals or not texts:
             return []
         crops = [crop_of(image, proposal) for proposal in proposals]

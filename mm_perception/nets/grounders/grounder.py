@@ -45,6 +45,8 @@ class GrounderSettings:
         dtype: Of that SAM 2.
         background: Phrases that compete with the texts.
         grid: Points per side for proposals.
+        min_iou: Least predicted IoU of a proposal.
+        min_stability: Least stability of a proposal; see `nets.sam2.proposals.propose`.
     """
 
     weights: str
@@ -54,6 +56,8 @@ class GrounderSettings:
     dtype: str = 'float32'
     background: tuple[str, ...] = ()
     grid: int = 16
+    min_iou: float = 0.7
+    min_stability: float = 0.85
 
 
 class Grounder(ABC):

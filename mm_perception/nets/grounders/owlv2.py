@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 from transformers import Owlv2ForObjectDetection
 
-from mm_perception.nets.grounders._checkpoint import load_checkpoint
+from mm_perception.nets.grounders._checkpoint import load_checkpoint, tokenize
 from mm_perception.nets.grounders.grounder import Found, Grounder, GrounderSettings
 
 
@@ -29,8 +29,14 @@ class Owlv2(Grounder):
         """See `Grounder.ground`."""
         if not texts:
             return []
-        inputs = self._processor(text=[list(texts)], images=image, return_tensors='pt')
-        outputs = self._model(**inputs.to(self._device))
+        length = self._model.config.text_config.max_position_embeddings
+        words = tokenize(self._processor, texts, length).to(self._device)
+        pixels = self._processor.image_processor(images=image, return_tensors='pt')['pixel_values']
+        outputs = self._model(
+            pixel_values=pixels.to(self._device),
+            input_ids=words['input_ids'],
+            attention_mask=words['attention_mask'],
+        )
         size = torch.tensor([image.shape[:2]])
         results = self._processor.post_process_grounded_object_detection(
             outputs, threshold=min_score, target_sizes=size

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 from transformers import Sam3Model
 
-from mm_perception.nets.grounders._checkpoint import load_checkpoint
+from mm_perception.nets.grounders._checkpoint import load_checkpoint, tokenize
 from mm_perception.nets.grounders.grounder import Found, Grounder, GrounderSettings
 from mm_perception.samples import mask_box
 
@@ -26,10 +26,20 @@ class Sam3(Grounder):
         self, image: npt.NDArray[np.uint8], texts: Sequence[str], min_score: float
     ) -> list[Found]:
         """See `Grounder.ground`."""
+        if not texts:
+            return []
         found = []
-        for index, text in enumerate(texts):
-            inputs = self._processor(images=image, text=text, return_tensors='pt')
-            outputs = self._model(**inputs.to(self._device))
+        length = self._model.config.text_config.max_position_embeddings
+        words = tokenize(self._processor, texts, length).to(self._device)
+        pixels = self._processor.image_processor(images=image, return_tensors='pt')['pixel_values']
+        seen = self._model.get_vision_features(pixel_values=pixels.to(self._device))
+        for index in range(len(texts)):
+            row = slice(index, index + 1)
+            outputs = self._model(
+                vision_embeds=seen,
+                input_ids=words['input_ids'][row],
+                attention_mask=words['attention_mask'][row],
+            )
             # The processor multiplies each query's score with the presence of the text.
             results = self._processor.post_process_instance_segmentation(
                 outputs, threshold=min_score, mask_threshold=0.5,

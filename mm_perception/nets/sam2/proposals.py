@@ -1,7 +1,7 @@
 """Everything in a picture that looks like an object: a grid of points, each decoded to a mask.
 
-After "Segment Anything" (arXiv 2304.02643), section 5 and appendix B: masks that the decoder itself
-doubts, or that change with the threshold, are dropped, then duplicates are.
+After "Segment Anything" (arXiv 2304.02643), section 5 and appendix B: masks that the decoder
+itself doubts, or that change with the threshold, are dropped, then duplicates are.
 """
 
 from __future__ import annotations
@@ -62,7 +62,9 @@ def propose(
     features = engine.encode(image)
     side = engine.image_size
     steps = (torch.arange(grid, device=engine.device) + 0.5) * side / grid
-    points = torch.cartesian_prod(steps, steps).flip(1).to(engine.dtype)  # (grid^2, 2) x, y
+    points = torch.cartesian_prod(steps, steps).flip(
+        1
+    )  # (grid^2, 2) x, y; float32, see Sam2Engine
     conditioned = engine.heads.unconditioned(features)
     logits, ious = [], []
     for start in range(0, len(points), _POINTS_PER_BATCH):

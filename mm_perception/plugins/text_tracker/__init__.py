@@ -74,6 +74,14 @@ class TextTrackerConfig:
     grid: int = parameter(
         16, 'Points per side for proposals (clip_proposals).', minimum=2, maximum=64
     )
+    min_proposal_iou: float = parameter(
+        0.7, 'Least IoU that SAM 2 predicts for a proposal (clip_proposals).',
+        minimum=0.0, maximum=1.0,
+    )  # fmt: skip
+    min_proposal_stability: float = parameter(
+        0.85, 'Least stability of a proposal against its threshold (clip_proposals).',
+        minimum=0.0, maximum=1.0,
+    )  # fmt: skip
     redetect_every_s: float = parameter(
         1.0, 'Seconds between two searches for known texts.', minimum=0.0, live=True
     )
@@ -164,8 +172,9 @@ class TextTracker(Plugin[TextTrackerConfig]):
     def tiny(cls) -> TextTrackerConfig:
         """Networks with random weights for tests."""
         return TextTrackerConfig(
-            prompts=('a thing',), grounder_weights='random', segmenter_weights='random', grid=4
-        )
+            prompts=('a thing',), grounder_weights='random', segmenter_weights='random', grid=4,
+            min_proposal_iou=0.5, min_proposal_stability=0.5,
+        )  # fmt: skip
 
     def load(self, device: str) -> None:
         """Load segmenter and grounder."""
@@ -180,6 +189,7 @@ class TextTracker(Plugin[TextTrackerConfig]):
             GrounderSettings(
                 weights=config.grounder_weights, device=device, segmenter_weights=weights,
                 image_size=size, dtype=dtype, background=config.background, grid=config.grid,
+                min_iou=config.min_proposal_iou, min_stability=config.min_proposal_stability,
             ),
         )  # fmt: skip
 
