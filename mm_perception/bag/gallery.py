@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mm_perception.bag.reader import BagReader
+from mm_perception.bag.reader import BagReader, Record
 from mm_perception.drawing import draw_banner, draw_masks
 from mm_perception.drawing.film import ContactSheet, Film
 from mm_perception.errors import MmPerceptionError
@@ -15,6 +15,9 @@ from mm_perception.ros import convert
 from mm_perception.ros.wire import deserialize
 from mm_perception.runner import Wiring
 from mm_perception.samples import Image, Labels, Masks, PromptStatus, Sample
+
+#: Undrawn pictures that are kept per camera while a slow node works on them.
+_KEPT_BYTES = 256 << 20
 
 
 @dataclass
@@ -41,8 +44,25 @@ class _Camera:
     name: str
     film: Film
     sheet: ContactSheet
-    pictures: dict[int, Image] = field(default_factory=dict)
-    labels: Labels | None = None
+    pictures: dict[int, Record] = field(default_factory=dict)
+    num_bytes: int = 0
+
+    def keep(self, stamp_ns: int, record: Record) -> None:
+        """Remember a picture, as it was sent, until its result comes or memory is used up."""
+        before = self.pictures.pop(stamp_ns, None)  # a looped bag sends it again
+        self.num_bytes += len(record.data) - (len(before.data) if before else 0)
+        self.pictures[stamp_ns] = record
+        while self.num_bytes > _KEPT_BYTES:
+            self.num_bytes -= len(self.pictures.pop(next(iter(self.pictures))).data)
+
+    def picture(self, stamp_ns: int) -> Image | None:
+        """The picture of a result, decoded."""
+        record = self.pictures.get(stamp_ns)
+        if record is None:
+            return None
+        message = deserialize(record.data, record.type_name)
+        image = convert.from_msg(message, Image, record.log_time_ns)
+        return image if isinstance(image, Image) else None
 
 
 @dataclass
@@ -83,10 +103,9 @@ def draw_bag(
         painters = [_Painter(name, w, out, reader, gallery) for name, w in wirings.items()]
         topics = {topic for p in painters for topic in p.topics}
         for done, record in enumerate(reader.records(topics & set(reader.topics)), 1):
-            message = deserialize(record.data, record.type_name)
             for painter in painters:
                 try:
-                    painter.take(record.topic, message, record.log_time_ns)
+                    painter.take(record)
                 except MmPerceptionError as error:
                     gallery.problems.append(f'{record.topic}: {error}')
             progress(done)
@@ -125,18 +144,17 @@ class _Painter:
     def topics(self) -> set[str]:
         return {*self._inputs, *self._outputs}
 
-    def take(self, topic: str, message: Any, log_time_ns: int) -> None:
-        if topic in self._inputs:
-            image = convert.from_msg(message, Image, log_time_ns)
-            camera = self._cameras[self._inputs[topic]]
-            if isinstance(image, Image):
-                camera.pictures[image.stamp_ns] = image
-                while len(camera.pictures) > 64:
-                    del camera.pictures[next(iter(camera.pictures))]
-        elif topic in self._outputs:
-            stream, sample_type, join = self._outputs[topic]
-            for sample in self._samples(message, sample_type, join, log_time_ns):
-                self._draw(stream, sample)
+    def take(self, record: Record) -> None:
+        if record.topic not in self.topics:
+            return
+        message = deserialize(record.data, record.type_name)
+        if record.topic in self._inputs:
+            stamp_ns, _ = convert.stamp_and_frame(message, record.log_time_ns)
+            self._cameras[self._inputs[record.topic]].keep(stamp_ns, record)
+            return
+        stream, sample_type, join = self._outputs[record.topic]
+        for sample in self._samples(message, sample_type, join, record.log_time_ns):
+            self._draw(stream, sample)
 
     def _samples(
         self, message: Any, sample_type: type[Sample], join: Any, log_time_ns: int
@@ -154,7 +172,7 @@ class _Painter:
             self._gallery.statuses.append(sample)
             return
         camera = self._cameras.get(stream)
-        image = camera.pictures.get(sample.stamp_ns) if camera else None
+        image = camera.picture(sample.stamp_ns) if camera else None
         if camera is None or image is None:
             return
         seconds = (sample.stamp_ns - self._start_ns) / 1e9

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mm_perception.bag.definition import definition_problem
+from mm_perception.bag.definition import definition_problem, message_definition
 from mm_perception.bag.reader import BagReader, Record
 from mm_perception.errors import BagError, MmPerceptionError
 from test.data.shape_bag import IMAGE, INFO, PERIOD_NS, START_NS, TOPICS, write_shape_bag
@@ -66,6 +66,28 @@ def test_messages_before_the_start_are_skipped(bag: Path) -> None:
 def test_a_file_stands_for_its_folder(bag: Path) -> None:
     records, problem = read(next(bag.glob('*.mcap')))
     assert (len(records), problem) == (25, '')
+
+
+@pytest.mark.parametrize('mode', ['NONE', 'MESSAGE', 'FILE'])
+def test_sqlite_and_compressed_bags_are_read(bag: Path, tmp_path: Path, mode: str) -> None:
+    """What `ros2 bag record -s sqlite3 --compression-mode ... ` writes."""
+    from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
+
+    writer = Writer(tmp_path / 'other', version=9, storage_plugin=StoragePlugin.SQLITE3)
+    writer.set_compression(CompressionMode[mode], CompressionFormat.ZSTD)
+    whole, _ = read(bag)
+    with BagReader(bag) as reader, writer:
+        made = {
+            t.name: writer.add_connection(
+                t.name, t.type_name, msgdef=message_definition(t.type_name), rihs01=t.type_hash
+            )
+            for t in reader.topics.values()
+        }
+        for record in whole:
+            writer.write(made[record.topic], record.log_time_ns, record.data)
+    records, problem = read(tmp_path / 'other')
+    assert not problem
+    assert sorted(records, key=_key) == sorted(whole, key=_key)
 
 
 def test_a_path_that_is_not_there_is_named(tmp_path: Path) -> None:
