@@ -10,6 +10,7 @@ import gc
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -155,9 +156,12 @@ class Container:
         """Configure and activate every node; one that fails does not stop the others."""
         started = 0
         for node in self.nodes:
+            if self._stop.is_set:
+                return True
             node.trigger_configure()
             if node.runner is not None:
                 node.trigger_activate()
+            if node.state_name == 'active':
                 started += 1
                 node.get_logger().info('active')
         return started > 0
@@ -165,7 +169,13 @@ class Container:
     def spin(self) -> None:
         """Serve callbacks until a signal comes."""
         while rclpy.ok() and not self._stop.is_set:
-            self._executor.spin_once(timeout_sec=0.2)
+            try:
+                self._executor.spin_once(timeout_sec=0.2)
+            except (KeyboardInterrupt, ExternalShutdownException):
+                raise
+            except Exception:  # noqa: BLE001 - one node's callback shall not end the others
+                text = f'a callback failed:\n{traceback.format_exc()}'
+                self._helper.get_logger().error(text, throttle_duration_sec=2.0)
 
     def close(self) -> None:
         """Stop workers, destroy nodes."""

@@ -61,12 +61,17 @@ def declare(
             value = spec.check(list(given) if spec.is_list and given is not None else given)
         result[spec.name] = value
         if not node.has_parameter(spec.name):
-            ros_value = list(value) if spec.is_list else value
-            parameter = Parameter(spec.name, _TYPES[spec.type, spec.is_list], ros_value)
-            node.declare_parameter(
-                spec.name, parameter.value, descriptor(spec), ignore_override=True
-            )
+            _declare_one(node, spec, value)
     return result
+
+
+def _declare_one(node: Node, spec: ParameterSpec, value: Any) -> None:
+    ros_value = list(value) if spec.is_list else value
+    # rclpy takes [] for a list of bytes and would keep that type: declare it with an item.
+    first = ros_value if not spec.is_list or ros_value else [spec.type()]
+    node.declare_parameter(spec.name, first, descriptor(spec), ignore_override=True)
+    if spec.is_list and not ros_value:
+        node.set_parameters([Parameter(spec.name, _TYPES[spec.type, True], [])])
 
 
 def descriptor(spec: ParameterSpec) -> ParameterDescriptor:
