@@ -132,24 +132,22 @@ class MemoryReader:
     def _rotate(self, x: Tensor) -> Tensor:
         """Rotary position code, arXiv 2104.09864 in its 2-D form, on (B, k*h*w, heads*D).
 
-        Pairs (x0, x1) become (x0 cos - x1 sin, x1 cos + x0 sin). The same h*w angles repeat for
-        each of the k memories.
+        Pairs (x0, x1) are complex numbers, turned by the angles of their place in the grid, which
+        are the same for each of the k memories.
         """
-        cos, sin = self._rotary
-        dim = cos.shape[-1]
-        grid = x.float().reshape(len(x), -1, len(cos), x.shape[2] // dim, dim)
-        swapped = grid.reshape(*grid.shape[:-1], dim // 2, 2).flip(-1).reshape(grid.shape)
-        rotated = torch.addcmul(grid * cos[:, None], swapped, sin[:, None])
-        return rotated.reshape(x.shape).type_as(x)
+        turns = self._rotary
+        places, half = turns.shape
+        pairs = x.float().reshape(len(x), -1, places, x.shape[2] // (2 * half), half, 2)
+        rotated = torch.view_as_complex(pairs) * turns[:, None]
+        return torch.view_as_real(rotated).reshape(x.shape).type_as(x)
 
     @cached_property
-    def _rotary(self) -> tuple[Tensor, Tensor]:
-        """Cosines and signed sines, each (h*w, D) float32; the sign belongs to the pair's swap."""
+    def _rotary(self) -> Tensor:
+        """Unit complex numbers, (h*w, D/2)."""
         attention = self._model.memory_attention
         dummy = torch.zeros(1, device=attention.position_ids.device)
-        cos, sin = (table[0] for table in attention.rotary_emb(dummy, attention.position_ids))
-        sign = torch.tensor([-1.0, 1.0], device=sin.device).repeat(sin.shape[-1] // 2)
-        return cos, sin * sign
+        cos, sin = attention.rotary_emb(dummy, attention.position_ids)  # each (1, h*w, D), paired
+        return torch.complex(cos[0, :, ::2].contiguous(), sin[0, :, ::2].contiguous())
 
     @cached_property
     def _image_positions(self) -> Tensor:
