@@ -155,7 +155,11 @@ def ours_command(outputs: list[str], folder: Path) -> list[str]:
     (info / 'entry_points.txt').write_text(
         '[mm_perception.plugins]\nbench_noop = bench.noop_plugin:NoOp\n'
     )
-    node = {'plugin': 'bench_noop', 'inputs': {'image': '/camera/image_raw'}}
+    node = {
+        'plugin': 'bench_noop',
+        'inputs': {'image': '/camera/image_raw'},
+        'parameters': {'device': 'cpu'},
+    }
     names = [output.split('/')[1] for output in outputs]
     stack = folder / f'noop_x{len(names)}.yaml'
     stack.write_text(json.dumps({'nodes': dict.fromkeys(names, node)}))  # JSON is YAML

@@ -33,7 +33,7 @@ from bench.counter import Counter
 
 RELIABLE = QoSProfile(depth=5, reliability=ReliabilityPolicy.RELIABLE)
 PICTURES = '/camera/image_raw'
-_MATCH_S = 30.0
+_MATCH_S = 90.0
 _YIELD_S = 1e-4
 _PAUSE_S = 0.05
 
@@ -146,7 +146,8 @@ def run_source(node: Node, args: argparse.Namespace) -> None:
     end_s = time.monotonic() + _MATCH_S
     while publisher.get_subscription_count() < args.matches and time.monotonic() < end_s:
         time.sleep(0.05)
-    say('ready')
+    num = publisher.get_subscription_count()
+    say('ready' if num >= args.matches else f'{num} of {args.matches} subscriptions')
     for line in sys.stdin:
         _, rate, seconds = line.split()
         say(json.dumps({'published': send(publisher, message, float(rate), float(seconds))}))
@@ -197,7 +198,8 @@ def run_sink(node: Sink) -> None:
     end_s = time.monotonic() + _MATCH_S
     while time.monotonic() < end_s and not all(map(node.count_publishers, node.outputs)):
         time.sleep(0.05)
-    say('ready')
+    missing = [output for output in node.outputs if not node.count_publishers(output)]
+    say(f'nobody publishes {missing}' if missing else 'ready')
     for line in sys.stdin:
         node.is_paused = line.strip() == 'pause'
         say(json.dumps(node.report()))

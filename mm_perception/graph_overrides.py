@@ -1,4 +1,4 @@
-"""Changes to a stack from the command line: `--set node.param=value`, `--input node.port[.stream]=topic`."""
+"""Changes from the command line: `--set node.param=value`, `--input node.port[.stream]=topic`."""
 
 from __future__ import annotations
 

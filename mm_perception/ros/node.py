@@ -28,6 +28,7 @@ from mm_perception.ros import convert
 from mm_perception.ros.diagnostics import status_of
 from mm_perception.ros.params import accept, declare, plain, refuse
 from mm_perception.ros.tf_listener import TfListener
+from mm_perception.ros.track_action import TrackAction, is_trackable
 from mm_perception.ros.transport import RosTransport
 from mm_perception.ros.wire import message_class
 from mm_perception.runner import Runner, Wiring
@@ -62,6 +63,7 @@ class PluginNode(LifecycleNode):
         self._device = ''
         self._connections: list[tuple[Subscription, list[Any]]] = []
         self._request_services: list[Any] = []
+        self._track: TrackAction | None = None
         self._last_problem = ''
         self._wants_deactivation = False
         specs = [
@@ -122,6 +124,8 @@ class PluginNode(LifecycleNode):
         for port, kind in self._plugin_class.inputs.items():
             if isinstance(kind, Request):
                 self._request_services.append(self._offer(port, kind))
+        if is_trackable(self._plugin_class):
+            self._track = TrackAction(self, runner, self._bus, lambda: self.state_name == 'active')
         self.get_logger().info(f'{self._spec.plugin} on {device}: {runner.plugin.model_info()}')
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -173,6 +177,8 @@ class PluginNode(LifecycleNode):
 
     def do_requested(self) -> None:
         """Deactivate if the worker asked for it; called in the executor's thread."""
+        if self._track is not None:
+            self._track.look()
         is_wanted, self._wants_deactivation = self._wants_deactivation, False
         if is_wanted and self.state_name == 'active':
             self.get_logger().error('going to inactive: every further input would fail too')
@@ -299,6 +305,8 @@ class PluginNode(LifecycleNode):
         self._transport.leave(self)
         if self._runner is not None:
             self._runner.deactivate()
+        if self._track is not None:
+            self._track.stop()
         for subscription, publishers in self._connections:
             subscription.close()
             for publisher in publishers:
@@ -306,6 +314,9 @@ class PluginNode(LifecycleNode):
         self._connections.clear()
 
     def _forget(self) -> None:
+        if self._track is not None:
+            self._track.close()
+        self._track = None
         for service in self._request_services:
             self.destroy_service(service)
         self._request_services.clear()

@@ -34,6 +34,8 @@ from mm_perception.samples import Prompt
 
 _START_S = 180.0
 _DRAIN_S = 3.0
+#: Diagnostics come once a second; a busy machine is given some of them.
+_PROMPT_S = 5.0
 
 
 class OnlineReplay:
@@ -205,7 +207,21 @@ class OnlineReplay:
                 with recorder.lock:
                     topic = publisher.topic_name
                     self._writer.write(topic, self._reader.start_ns, serialize(message))
-        time.sleep(0.3 if publishers and self._prompts else 0.0)
+        deadline_s = time.monotonic() + _PROMPT_S
+        while publishers and self._prompts and time.monotonic() < deadline_s:
+            if self._have_prompts_arrived():
+                return
+            time.sleep(0.05)
+
+    def _have_prompts_arrived(self) -> bool:
+        """By the nodes' own count: the first picture must not come before them."""
+        counts = [
+            int(self.diagnostics.get(spec.name, {}).get(f'input/{port}/count', '0'))
+            for spec in self._stack.nodes
+            for port, kind in spec.plugin_class().inputs.items()
+            if isinstance(kind, Queue) and kind.sample_type is Prompt and port in spec.inputs
+        ]
+        return all(count >= len(self._prompts) for count in counts)
 
     def _keep(self, record: Any, recorder: Recorder) -> None:
         recorder.look() if record.log_time_ns % 20 == 0 else None

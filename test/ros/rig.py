@@ -39,7 +39,9 @@ def install_plugins(folder: Path) -> None:
     info.mkdir(parents=True)
     (info / 'METADATA').write_text('Metadata-Version: 2.1\nName: patient\nVersion: 1.0\n')
     (info / 'entry_points.txt').write_text(
-        '[mm_perception.plugins]\npatient = test.ros.runtime_plugins:PLUGIN\n'
+        '[mm_perception.plugins]\n'
+        'patient = test.ros.runtime_plugins:PLUGIN\n'
+        'pointer = test.ros.pointer_plugin:PLUGIN\n'
     )
 
 

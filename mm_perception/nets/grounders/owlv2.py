@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import SimpleNamespace
 
 import numpy as np
 import numpy.typing as npt
@@ -37,14 +38,21 @@ class Owlv2(Grounder):
             input_ids=words['input_ids'],
             attention_mask=words['attention_mask'],
         )
-        size = torch.tensor([image.shape[:2]])
-        results = self._processor.post_process_grounded_object_detection(
-            outputs, threshold=min_score, target_sizes=size
-        )[0]
-        return boxes_to_found(
-            results['boxes'].cpu().numpy(), results['scores'].cpu().numpy(),
-            results['labels'].cpu().numpy(), image.shape[:2],
-        )  # fmt: skip
+        found = []
+        for index in range(len(texts)):
+            # Its own threshold for each text: together, a box would only answer its best text.
+            own = SimpleNamespace(
+                logits=outputs.logits[..., index : index + 1], pred_boxes=outputs.pred_boxes
+            )
+            results = self._processor.post_process_grounded_object_detection(
+                own, threshold=min_score, target_sizes=torch.tensor([image.shape[:2]])
+            )[0]
+            scores = results['scores'].cpu().numpy()
+            labels = np.full(len(scores), index, np.int64)
+            found += boxes_to_found(
+                results['boxes'].cpu().numpy(), scores, labels, image.shape[:2]
+            )
+        return sorted(found, key=lambda f: -f.score)
 
 
 def boxes_to_found(

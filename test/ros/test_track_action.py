@@ -1,0 +1,73 @@
+"""The action ~/track: prompt as goal, tracks as feedback; its end removes the prompt."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+pytest.importorskip('rclpy', reason='needs rclpy: a ROS installation or the wheels of PyPI')
+
+from action_msgs.msg import GoalStatus
+from mm_perception_msgs.action import Track
+from mm_perception_msgs.msg import PromptStatus
+from rclpy.action import ActionClient
+
+from test.ros.rig import Rig
+
+pytestmark = pytest.mark.ros
+EYE = {'eye': {'plugin': 'pointer', 'inputs': {'image': '/camera/image'}}}
+
+
+def send(rig: Rig, camera: Any, text: str, max_frames: int = 0) -> tuple[Any, list[Any]]:
+    """Send a goal; its handle and its feedback."""
+    client = ActionClient(rig.node, Track, '/eye/track')
+    rig.until(client.server_is_ready, 'the action server')
+    feedback: list[Any] = []
+    goal = Track.Goal(max_frames=max_frames)
+    goal.prompt.text = text
+    sent = client.send_goal_async(goal, feedback_callback=lambda m: feedback.append(m.feedback))
+    rig.until(sent.done, 'an answer to the goal')
+    return sent.result(), feedback
+
+
+def test_goals_end_by_frames_by_cancel_and_by_rejection(rig: Rig) -> None:
+    rig.start(EYE)
+    camera = rig.camera()
+    rig.wait_active('eye')
+    handle, feedback = send(rig, camera, 'the cup', max_frames=4)
+    assert handle.accepted
+    result = handle.get_result_async()
+    rig.feed(camera, result.done, 'the end after four frames')
+    assert result.result().status == GoalStatus.STATUS_SUCCEEDED
+    assert result.result().result.success
+    assert list(result.result().result.track_ids) == ['1']
+    assert result.result().result.frames == 4
+    assert [f.frames for f in feedback][:2] == [1, 2]
+    assert list(feedback[-1].track_ids) == ['1']
+    assert list(feedback[-1].scores) == [0.75]
+
+    told = rig.hear(PromptStatus, '/eye/output/status')
+    handle, feedback = send(rig, camera, 'the plate')
+    rig.feed(camera, lambda: len(feedback) > 1, 'feedback of the second goal')
+    cancelled = handle.cancel_goal_async()
+    result = handle.get_result_async()
+    rig.feed(camera, lambda: cancelled.done() and result.done(), 'the end after cancelling')
+    assert result.result().status == GoalStatus.STATUS_CANCELED
+    rig.feed(camera, lambda: any(t.state == PromptStatus.REMOVED for t in told), 'removal')
+
+    handle, _ = send(rig, camera, 'nonsense')
+    result = handle.get_result_async()
+    rig.feed(camera, result.done, 'the rejection')
+    assert result.result().status == GoalStatus.STATUS_ABORTED
+    assert result.result().result.message == 'that is nonsense'
+
+    handle, _ = send(rig, camera, 'the fork')
+    result = handle.get_result_async()
+    assert rig.change('eye', 'deactivate')
+    rig.until(result.done, 'the end at deactivation')
+    assert result.result().status == GoalStatus.STATUS_ABORTED
+    assert 'deactivated' in result.result().result.message
+    handle, _ = send(rig, camera, 'the knife')
+    assert not handle.accepted
+    assert 'Traceback' not in rig.log
