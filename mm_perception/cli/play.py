@@ -28,41 +28,32 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Play until the end, or Ctrl-C."""
-    import rclpy
-
     from mm_perception.bag.pacing import Pacer
     from mm_perception.bag.reader import BagReader
-    from mm_perception.ros import dds
     from mm_perception.ros.player import Player
+    from mm_perception.ros.session import Session
 
     if args.rate <= 0:
         raise ConfigError('--rate', args.rate, 'a number above 0')
-    dds.prepare(local_only=True if args.local_only else None)
-    rclpy.init()
-    node = rclpy.create_node('mmp_play')
-    try:
-        with BagReader(args.bag) as reader:
-            unknown = set(args.topics or ()) - reader.topics.keys()
-            if unknown:
-                there = ', '.join(sorted(reader.topics))
-                raise ConfigError('--topics', sorted(unknown), f'topics of the bag: {there}')
-            player = Player(node, reader, topics=args.topics, publishes_clock=args.clock)
-            for topic, problem in player.left_out.items():
-                print(f'not played: {topic}: {problem}', file=sys.stderr)
-            if args.wait:
-                _wait_for_subscribers(player)
-            start_ns = reader.start_ns + int(args.start * 1e9)
-            while rclpy.ok():
-                total = sum(reader.topics[topic].count for topic in player.publishers)
-                with Progress(total, 'playing') as progress:
-                    player.sent = 0
-                    player.play(Pacer(start_ns, args.rate), start_ns=start_ns, progress=progress)
-                if not args.loop:
-                    break
-            time.sleep(0.5)  # let the middleware hand over the last messages
-    finally:
-        node.destroy_node()
-        rclpy.try_shutdown()
+    with BagReader(args.bag) as reader, Session('mmp_play', local_only=args.local_only) as session:
+        unknown = set(args.topics or ()) - reader.topics.keys()
+        if unknown:
+            there = ', '.join(sorted(reader.topics))
+            raise ConfigError('--topics', sorted(unknown), f'topics of the bag: {there}')
+        player = Player(session.node, reader, topics=args.topics, publishes_clock=args.clock)
+        for topic, problem in player.left_out.items():
+            print(f'not played: {topic}: {problem}', file=sys.stderr)
+        if args.wait:
+            _wait_for_subscribers(player)
+        start_ns = reader.start_ns + int(args.start * 1e9)
+        total = sum(reader.topics[topic].count for topic in player.publishers)
+        while session.is_up:
+            with Progress(total, 'playing') as progress:
+                player.sent = 0
+                player.play(Pacer(start_ns, args.rate), start_ns=start_ns, progress=progress)
+            if not args.loop:
+                break
+        time.sleep(0.5)  # let the middleware hand over the last messages
     return 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -17,27 +18,22 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Record until Ctrl-C."""
-    import rclpy
-
     from mm_perception.bag.writer import BagWriter
-    from mm_perception.ros import dds
     from mm_perception.ros.recorder import CHATTER, Recorder
+    from mm_perception.ros.session import Session
 
-    dds.prepare(local_only=True if args.local_only else None)
-    rclpy.init()
-    node = rclpy.create_node('mmp_record')
     wanted = set(args.topics or ())
 
     def wants(topic: str) -> bool:
         return topic in wanted if wanted else topic not in CHATTER
 
     started_s = last_look_s = last_line_s = time.monotonic()
-    with BagWriter(args.out) as writer:
-        recorder = Recorder(node, writer, wants, time.time_ns)
+    with BagWriter(args.out) as writer, Session('mmp_record', local_only=args.local_only) as ros:
+        recorder = Recorder(ros.node, writer, wants, time.time_ns)
         recorder.look()
-        try:
-            while rclpy.ok():
-                rclpy.spin_once(node, timeout_sec=0.1)
+        with suppress(KeyboardInterrupt):
+            while ros.is_up:
+                ros.serve(0.1)
                 now_s = time.monotonic()
                 if now_s - last_look_s > 0.5:
                     last_look_s = now_s
@@ -47,11 +43,6 @@ def run(args: argparse.Namespace) -> int:
                     print(f'{sum(recorder.counts.values())} messages', flush=True)
                 if args.seconds and now_s - started_s > args.seconds:
                     break
-        except KeyboardInterrupt:
-            pass
-        finally:
-            node.destroy_node()
-            rclpy.try_shutdown()
     for topic, count in sorted(recorder.counts.items()):
         print(f'{count:7d}  {topic}')
     for topic, problem in recorder.left_out.items():

@@ -16,7 +16,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run until a signal comes."""
-    from mm_perception.ros.container import run_stack
+    from mm_perception.ros.container import leave, run_stack
 
     ros_args = sys.argv[sys.argv.index('--ros-args') :] if '--ros-args' in sys.argv else []
-    return run_stack(args, ros_args)
+    leave(run_stack(args, ros_args))

@@ -134,13 +134,13 @@ def test_owlv2_equals_the_pipeline_of_transformers(folders: dict[str, Path]) -> 
     theirs = processor.post_process_grounded_object_detection(
         outputs, threshold=0.0, target_sizes=[(HEIGHT, WIDTH)]
     )[0]
-    limit = np.array([WIDTH, HEIGHT, WIDTH, HEIGHT])
-    expected = {
-        (round(float(s), 4), tuple(np.clip(b.numpy(), 0, limit).round(1).tolist()))
-        for s, b in zip(theirs['scores'], theirs['boxes'], strict=True)
-    }
-    best = {(round(f.score, 4), tuple(f.box.round(1).tolist())) for f in ours}
-    assert len(expected & best) >= 0.9 * len(expected), 'each box with its best text'
+    boxes = theirs['boxes'].numpy().clip(0, [WIDTH, HEIGHT, WIDTH, HEIGHT])
+    has_area = ((boxes[:, 2:] - boxes[:, :2]) >= 1).all(1)
+    assert has_area.sum() >= 2
+    for score, box in zip(theirs['scores'].numpy()[has_area], boxes[has_area], strict=True):
+        same = [f.score for f in ours if np.allclose(f.box, box, atol=0.1)]
+        # Theirs answers each box with its best text only, ours with every text.
+        assert np.isclose(max(same), score, atol=1e-4)
 
 
 def test_boxes_without_area_are_left_out() -> None:
