@@ -3,11 +3,10 @@
 ros2 launch mm_perception demo.launch.py out:=/tmp/demo
 """
 
+from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, ExecuteProcess, Shutdown
 from launch.substitutions import LaunchConfiguration
 from launch_ros.substitutions import ExecutableInPackage
-
-from launch import LaunchDescription
 
 ARGUMENTS = {
     'out': ('demo_result', 'folder to write, must not exist'),

@@ -7,11 +7,10 @@ The container configures and activates its nodes itself. In one process they sha
 models; `only:=NODE` hosts a single node, so that several launches make one process per node.
 """
 
+from launch import LaunchContext, LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
-
-from launch import LaunchContext, LaunchDescription
 
 ARGUMENTS = {
     'stack': ('track', 'name of a stack of this package, or path of a YAML file'),

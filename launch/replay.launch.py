@@ -5,6 +5,7 @@
 Everything ends when the bag does. For results in a file, without DDS: `mmp replay --offline`.
 """
 
+from launch import LaunchDescription
 from launch.actions import (
     DeclareLaunchArgument,
     ExecuteProcess,
@@ -14,8 +15,6 @@ from launch.actions import (
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution, ThisLaunchFileDir
 from launch_ros.substitutions import ExecutableInPackage
-
-from launch import LaunchDescription
 
 ARGUMENTS = {
     'bag': (None, 'folder of a rosbag2, or an .mcap or .db3 file'),

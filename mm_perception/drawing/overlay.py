@@ -13,7 +13,8 @@ from mm_perception.samples.sample import Array
 
 _FONT = cv2.FONT_HERSHEY_DUPLEX
 _WHITE, _DARK = (255, 255, 255), (24, 26, 30)
-_OPACITY = 0.45
+#: Low enough that an object keeps its own colour.
+_OPACITY = 0.25
 _Box = tuple[int, int, int, int]  #: left, top, right, bottom in pixels
 
 

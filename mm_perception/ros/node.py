@@ -126,7 +126,10 @@ class PluginNode(LifecycleNode):
                 self._request_services.append(self._offer(port, kind))
         if is_trackable(self._plugin_class):
             self._track = TrackAction(self, runner, self._bus, lambda: self.state_name == 'active')
-        self.get_logger().info(f'{self._spec.plugin} on {device}: {runner.plugin.model_info()}')
+        facts = ', '.join(f'{k} {v}' for k, v in runner.plugin.model_info().items())
+        self.get_logger().info(
+            f'{self._spec.plugin} on {device}' + (f': {facts}' if facts else '')
+        )
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Subscribe and publish, then let frames in."""
