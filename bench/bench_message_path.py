@@ -43,14 +43,12 @@ class Way:
         role: ours, usual or bare; inside-ours and inside-usual are one process.
         num: How many nodes or plugins on the one camera.
         profile: True for our transport profile in every process.
-        options: Further options of our container.
     """
 
     name: str
     role: str
     num: int
     profile: bool = True
-    options: tuple[str, ...] = ()
 
 
 WAYS = (
@@ -61,8 +59,6 @@ WAYS = (
     Way('ours x4', 'ours', 4),
     Way('usual x4', 'usual', 4),
     Way('usual x4, default transport', 'usual', 4, profile=False),
-    Way('ours x1, events executor', 'ours', 1, options=('--executor', 'events')),
-    Way('ours x4, events executor', 'ours', 4, options=('--executor', 'events')),
     Way('one process: ours x1', 'inside-ours', 1),
     Way('one process: usual x1', 'inside-usual', 1),
     Way('one process: ours x4', 'inside-ours', 4),
@@ -98,7 +94,7 @@ class Session:
 
     def _start_nodes(self, outputs: list[str], folder: Path) -> list[subprocess.Popen[str]]:
         if self._way.role == 'ours':
-            command = [*ours_command(outputs, folder), *self._way.options]
+            command = ours_command(outputs, folder)
             return [subprocess.Popen(command, env=self._environment, text=True)]
         nodes = [self._start(self._way.role, '--output', output) for output in outputs]
         for node in nodes:
@@ -245,9 +241,6 @@ def ratios(summary: dict[str, dict[str, float]]) -> dict[str, float]:
         'throughput x1: bare / ours (goal <= 1.3)': ratio(peak, 'bare x1', 'ours x1'),
         'latency p50 x1: ours / bare (goal <= 1.3)': ratio(p50, 'ours x1', 'bare x1'),
         'cpu per frame x1: ours / bare (goal <= 1.3)': ratio(cpu, 'ours x1', 'bare x1'),
-        'throughput x4: ours with events executor / usual': ratio(
-            peak, 'ours x4, events executor', 'usual x4'
-        ),
         'throughput x1: ours / usual': ratio(peak, 'ours x1', 'usual x1'),
         'latency p50 x1: usual / ours': ratio(p50, 'usual x1', 'ours x1'),
         'cpu per frame x1: usual / ours': ratio(cpu, 'usual x1', 'ours x1'),

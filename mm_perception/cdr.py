@@ -39,7 +39,7 @@ class ImageView:
         MalformedMessageError: The bytes end too early, or a name is no text.
     """
 
-    def __init__(self, raw: bytes) -> None:
+    def __init__(self, raw: bytes | memoryview) -> None:
         order = _order(raw)
         try:
             self._sec, self._nanosec = struct.unpack_from(order + 'iI', raw, 4)
@@ -66,7 +66,7 @@ class ImageView:
         return SimpleNamespace(stamp=stamp, frame_id=self._frame_id)
 
 
-def read_head(kind: str, raw: bytes) -> Head | None:
+def read_head(kind: str, raw: bytes | memoryview) -> Head | None:
     """Read stamp, frame and encoding; None if the bytes are cut short or no text.
 
     Args:
@@ -87,17 +87,17 @@ def read_head(kind: str, raw: bytes) -> Head | None:
     return Head(sec * 10**9 + nanosec, frame_id, encoding)
 
 
-def image_bytes(
-    stamp_ns: int, frame_id: str, size: tuple[int, int], encoding: str, data: memoryview
+def image_head(
+    stamp_ns: int, frame_id: str, size: tuple[int, int], encoding: str, nbytes: int
 ) -> bytes:
-    """Serialize a sensor_msgs/Image in the byte order of this machine; copies the pixels once.
+    """Serialize a sensor_msgs/Image up to its pixels, in the byte order of this machine.
 
     Args:
         stamp_ns: Stamp.
         frame_id: Frame.
         size: Height and width.
         encoding: ROS name of the encoding.
-        data: Rows without padding, contiguous.
+        nbytes: Of the pixels, which follow in rows without padding.
     """
     height, width = size
     head = bytearray(_NATIVE + struct.pack('=iI', *divmod(stamp_ns, 10**9)))
@@ -106,15 +106,15 @@ def image_bytes(
     _append_string(head, encoding, pad=1)
     head.append(int(sys.byteorder == 'big'))
     head += bytes(-len(head) % 4)
-    head += struct.pack('=II', data.nbytes // height, data.nbytes)
-    return b''.join((head, data.cast('B')))
+    head += struct.pack('=II', nbytes // max(height, 1), nbytes)
+    return bytes(head)
 
 
-def _order(raw: bytes) -> str:
+def _order(raw: bytes | memoryview) -> str:
     return '<' if len(raw) > 1 and raw[1] & 1 else '>'
 
 
-def _read_string(order: str, raw: bytes, at: int, pad: int = 4) -> tuple[str, int]:
+def _read_string(order: str, raw: bytes | memoryview, at: int, pad: int = 4) -> tuple[str, int]:
     """A string and the position of what follows, aligned to `pad`."""
     (length,) = struct.unpack_from(order + 'I', raw, at)
     end = at + 4 + length

@@ -18,10 +18,10 @@ from typing import Any, NoReturn
 
 import rclpy
 from rclpy.clock import Clock, ClockType
-from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
-from rclpy.utilities import remove_ros_args
+from rclpy.utilities import get_default_context, remove_ros_args
 
 from mm_perception.channel import Bus
 from mm_perception.errors import ConfigError, MmPerceptionError
@@ -43,12 +43,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--only', metavar='NODE', help='host just this node of the stack')
     parser.add_argument('--no-autostart', action='store_true', help='leave nodes unconfigured')
     parser.add_argument('--local-only', action='store_true', help='bind 127.0.0.1, nothing else')
-    parser.add_argument(
-        '--executor',
-        choices=('single', 'events'),
-        default='single',
-        help="events: rclpy's experimental one, a half less CPU for many nodes in a process",
-    )
     parser.add_argument(
         '--wait', type=float, default=10.0, metavar='S', help='wait for topics of auto inputs'
     )
@@ -82,8 +76,7 @@ def run_stack(args: argparse.Namespace, ros_args: Sequence[str]) -> int:
     stop = _Stop()
     container = None
     try:
-        executor = _executor(args.executor)
-        container = Container(stack, wait_s=args.wait, stop=stop, executor=executor)
+        container = Container(stack, wait_s=args.wait, stop=stop)
         if not args.no_autostart and not container.start():
             return 1
         container.spin()
@@ -110,15 +103,6 @@ def leave(status: int) -> NoReturn:
     os._exit(status)
 
 
-def _executor(name: str) -> Executor:
-    if name == 'single':
-        return SingleThreadedExecutor()
-    # Its spin() hangs; spin_once in the main thread, which is what we call, was measured to work.
-    from rclpy.experimental import EventsExecutor
-
-    return EventsExecutor()
-
-
 class _Stop:
     """Set by SIGINT and SIGTERM; a second signal during the clean-up changes nothing."""
 
@@ -134,15 +118,13 @@ class _Stop:
 class Container:
     """The nodes of one stack in one process, with one executor in the caller's thread."""
 
-    def __init__(
-        self, stack: StackSpec, *, wait_s: float, stop: _Stop, executor: Executor
-    ) -> None:
+    def __init__(self, stack: StackSpec, *, wait_s: float, stop: _Stop) -> None:
         self._stop = stop
         self._bus = Bus()
-        self._transport = RosTransport(self._bus)
+        self._transport = RosTransport(self._bus, get_default_context())
         self._tf = TfListener()
         self._helper = Node(f'{stack.name}_container', start_parameter_services=False)
-        self._executor = executor
+        self._executor = SingleThreadedExecutor()
         self._executor.add_node(self._helper)
         self.nodes: list[PluginNode] = []
         resolved = [self._resolve(spec, wait_s) for spec in stack.nodes]
@@ -183,6 +165,7 @@ class Container:
 
     def close(self) -> None:
         """Stop workers, destroy nodes."""
+        self._transport.close()
         for node in self.nodes:
             self._executor.remove_node(node)
             node.destroy_node()

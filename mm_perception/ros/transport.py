@@ -12,19 +12,22 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-import numpy as np
+from rclpy.context import Context
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 
-from mm_perception.cdr import COMPRESSED, IMAGE, ImageView, image_bytes, read_head
+from mm_perception.cdr import COMPRESSED, IMAGE, ImageView, read_head
 from mm_perception.channel import Bus, Channel, Deferred, Subscription
 from mm_perception.errors import MalformedMessageError, MmPerceptionError
 from mm_perception.plugin import Output, Port, Queue
 from mm_perception.ros import convert
 from mm_perception.ros.convert.header import stamp_and_frame
 from mm_perception.ros.convert.image import image_from
+from mm_perception.ros.convert.masks import id_picture, mask_tables
+from mm_perception.ros.image_publisher import ImagePublisher
+from mm_perception.ros.intake import Intake, NotByExecutor
 from mm_perception.ros.wire import deserialize, message_class
-from mm_perception.samples import Image, Sample
+from mm_perception.samples import Image, Masks, Sample
 
 #: Types whose messages are worth decoding late.
 _BULKY = (IMAGE, COMPRESSED, 'sensor_msgs/msg/PointCloud2')
@@ -65,10 +68,12 @@ class RosTransport:
 
     Args:
         bus: Channels of this process.
+        context: Of the nodes.
     """
 
-    def __init__(self, bus: Bus) -> None:
+    def __init__(self, bus: Bus, context: Context) -> None:
         self._bus = bus
+        self._intake = Intake(context)
         self._feeds: dict[str, _Feed] = {}
         #: Topics that nodes of this process publish: by reference, not subscribed.
         self._own: dict[str, Node] = {}
@@ -100,6 +105,10 @@ class RosTransport:
         for feed in list(self._feeds.values()):
             self._adapt(feed)
 
+    def close(self) -> None:
+        """Take no more; the nodes are destroyed next."""
+        self._intake.close()
+
     def publish(
         self, node: Node, topic: str, output: Output, report: Report
     ) -> tuple[Subscription, list[Any]]:
@@ -116,7 +125,10 @@ class RosTransport:
         }  # fmt: skip
         channel = self._bus.channel(topic, output.sample_type)
         wants = partial(_has_subscribers, publishers)
-        listener = partial(_send, publishers, report)
+        pictures = None
+        if issubclass(output.sample_type, Image | Masks):
+            pictures = ImagePublisher(publishers[''])
+        listener = partial(_send, publishers, pictures, report)
         return channel.subscribe(listener, wants), list(publishers.values())
 
     def _adapt(self, feed: _Feed) -> None:
@@ -165,18 +177,21 @@ class RosTransport:
             feed.subscription = feed.side_subscriptions[0]
         else:
             cls = message_class(offer.type_name)
-            is_raw = offer.type_name in _BULKY and not isinstance(user.port, Queue)
-            if is_raw:
-                callback = partial(self._receive_bytes, feed, offer.type_name)
+            is_bulky = offer.type_name in _BULKY and not isinstance(user.port, Queue)
             feed.subscription = user.node.create_subscription(
-                cls, feed.topic, callback, qos, raw=is_raw
-            )
+                cls, feed.topic, callback, qos,
+                callback_group=NotByExecutor() if is_bulky else None,
+            )  # fmt: skip
+            if is_bulky:
+                take = partial(self._receive_bytes, feed, offer.type_name)
+                self._intake.listen(feed.subscription, take)
         feed.owner, feed.offer = user.node, offer
 
     def _drop(self, feed: _Feed) -> None:
         if feed.owner is not None:
             extra = feed.side_subscriptions or [feed.subscription]
             for subscription in extra:
+                self._intake.forget(subscription)
                 feed.owner.destroy_subscription(subscription)
         feed.side_subscriptions = []
         feed.subscription = feed.owner = None
@@ -193,11 +208,11 @@ class RosTransport:
         else:
             feed.channel.publish(Deferred(stamp_ns, frame_id, make))
 
-    def _receive_bytes(self, feed: _Feed, type_name: str, raw: bytes) -> None:
-        """Bulky messages stay serialized until a worker takes them: a dropped one costs little."""
+    def _receive_bytes(self, feed: _Feed, type_name: str, raw: memoryview) -> None:
+        """In the thread of the intake: decoded when a worker takes it, a dropped one never."""
         head = read_head(type_name, raw)
         if head is None:
-            problem = f'{len(raw)} bytes do not begin with a header'
+            problem = f'{raw.nbytes} bytes do not begin with a header'
             self._report(feed, MalformedMessageError(type_name, problem))
             return
         make = partial(_decode, raw, type_name, feed.channel.sample_type)
@@ -226,10 +241,10 @@ class RosTransport:
             user.report(error)
 
 
-def _decode(raw: bytes, type_name: str, sample_type: type[Sample]) -> Sample:
+def _decode(raw: memoryview, type_name: str, sample_type: type[Sample]) -> Sample:
     if type_name == IMAGE and sample_type is Image:
         return image_from(ImageView(raw), 0)  # by reference; what rclpy makes is a copy
-    return convert.from_msg(deserialize(raw, type_name), sample_type)
+    return convert.from_msg(deserialize(bytes(raw), type_name), sample_type)
 
 
 def _input_qos(offer: _Offer, port: Port) -> QoSProfile:
@@ -258,19 +273,26 @@ def _has_subscribers(publishers: dict[str, Any]) -> bool:
     return any(publisher.get_subscription_count() for publisher in publishers.values())
 
 
-def _send(publishers: dict[str, Any], report: Report, item: Sample | Deferred) -> None:
+def _send(
+    publishers: dict[str, Any],
+    pictures: ImagePublisher | None,
+    report: Report,
+    item: Sample | Deferred,
+) -> None:
     """In the worker's thread. Nothing is converted while nobody subscribes."""
     if not _has_subscribers(publishers):
         return
     try:
         sample = item.resolve() if isinstance(item, Deferred) else item
-        if isinstance(sample, Image):
-            size = (sample.height, sample.width)
-            pixels = np.ascontiguousarray(sample.data).data
-            raw = image_bytes(sample.stamp_ns, sample.frame_id, size, sample.encoding, pixels)
-            publishers[''].publish(raw)
+        if pictures is not None and isinstance(sample, Image):
+            pictures.publish(sample)
             return
-        for suffix, message in convert.to_msgs(sample).items():
+        if pictures is not None and isinstance(sample, Masks):
+            pictures.publish(id_picture(sample))
+            messages = mask_tables(sample)
+        else:
+            messages = convert.to_msgs(sample)
+        for suffix, message in messages.items():
             publishers[suffix].publish(message)
     except MmPerceptionError as error:
         report(error)

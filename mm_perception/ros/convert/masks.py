@@ -25,14 +25,19 @@ def masks_to(sample: Masks) -> dict[str, Any]:
         Pixels of the picture, `id` of a detection and `class_id` of the table are the same number.
         A hidden instance is in the table only.
     """
-    picture = Image(
+    return {'': image_to(id_picture(sample)), **mask_tables(sample)}
+
+
+def id_picture(sample: Masks) -> Image:
+    """The picture of ids, by reference."""
+    return Image(
         stamp_ns=sample.stamp_ns, frame_id=sample.frame_id, data=sample.id_map, encoding='mono16'
     )
-    return {
-        '': image_to(picture),
-        '/detections': detections_to(sample.detections()),
-        '/label_info': _label_info(sample),
-    }
+
+
+def mask_tables(sample: Masks) -> dict[str, Any]:
+    """What accompanies the picture of ids, by suffix of the topic."""
+    return {'/detections': detections_to(sample.detections()), '/label_info': _label_info(sample)}
 
 
 def _label_info(sample: Masks) -> Any:

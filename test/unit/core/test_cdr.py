@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rosbags.typesys import Stores, get_typestore
 
-from mm_perception.cdr import COMPRESSED, IMAGE, Head, ImageView, image_bytes, read_head
+from mm_perception.cdr import COMPRESSED, IMAGE, Head, ImageView, image_head, read_head
 from mm_perception.errors import MalformedMessageError
 
 STORE = get_typestore(Stores.ROS2_KILTED)
@@ -75,8 +75,8 @@ def test_view_has_the_fields_of_the_message(frame_id: str, encoding: str, order:
 @pytest.mark.parametrize('encoding', ['mono8', 'rgb8', '16UC1', 'mono16'])
 def test_written_bytes_equal_those_of_rosbags(frame_id: str, encoding: str) -> None:
     message = image_message(frame_id, encoding, (1, 2, 3, 4, 5, 6))
-    raw = image_bytes(5_000_000_007, frame_id, (1, 2), encoding, message.data.data)
-    assert raw == image_bytes_of(message)
+    head = image_head(5_000_000_007, frame_id, (1, 2), encoding, message.data.nbytes)
+    assert head + message.data.tobytes() == image_bytes_of(message)
 
 
 @given(st.integers(0, 59))
