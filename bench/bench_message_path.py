@@ -140,7 +140,11 @@ class Session:
         for node in self._nodes:
             node.terminate()
         for node in self._nodes:
-            node.wait(20)
+            try:
+                node.wait(20)
+            except subprocess.TimeoutExpired:  # rclpy's own shutdown hangs now and then
+                node.kill()
+                node.wait()
 
 
 def ours_command(outputs: list[str], folder: Path) -> list[str]:

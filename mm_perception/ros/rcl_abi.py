@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ctypes
 from functools import lru_cache
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -95,7 +96,7 @@ def take_bytes(subscription: Any) -> memoryview | None:
         with subscription.handle:
             taken = subscription.handle.take_message(subscription.msg_type, True)
         return None if taken is None else memoryview(taken[0])
-    message = _Array(None, 0, 0, library.rcutils_get_default_allocator())
+    message = _Array(None, 0, 0, library.allocator)
     with subscription.handle:
         status = library.rcl_take_serialized_message(
             subscription.handle.pointer, ctypes.byref(message), None, None
@@ -120,18 +121,22 @@ def _check(library: Any, function: str, status: int) -> None:
 def _library() -> Any | None:
     """The libraries that rclpy has loaded; None where the linker does not find them by name."""
     pointer, array = ctypes.c_void_p, ctypes.POINTER(_Array)
+    found = SimpleNamespace()
     try:
-        library = ctypes.CDLL('librcl.so')
-        for name, result, *arguments in (
-            ('rcl_publish_serialized_message', ctypes.c_int, pointer, array, pointer),
-            ('rcl_take_serialized_message', ctypes.c_int, pointer, array, pointer, pointer),
-            ('rcutils_uint8_array_fini', ctypes.c_int, array),
-            ('rcutils_get_default_allocator', _Allocator),
-            ('rcutils_get_error_string', _ErrorString),
-            ('rcutils_reset_error', None),
+        unlocked, locked = ctypes.CDLL('librcl.so'), ctypes.PyDLL('librcl.so')
+        for library, name, result, *arguments in (
+            (unlocked, 'rcl_publish_serialized_message', ctypes.c_int, pointer, array, pointer),
+            (unlocked, 'rcl_take_serialized_message', ctypes.c_int, *[pointer] * 4),
+            # Giving the lock away costs more than these do.
+            (locked, 'rcutils_uint8_array_fini', ctypes.c_int, array),
+            (locked, 'rcutils_get_default_allocator', _Allocator),
+            (locked, 'rcutils_get_error_string', _ErrorString),
+            (locked, 'rcutils_reset_error', None),
         ):
             function = getattr(library, name)
             function.restype, function.argtypes = result, arguments
+            setattr(found, name, function)
     except (OSError, AttributeError):
         return None
-    return library
+    found.allocator = found.rcutils_get_default_allocator()
+    return found
