@@ -124,7 +124,7 @@ def _library() -> Any | None:
     found = SimpleNamespace()
     try:
         unlocked, locked = ctypes.CDLL('librcl.so'), ctypes.PyDLL('librcl.so')
-        for library, name, result, *arguments in (
+        signatures: tuple[tuple[Any, ...], ...] = (
             (unlocked, 'rcl_publish_serialized_message', ctypes.c_int, pointer, array, pointer),
             (unlocked, 'rcl_take_serialized_message', ctypes.c_int, *[pointer] * 4),
             # Giving the lock away costs more than these do.
@@ -132,7 +132,8 @@ def _library() -> Any | None:
             (locked, 'rcutils_get_default_allocator', _Allocator),
             (locked, 'rcutils_get_error_string', _ErrorString),
             (locked, 'rcutils_reset_error', None),
-        ):
+        )
+        for library, name, result, *arguments in signatures:
             function = getattr(library, name)
             function.restype, function.argtypes = result, arguments
             setattr(found, name, function)
