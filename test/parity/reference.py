@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -14,7 +15,9 @@ from PIL import Image
 from mm_perception.nets.sam2 import ObjectPrompt, Sam2Engine
 from mm_perception.nets.sam2.weights import randomise
 
-BEDROOM = Path('/work/shared/data/real/bedroom/bedroom.mcap')
+#: The real data lies beside the project, or where $MMP_DATA says.
+DATA = Path(os.environ.get('MMP_DATA', Path(__file__).parents[3] / 'shared' / 'data'))
+BEDROOM = DATA / 'real' / 'bedroom' / 'bedroom.mcap'
 
 
 @dataclass(frozen=True)
