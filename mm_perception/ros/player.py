@@ -34,6 +34,7 @@ class Player:
             left out, see `left_out`.
         publishes_clock: Publish bag time on /clock.
         latched: Topics to latch besides those that were recorded so.
+        outgoing: What is published of a record; its bytes as they are, unless said otherwise.
 
     Raises:
         BagError: Nothing in the bag can be published.
@@ -47,8 +48,9 @@ class Player:
         topics: Collection[str] | None = None,
         publishes_clock: bool = False,
         latched: Collection[str] = ('/tf_static',),
+        outgoing: Callable[[Record], bytes] = lambda record: record.data,
     ) -> None:
-        self._node, self._reader = node, reader
+        self._node, self._reader, self._outgoing = node, reader, outgoing
         #: Topics that are not published, with the reason.
         self.left_out: dict[str, str] = {}
         #: By topic.
@@ -130,7 +132,7 @@ class Player:
 
     def _publish(self, record: Record) -> bool:
         try:
-            self.publishers[record.topic].publish(record.data)
+            self.publishers[record.topic].publish(self._outgoing(record))
         except RuntimeError:  # RCLError: SIGTERM has invalidated the context under us
             if rclpy.ok():
                 raise

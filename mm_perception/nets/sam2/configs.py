@@ -41,6 +41,8 @@ SIZES = {
     'large': HieraSize(144, 2, (2, 6, 36, 4), (23, 33, 43), window=(8, 4, 16, 8)),
 }
 TEST_SIZE = HieraSize(32, 1, (1, 1, 2, 1), (3,))
+NANO_SIZE = HieraSize(32, 1, (1, 2, 3, 1), (5,))
+NANO_IMAGE_SIZE_PX = 256
 STRIDE_PX = 16  # pixels per cell of the coarsest feature map that the decoder uses
 IMAGE_SIZE_PX = 1024
 TEST_IMAGE_SIZE_PX = 128
@@ -73,6 +75,22 @@ def small_config(image_size: int = TEST_IMAGE_SIZE_PX) -> Sam2VideoConfig:
         mlp=256,
         attention_layers=2,
     )
+
+
+def nano_config(image_size: int = NANO_IMAGE_SIZE_PX) -> Sam2VideoConfig:
+    """About 3 M parameters, for the weights that this repository trains."""
+    config: Any = _config(
+        NANO_SIZE,
+        is_21=True,
+        image_size=image_size,
+        hidden=128,
+        mlp=256,
+        attention_layers=2,
+    )
+    # Heads as wide as the public model's: with narrower ones places are learned slowly.
+    config.mask_decoder_config.attention_downsample_rate = 1
+    nano: Sam2VideoConfig = config
+    return nano
 
 
 def with_image_size(config: Any, image_size: int) -> Sam2VideoConfig:

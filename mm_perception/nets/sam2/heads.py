@@ -42,6 +42,16 @@ class Decoded:
         )
 
 
+@dataclass(frozen=True)
+class Candidates:
+    """K masks for each of B objects: three where a prompt is ambiguous, else one."""
+
+    mask_logits: Tensor  # (B, K, 4h, 4w), stride 4
+    iou: Tensor  # (B, K) predicted IoU of each mask, 0..1
+    tokens: Tensor  # (B, K, C): each becomes a pointer if its mask is taken
+    object_logits: Tensor  # (B,) above 0: the object is visible
+
+
 class Heads:
     """Prompt encoder, mask decoder and memory encoder, with the constants of one model cached."""
 
@@ -64,11 +74,36 @@ class Heads:
         is_initial: bool = False,
         is_certain: bool = False,
     ) -> Decoded:
-        """Predict one mask for each of B objects.
+        """Predict one mask for each of B objects: of the candidates, the one that is best in IoU.
 
-        Few points are ambiguous: then three candidates are made and the one with the best
-        predicted IoU is taken (SAM 2 paper, section 4, "mask decoder"). Tracking counts as
-        no points.
+        Arguments are those of `candidates`.
+        """
+        found = self.candidates(
+            features,
+            conditioned,
+            points,
+            labels,
+            previous,
+            is_initial=is_initial,
+            is_certain=is_certain,
+        )
+        return self.take(found, found.iou.argmax(dim=1))
+
+    def candidates(
+        self,
+        features: FrameFeatures,
+        conditioned: Tensor,
+        points: Tensor | None = None,
+        labels: Tensor | None = None,
+        previous: Tensor | None = None,
+        *,
+        is_initial: bool = False,
+        is_certain: bool = False,
+    ) -> Candidates:
+        """Predict masks for each of B objects.
+
+        Few points are ambiguous: then three candidates are made (SAM 2 paper, section 4, "mask
+        decoder"). Tracking counts as no points.
 
         Args:
             features: of the frame.
@@ -98,7 +133,7 @@ class Heads:
             multimask_output=not is_certain and self._is_ambiguous(num_points, is_initial),
             high_resolution_features=[features.stride_4, features.stride_8],
         )
-        return self._select(masks[:, 0], iou[:, 0], tokens[:, 0], object_logits[:, 0, 0])
+        return Candidates(masks[:, 0], iou[:, 0], tokens[:, 0], object_logits[:, 0, 0])
 
     def _is_ambiguous(self, num_points: int, is_initial: bool) -> bool:
         config = self._model.config
@@ -108,21 +143,23 @@ class Heads:
             and config.multimask_min_pt_num <= num_points <= config.multimask_max_pt_num
         )
 
-    def _select(
-        self, masks: Tensor, iou: Tensor, tokens: Tensor, object_logits: Tensor
-    ) -> Decoded:
-        """Take the best of K candidates and turn its token into the object pointer."""
-        best = iou.argmax(dim=1)  # (B,)
+    def take(self, found: Candidates, best: Tensor) -> Decoded:
+        """Take one of the candidates of each object and turn its token into the object pointer.
+
+        Args:
+            found: of B objects.
+            best: (B,) which of the K.
+        """
         rows = torch.arange(len(best), device=best.device)
-        is_visible = object_logits > 0
-        mask = masks[rows, best].float()
+        is_visible = found.object_logits > 0
+        mask = found.mask_logits[rows, best].float()
         mask = mask.where(is_visible[:, None, None], mask.new_tensor(NO_OBJECT_LOGIT))
         # One candidate comes with one token; with several, each has its own.
-        pointers = self._model.object_pointer_proj(tokens[rows, best])
+        pointers = self._model.object_pointer_proj(found.tokens[rows, best])
         return Decoded(
             mask,
-            iou[rows, best].float(),
-            object_logits.float(),
+            found.iou[rows, best].float(),
+            found.object_logits.float(),
             self._mix_absent(pointers, is_visible),
         )
 

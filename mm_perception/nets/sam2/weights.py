@@ -87,7 +87,11 @@ def _load_hub(weights: str, image_size: int | None) -> LoadedModel:
         try:
             read: Any = Sam2VideoModel.from_pretrained  # its annotation forgets the second value
             model, info = read(
-                directory, config=config, local_files_only=True, output_loading_info=True
+                directory,
+                config=config,
+                local_files_only=True,
+                output_loading_info=True,
+                dtype=torch.float32,  # else as stored, which may be half precision
             )
         finally:
             transformers_logging.set_verbosity(before)

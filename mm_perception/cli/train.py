@@ -1,0 +1,45 @@
+"""Train the small weights of a network in the synthetic world, and measure them."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from mm_perception.errors import ConfigError
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument('net', help='sam2, clip or grounder')
+    parser.add_argument(
+        '--out', type=Path, help='folder for the weights; default: those that are shipped'
+    )
+    parser.add_argument('--work', type=Path, help='folder for checkpoint and log')
+    parser.add_argument('--device', default='auto', help='auto, cpu, cuda or cuda:N')
+    parser.add_argument(
+        '--scale', type=float, default=1.0, help='factor on steps and clips; 0.01 for a trial'
+    )
+    parser.add_argument('--workers', type=int, default=os.cpu_count() or 1, help='processes')
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train and print the scores."""
+    from mm_perception.device import resolve_device
+    from mm_perception.training.data import worlds_folder
+    from mm_perception.training.recipe import recipe_of, train_net, weights_of
+
+    if not 0.001 <= args.scale <= 10:
+        raise ConfigError('--scale', args.scale, 'a number from 0.001 to 10')
+    if args.workers < 1:
+        raise ConfigError('--workers', args.workers, 'at least 1')
+    recipe = recipe_of(args.net)
+    work = args.work or worlds_folder().parent / 'training' / args.net
+    out = args.out or weights_of(args.net)
+    scores = train_net(
+        recipe, work, out, resolve_device(args.device), scale=args.scale, workers=args.workers
+    )
+    for name, value in scores.items():
+        print(f'{name}: {value}')
+    print(f'weights: {out}')
+    return 0

@@ -1,0 +1,141 @@
+"""Make a drive through a synthetic street: a rosbag2 with sensors, TF and the truth about it.
+
+With --live the drive is rendered first and then published through ROS 2 at real time, again and
+again with the stamps of now, until Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mm_perception.cli._progress import Progress
+from mm_perception.errors import ConfigError
+
+if TYPE_CHECKING:
+    from mm_perception.world.drive import Drive
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument('--out', type=Path, help='folder to write')
+    parser.add_argument('--seed', type=int, default=1, help='another seed is another street')
+    parser.add_argument('--seconds', type=float, default=6.0)
+    parser.add_argument('--rate', type=float, default=10.0, metavar='HZ', help='of the cameras')
+    parser.add_argument('--cameras', type=int, choices=(1, 6), default=1)
+    parser.add_argument(
+        '--width', type=int, default=640, help='of a picture; height is 9/16 of it'
+    )
+    parser.add_argument('--fine', type=int, default=1, help='rays per pixel and side')
+    parser.add_argument('--no-lidar', action='store_true')
+    parser.add_argument(
+        '--speech', action='store_true', help='people speak; four microphones (needs espeak-ng)'
+    )
+    parser.add_argument('--depth', action='store_true', help='record the true depth of pictures')
+    parser.add_argument('--workers', type=int, default=os.cpu_count() or 1, help='processes')
+    live = parser.add_argument_group('a live source instead of a folder, or besides one')
+    live.add_argument('--live', action='store_true', help='publish through ROS 2 until Ctrl-C')
+    live.add_argument('--local-only', action='store_true', help='bind 127.0.0.1, nothing else')
+    damage = parser.add_argument_group('damage on purpose')
+    damage.add_argument(
+        '--drop', type=float, default=0.0, metavar='SHARE', help='of pictures that are lost'
+    )
+    damage.add_argument(
+        '--jitter', type=float, default=0.0, metavar='S', help='largest error of stamps'
+    )
+    damage.add_argument(
+        '--blackout', type=_span, metavar='FROM:TO', help='seconds in which cameras see nothing'
+    )
+    damage.add_argument('--rain', type=float, default=0.0, metavar='AMOUNT', help='0 to 1')
+    damage.add_argument(
+        '--miscalibrate-deg', type=float, default=0.0, metavar='DEG',
+        help='error of the published mounts',
+    )  # fmt: skip
+    damage.add_argument(
+        '--silence', type=_span, metavar='FROM:TO', help='seconds in which microphones give zeros'
+    )
+
+
+def _span(text: str) -> tuple[float, float]:
+    first, _, last = text.partition(':')
+    return float(first), float(last)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Render and write, or render and publish."""
+    if args.out is None and not args.live:
+        raise ConfigError('--out', None, 'a folder, or --live without one')
+    drive = _drive(args)
+    if args.out is not None:
+        _render(args.out, drive, args.workers)
+        if args.live:
+            _publish(args.out, local_only=args.local_only)
+        return 0
+    with tempfile.TemporaryDirectory(prefix='mmp_world_') as folder:
+        bag = Path(folder, 'drive')
+        _render(bag, drive, args.workers)
+        _publish(bag, local_only=args.local_only)
+    return 0
+
+
+def _drive(args: argparse.Namespace) -> Drive:
+    """What was asked for."""
+    from mm_perception.world.damage import Damage
+    from mm_perception.world.drive import Drive, one_camera, ring_of_cameras
+    from mm_perception.world.lidar import Lidar
+    from mm_perception.world.microphone import MicrophoneArray
+    from mm_perception.world.render import Optics
+
+    limits = (
+        ('--seed', args.seed, 0, 10**9), ('--seconds', args.seconds, 0.1, 60),
+        ('--rate', args.rate, 0.1, 100), ('--width', args.width, 32, 3840),
+        ('--fine', args.fine, 1, 4), ('--workers', args.workers, 1, 256),
+    )  # fmt: skip
+    for option, value, least, most in limits:
+        if not least <= value <= most:
+            raise ConfigError(option, value, f'a number from {least} to {most}')
+    rig = one_camera if args.cameras == 1 else ring_of_cameras
+    return Drive(
+        seed=args.seed,
+        seconds=args.seconds,
+        rate_hz=args.rate,
+        cameras=rig(args.width, round(args.width * 9 / 16)),
+        lidar=None if args.no_lidar else Lidar(),
+        optics=Optics(fineness=args.fine),
+        damage=Damage(
+            dropped=args.drop,
+            jitter_s=args.jitter,
+            blackout=args.blackout,
+            rain=args.rain,
+            miscalibration_rad=math.radians(args.miscalibrate_deg),
+            silence=args.silence,
+        ),
+        microphones=MicrophoneArray() if args.speech else None,
+        has_depth=args.depth,
+    )
+
+
+def _render(bag: Path, drive: Drive, workers: int) -> None:
+    from mm_perception.world.drive_bag import write_drive
+
+    started_s = time.monotonic()
+    with Progress(drive.num_frames, 'rendering', 'frames') as progress:
+        write_drive(bag, drive, workers=workers, progress=progress)
+    rate = drive.num_frames / (time.monotonic() - started_s)
+    print(f'{bag}: {drive.num_frames} frames of {len(drive.cameras)}, {rate:.1f} per second')
+
+
+def _publish(bag: Path, *, local_only: bool) -> None:
+    from mm_perception.bag.reader import BagReader
+    from mm_perception.ros.live import LiveSource
+    from mm_perception.ros.session import Session
+
+    with BagReader(bag) as reader, Session('mmp_world', local_only=local_only) as session:
+        source = LiveSource(session.node, reader)
+        print(f'publishing {len(source.topics)} topics until Ctrl-C', flush=True)
+        source.run()

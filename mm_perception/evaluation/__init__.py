@@ -1,0 +1,1 @@
+"""How good a stack or a net is, measured against the truth of the synthetic world."""

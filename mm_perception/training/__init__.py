@@ -1,0 +1,1 @@
+"""Training of the small weights that this repository ships: one module per network."""

@@ -1,0 +1,135 @@
+"""How well CLIP tells held-out colours, classes and scenes apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import CLIPImageProcessor
+
+from mm_perception.nets.clip.engine import ClipEngine, load_clip
+from mm_perception.nets.clip.transformers_engine import TransformersClip
+from mm_perception.training.clip import (
+    _DEVIATION,
+    _MEAN,
+    IMAGE_SIDE,
+    SMALLEST_CROP_PX,
+    TEXT_LENGTH,
+    box_crop,
+)
+from mm_perception.training.data import Pixels, load_clips
+from mm_perception.training.recipe import FINAL_SEED
+from mm_perception.world.clips import Clip, ThingTruth
+from mm_perception.world.language import scene_caption, scenery_of
+from mm_perception.world.materials import COLOURS
+from mm_perception.world.variety import Split, is_novel_pair
+
+GALLERY = 50
+_KINDS = (
+    'car', 'van', 'truck', 'bus', 'person', 'cyclist', 'cone', 'barrier', 'ball', 'crate', 'table',
+    'chair', 'sofa', 'lamp', 'fridge', 'cup', 'plant', 'television',
+)  # fmt: skip
+
+
+def engine_of(model: Any, tokenizer: Any, device: torch.device) -> TransformersClip:
+    """An engine on the model itself."""
+    side = {'height': IMAGE_SIDE, 'width': IMAGE_SIDE}
+    processor = CLIPImageProcessor(
+        size=side, do_center_crop=False, image_mean=_MEAN, image_std=_DEVIATION
+    )
+
+    def tokenize(texts: Sequence[str]) -> dict[str, torch.Tensor]:
+        found = tokenizer(
+            list(texts), padding='max_length', truncation=True, max_length=TEXT_LENGTH,
+            return_tensors='pt',
+        )  # fmt: skip
+        return {'input_ids': found['input_ids']}
+
+    return TransformersClip(model, processor, tokenize, str(device), 'training', '')
+
+
+def quick_scores(engine: ClipEngine, clips: Sequence[Clip]) -> dict[str, float]:
+    """Zero-shot on crops of novel pairs and of all, and recall in a gallery."""
+    pictures, things = crops(clips, range(0, 8, 4))
+    novel = [is_novel_pair(thing.colour, thing.kind) for thing in things]
+    right = zero_shot(engine, pictures, things)
+    return {
+        'novel_pairs': _mean(right, novel), 'all_pairs': float(right.mean()),
+        'recall_at_1': recall(engine, clips, 0),
+    }  # fmt: skip
+
+
+def crops(clips: Sequence[Clip], frames: Sequence[int]) -> tuple[list[Pixels], list[ThingTruth]]:
+    """Crops of all that is large enough."""
+    pictures, things = [], []
+    for clip in clips:
+        for frame in frames:
+            for thing in scenery_of(clip, frame, SMALLEST_CROP_PX).things:
+                mask = clip.ids[frame] == thing.instance
+                pictures.append(np.ascontiguousarray(box_crop(clip.rgb[frame], mask, 0.1)))
+                things.append(thing)
+    return pictures, things
+
+
+def zero_shot(
+    engine: ClipEngine, pictures: Sequence[Pixels], things: Sequence[ThingTruth]
+) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Whether 'a COLOUR CLASS' of the right colour and class is nearest of all, (N,)."""
+    pairs = [(colour, kind) for colour in COLOURS for kind in _KINDS]
+    texts = engine.embed_texts([f'a {colour} {kind}' for colour, kind in pairs])
+    seen = np.concatenate(
+        [engine.embed_images(pictures[i : i + 64]) for i in range(0, len(pictures), 64)]
+    )
+    best = (seen @ texts.T).argmax(1)
+    told = [(t.colour, 'person' if t.kind == 'pedestrian' else t.kind) for t in things]
+    return np.array([pairs[i] == real for i, real in zip(best, told, strict=True)])
+
+
+def recall(engine: ClipEngine, clips: Sequence[Clip], seed: int) -> float:
+    """Share of scenes whose own caption is nearest among `GALLERY` with different captions."""
+    rng = np.random.default_rng(seed)
+    pictures: list[Pixels] = []
+    captions: list[str] = []
+    for clip in clips:
+        scenery = scenery_of(clip, 0)
+        caption = scene_caption(rng, scenery)
+        if len(scenery.things) > 1 and caption not in captions:
+            pictures.append(clip.rgb[0])
+            captions.append(caption)
+    pictures, captions = pictures[:GALLERY], captions[:GALLERY]
+    likeness = engine.embed_images(pictures) @ engine.embed_texts(captions).T
+    return float((likeness.argmax(1) == np.arange(len(pictures))).mean())
+
+
+def _mean(values: np.ndarray[Any, Any], which: Sequence[bool]) -> float:
+    chosen = values[np.array(which)]
+    return float(chosen.mean()) if len(chosen) else float('nan')
+
+
+def final_scores(
+    weights: Path, device: str, progress: Callable[[int], None] = lambda done: None
+) -> dict[str, Any]:
+    """Scores on worlds that nothing else has seen, beside chance and a grey picture."""
+    clips = load_clips(Split.HELD_OUT, 240, num_frames=1, first=FINAL_SEED, progress=progress)
+    engine = load_clip(str(weights), device)
+    pictures, things = crops(clips, (0,))
+    novel = [is_novel_pair(thing.colour, thing.kind) for thing in things]
+    right = zero_shot(engine, pictures, things)
+    grey = [np.full_like(p, p.mean(dtype=np.float64)) for p in pictures]
+    shapes = [np.repeat(p.mean(2, keepdims=True).astype(np.uint8), 3, axis=2) for p in pictures]
+    recalls = [recall(engine, clips[i : i + 60], i) for i in range(0, len(clips), 60)]
+    pairs = len(COLOURS) * len(_KINDS)
+    return {
+        'zero-shot colour and class, pairs never seen together': round(_mean(right, novel), 3),
+        'zero-shot colour and class, all pairs': round(float(right.mean()), 3),
+        'crops (of pairs never seen together)': f'{len(things)} ({sum(novel)})',
+        'chance of zero-shot': round(1 / pairs, 4),
+        'the same without form: crops of one even colour':
+            round(float(zero_shot(engine, grey, things).mean()), 3),
+        'the same without colour': round(float(zero_shot(engine, shapes, things).mean()), 3),
+        'recall@1 of 50 scene captions (mean of 4 galleries)': round(float(np.mean(recalls)), 3),
+        'chance of recall': 1 / GALLERY,
+    }  # fmt: skip

@@ -1,0 +1,208 @@
+"""The loop that all trainings share."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+CHECKPOINT = 'checkpoint.pt'
+LOG = 'log.jsonl'
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a network is trained.
+
+    Attributes:
+        steps: Updates.
+        learning_rate: Highest; rises over `warm_up` steps and falls along a cosine to a hundredth.
+        weight_decay: Of AdamW, on matrices only.
+        warm_up: Steps.
+        seed: Of weights and batches.
+        clip_norm: Largest norm of the gradient.
+        average: Decay of the running mean of the weights, which is what is kept.
+        log_every: Steps between lines of the log.
+        validate_every: Steps between validations; a checkpoint is written with each.
+        is_mixed: Compute in bfloat16 where torch finds it safe.
+    """
+
+    steps: int
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.05
+    warm_up: int = 100
+    seed: int = 0
+    clip_norm: float = 1.0
+    average: float = 0.998
+    log_every: int = 20
+    validate_every: int = 500
+    is_mixed: bool = True
+
+
+class Task(Protocol):
+    """What differs between networks."""
+
+    settings: Settings
+
+    def build(self) -> nn.Module:
+        """A new network; torch's random numbers are seeded."""
+        ...
+
+    def batch(self, step: int) -> Any:
+        """The batch of a step, on the CPU: a pure function of seed and step; runs in a thread."""
+        ...
+
+    def loss(self, model: nn.Module, batch: Any, device: torch.device) -> dict[str, Tensor]:
+        """Parts of the loss; their sum is minimised. What begins with `_` is only logged."""
+        ...
+
+    def validate(self, model: nn.Module, device: torch.device) -> dict[str, float]:
+        """Scores on held-out worlds, quickly; the first one leads."""
+        ...
+
+
+def train(
+    task: Task,
+    folder: Path,
+    device: torch.device,
+    *,
+    threads: int = 1,
+    progress: Callable[[int], None] = lambda done: None,
+    report: Callable[[str], None] = print,
+) -> nn.Module:
+    """Train, or go on where an earlier call in the same folder stopped.
+
+    Args:
+        task: The network and its data.
+        folder: For checkpoint and log.
+        device: cpu or cuda.
+        threads: That make batches beside the training.
+        progress: Called with the number of steps done.
+        report: Called with a line of text now and then.
+
+    Returns:
+        The network with the mean of the weights of the last steps, on the CPU, in eval mode.
+    """
+    settings = task.settings
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(settings.seed)
+    model = task.build().to(device)
+    average: Any = get_ema_multi_avg_fn  # carries no types
+    mean = AveragedModel(model, multi_avg_fn=average(settings.average), use_buffers=True)
+    optimizer = torch.optim.AdamW(_groups(model, settings), lr=settings.learning_rate)
+    first = _resume(folder / CHECKPOINT, model, mean, optimizer, device)
+    log = _Log(folder / LOG, report)
+    for step, batch in _batches(task, first, threads):
+        model.train()
+        for group in optimizer.param_groups:
+            group['lr'] = learning_rate(settings, step)
+        with torch.autocast(device.type, torch.bfloat16, enabled=settings.is_mixed):
+            parts = task.loss(model, batch, device)
+        total = torch.stack([v for name, v in parts.items() if not name.startswith('_')]).sum()
+        optimizer.zero_grad(set_to_none=True)
+        total.backward()  # type: ignore[no-untyped-call]
+        norm = nn.utils.clip_grad_norm_(model.parameters(), settings.clip_norm)
+        if not torch.isfinite(norm):
+            raise FloatingPointError(f'gradient is {norm} at step {step}: lower the learning rate')
+        optimizer.step()
+        mean.update_parameters(model)
+        done = step + 1
+        log.add(step, total, parts, every=settings.log_every)
+        progress(done)
+        if done % settings.validate_every == 0 or done == settings.steps:
+            mean.eval()
+            log.scores(done, task.validate(mean.module, device))
+            _save(folder / CHECKPOINT, done, model, mean, optimizer)
+    return mean.module.cpu().eval()
+
+
+def learning_rate(settings: Settings, step: int) -> float:
+    """Of a step, counted from 0."""
+    if step < settings.warm_up:
+        return settings.learning_rate * (step + 1) / settings.warm_up
+    share = (step - settings.warm_up) / max(1, settings.steps - settings.warm_up)
+    return settings.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share)))
+
+
+def _groups(model: nn.Module, settings: Settings) -> list[dict[str, Any]]:
+    trained = [p for p in model.parameters() if p.requires_grad]
+    return [
+        {'params': [p for p in trained if p.ndim > 1], 'weight_decay': settings.weight_decay},
+        {'params': [p for p in trained if p.ndim <= 1], 'weight_decay': 0.0},
+    ]
+
+
+def _batches(task: Task, first: int, threads: int) -> Iterator[tuple[int, Any]]:
+    steps = range(first, task.settings.steps)
+    with ThreadPoolExecutor(threads) as pool:
+        waiting = [(s, pool.submit(task.batch, s)) for s in steps[: threads + 1]]
+        for step in steps:
+            following = step + threads + 1
+            _, future = waiting.pop(0)
+            batch = future.result()
+            if following < task.settings.steps:
+                waiting.append((following, pool.submit(task.batch, following)))
+            yield step, batch
+
+
+def _resume(
+    path: Path, model: nn.Module, mean: nn.Module, optimizer: torch.optim.Optimizer,
+    device: torch.device,
+) -> int:  # fmt: skip
+    if not path.exists():
+        return 0
+    state = torch.load(path, map_location=device, weights_only=True)
+    model.load_state_dict(state['model'])
+    mean.load_state_dict(state['mean'])
+    optimizer.load_state_dict(state['optimizer'])
+    return int(state['step'])
+
+
+def _save(
+    path: Path, step: int, model: nn.Module, mean: nn.Module, optimizer: torch.optim.Optimizer
+) -> None:
+    state = {
+        'step': step, 'model': model.state_dict(), 'mean': mean.state_dict(),
+        'optimizer': optimizer.state_dict(),
+    }  # fmt: skip
+    part = path.with_suffix('.part')
+    torch.save(state, part)
+    part.replace(path)
+
+
+class _Log:
+    """Means of losses and scores as lines of JSON."""
+
+    def __init__(self, path: Path, report: Callable[[str], None]) -> None:
+        self._path, self._report = path, report
+        self._sums: dict[str, float] = {}
+        self._count = 0
+        self._started_s = time.monotonic()
+
+    def add(self, step: int, total: Tensor, parts: dict[str, Tensor], *, every: int) -> None:
+        for name, value in {'loss': total, **parts}.items():
+            key = name.lstrip('_')
+            self._sums[key] = self._sums.get(key, 0.0) + float(value.detach())
+        self._count += 1
+        if (step + 1) % every == 0:
+            means = {name: round(value / self._count, 4) for name, value in self._sums.items()}
+            self._write({'step': step + 1, **means})
+            self._sums, self._count = {}, 0
+
+    def scores(self, step: int, scores: dict[str, float]) -> None:
+        self._write({'step': step, 'held_out': {k: round(v, 4) for k, v in scores.items()}})
+
+    def _write(self, record: dict[str, Any]) -> None:
+        record['seconds'] = round(time.monotonic() - self._started_s, 1)
+        with self._path.open('a') as file:
+            file.write(json.dumps(record) + '\n')
+        self._report(json.dumps(record))

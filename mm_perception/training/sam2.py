@@ -1,0 +1,138 @@
+"""Training of SAM 2 nano: places, then pictures, then its memory on short clips.
+
+A decoder that starts from nothing takes most of an hour to learn where a prompt points. So it
+learns that first, without pictures: a box means what is in it, a point what is around it. What
+follows is the order and, in the main, the losses of the paper (Ravi et al., 2024, appendix D) at
+a scale of minutes on two cores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from transformers import Sam2VideoModel
+
+from mm_perception.nets.sam2.configs import NANO_IMAGE_SIZE_PX, nano_config
+from mm_perception.training.loop import Settings
+from mm_perception.training.recipe import Recipe, save_half
+from mm_perception.training.sam2_batches import Batch, Phase, bare_batch, clip_batch
+from mm_perception.training.sam2_unrolled import Pupil, Unrolled, bare_losses
+from mm_perception.world.clips import Clip
+
+
+class Sam2Task:
+    """Promptable segmentation and tracking, learned from clips.
+
+    Args:
+        clips: Of training worlds.
+        held_out: Of worlds with what training never saw.
+        phases: In turn.
+        image_size: Side of the network's input in px.
+        settings: Of the loop; its steps are those of all phases.
+
+    Raises:
+        ValueError: They are not.
+    """
+
+    def __init__(
+        self,
+        clips: Sequence[Clip],
+        held_out: Sequence[Clip],
+        phases: Sequence[Phase],
+        image_size: int,
+        settings: Settings,
+    ) -> None:
+        self._clips, self._held_out = clips, held_out
+        self._phases, self._size = tuple(phases), image_size
+        self.settings = settings
+        if settings.steps != sum(phase.steps for phase in phases):
+            raise ValueError(f'{settings.steps} steps, but the phases differ')
+
+    def build(self) -> nn.Module:
+        """A new network."""
+        model: Any = Sam2VideoModel(nano_config(self._size))
+        # The library's small numbers suit checkpoints; from them nothing is learned in an hour.
+        for module in model.modules():
+            if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d | nn.Embedding):
+                module.reset_parameters()
+        # Both hold the frequencies of one position code; the library leaves that to checkpoints.
+        # Low ones among them make left and right of a point easy to tell.
+        shared = model.prompt_encoder.shared_embedding.positional_embedding
+        shared.mul_(torch.logspace(-1.3, 0.3, shared.shape[1]))
+        model.shared_image_embedding.positional_embedding.copy_(shared)
+        with torch.no_grad():  # objects are there, until absence is learned
+            model.mask_decoder.pred_obj_score_head.proj_out.bias.fill_(2.0)
+        return Pupil(model)
+
+    def batch(self, step: int) -> Batch:
+        """Clips of a step."""
+        rng = np.random.default_rng([self.settings.seed, step])
+        phase = self._phase(step)
+        if not phase.frames:
+            return bare_batch(rng, phase.clips, self._size)
+        return clip_batch(rng, self._clips, phase, self._size)
+
+    def loss(self, model: nn.Module, batch: Any, device: torch.device) -> dict[str, Tensor]:
+        """Of masks, of the predicted IoU and of presence."""
+        data: Batch = batch.to(device)
+        if not data.pixels.numel():
+            return bare_losses(model, data)
+        return Unrolled(model, data).losses()
+
+    def validate(self, model: nn.Module, device: torch.device) -> dict[str, float]:
+        """IoU of held-out objects from a box and from a point, and along clips."""
+        from mm_perception.training.sam2_scores import score_clips, score_pictures
+
+        net = model.eval().model
+        scores = score_pictures(net, self._held_out[:24], most=3)
+        if self._phases[-1].frames > 1:
+            scores['clip_iou'] = score_clips(net, self._held_out[:10])
+        return scores
+
+    def _phase(self, step: int) -> Phase:
+        for phase in self._phases:
+            if step < phase.steps:
+                return phase
+            step -= phase.steps
+        return self._phases[-1]
+
+
+def _make(clips: Sequence[Clip], held_out: Sequence[Clip], scale: float) -> Sam2Task:
+    phases = [
+        Phase(max(2, round(500 * scale)), clips=32, frames=0, objects=1),
+        Phase(max(2, round(2000 * scale)), clips=8, frames=1, objects=3),
+        Phase(max(2, round(1300 * scale)), clips=2, frames=6, objects=3),
+    ]
+    settings = Settings(sum(phase.steps for phase in phases), learning_rate=8e-4, seed=1)
+    return Sam2Task(clips, held_out, phases, NANO_IMAGE_SIZE_PX, settings)
+
+
+def _save(model: Any, folder: Path) -> None:
+    save_half(model.model, folder)
+
+
+def _score(weights: Path, device: str, progress: Callable[[int], None]) -> dict[str, Any]:
+    from mm_perception.training.sam2_scores import final_scores
+
+    return final_scores(weights, device, progress)
+
+
+RECIPE = Recipe(
+    net='sam2',
+    title='Promptable segmentation and tracking: a Sam2VideoModel of 3.1 M parameters.',
+    num_clips=1200,
+    num_held_out=60,
+    make=_make,
+    save=_save,
+    score=_score,
+    notes=(
+        'Hiera of widths 32 to 256, 128 channels in decoder and memory, two layers of memory '
+        'attention, input of 256 px.',
+        'It knows the synthetic world: use a public checkpoint for real pictures.',
+    ),
+)

@@ -1,0 +1,84 @@
+"""Chance with a memory of what training may see: held-out worlds show what it never did."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from enum import Enum
+from typing import TypeVar
+
+import numpy as np
+
+from mm_perception.world.materials import COLOURS
+
+Option = TypeVar('Option')
+#: One colour-class pair in this many is kept from training.
+_PAIRS_PER_NOVEL = 6
+#: Of the choices in a held-out world, this share is of what training never saw.
+_NOVEL_SHARE = 0.4
+
+
+class Split(str, Enum):
+    """Which worlds are made: for training, for tests of what was trained, or any."""
+
+    TRAIN = 'train'
+    HELD_OUT = 'held_out'
+    ANY = 'any'
+
+
+def is_novel_pair(colour: str, kind: str) -> bool:
+    """Whether no training world shows a thing of this kind in this colour."""
+    return (list(COLOURS).index(colour) + sum(kind.encode())) % _PAIRS_PER_NOVEL == 0
+
+
+class Dice:
+    """Random choices from a seed.
+
+    Args:
+        seed: Any number of numbers; train and held-out worlds of equal seed differ.
+        split: What may be chosen.
+    """
+
+    def __init__(self, seed: int | Sequence[int], split: Split = Split.ANY) -> None:
+        numbers = [seed] if isinstance(seed, int) else list(seed)
+        self.rng = np.random.default_rng([*numbers, list(Split).index(split)])
+        self.split = split
+
+    def uniform(self, low: float, high: float) -> float:
+        """A number in a range."""
+        return float(self.rng.uniform(low, high))
+
+    def chance(self, probability: float) -> bool:
+        """True as often as that."""
+        return bool(self.rng.random() < probability)
+
+    def one_of(self, options: Sequence[Option], novel: Collection[Option] = ()) -> Option:
+        """One of some options.
+
+        Args:
+            options: Repeat one to make it likelier.
+            novel: Those that training never sees.
+        """
+        known = [option for option in options if option not in novel]
+        rare = [option for option in options if option in novel]
+        if self.split is Split.TRAIN:
+            chosen = known
+        elif self.split is Split.HELD_OUT and rare and self.chance(_NOVEL_SHARE):
+            chosen = rare
+        else:
+            chosen = list(options)
+        return chosen[int(self.rng.integers(len(chosen)))]
+
+    def family(self, *families: str) -> str:
+        """A family of shapes or patterns; the last is kept from training."""
+        return self.one_of(families, families[-1:])
+
+    def colour(self, kind: str, options: Sequence[str]) -> str:
+        """A colour for a thing; some pairs are kept from training."""
+        return self.one_of(options, [c for c in options if is_novel_pair(c, kind)])
+
+    def within(self, low: float, high: float, novel_below: float) -> float:
+        """A number in a range, of which training never sees what is below a bound."""
+        is_rare = self.split is Split.HELD_OUT and self.chance(_NOVEL_SHARE)
+        if is_rare:
+            return self.uniform(low, novel_below)
+        return self.uniform(novel_below if self.split is Split.TRAIN else low, high)
