@@ -24,13 +24,13 @@ from mm_perception.cli._progress import Progress
 from mm_perception.errors import ConfigError
 from mm_perception.graph import load_stack, stack_names
 from mm_perception.graph_overrides import apply_overrides
+from mm_perception.training import NETS
 
 if TYPE_CHECKING:
     from mm_perception.evaluation.result import Evaluation
     from mm_perception.nets.clip import ClipEngine
 
 _DEFAULT_WORLDS = 4
-NETS = ('clip', 'grounder', 'sam2')
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,13 @@ from mm_perception.training.loop import Settings
 from mm_perception.training.recipe import Recipe, save_half
 from mm_perception.training.vocabulary import make_tokenizer
 from mm_perception.world.clips import Clip, ThingTruth
-from mm_perception.world.language import Phrase, caption_of, scene_caption, scenery_of
+from mm_perception.world.language import (
+    Phrase,
+    Scenery,
+    caption_of,
+    scene_caption,
+    scenery_of,
+)
 
 IMAGE_SIDE = 128
 TEXT_LENGTH = 32
@@ -143,11 +150,10 @@ class ClipTask:
 
     def _crop(self, rng: np.random.Generator) -> tuple[Pixels, Phrase, ThingTruth | None]:
         while True:
-            clip, frame = self._any(rng)
-            large = scenery_of(clip, frame, SMALLEST_CROP_PX).things
-            if large:
+            clip, scenery, frame = self._any(rng)
+            if scenery.things:
                 break
-        thing = large[int(rng.integers(len(large)))]
+        thing = scenery.things[int(rng.integers(len(scenery.things)))]
         mask = clip.ids[frame] == thing.instance
         shift = tuple(rng.uniform(-0.08, 0.08, 2))
         picture = to_square(box_crop(clip.rgb[frame], mask, rng.uniform(0.0, 0.25), shift))
@@ -157,15 +163,19 @@ class ClipTask:
 
     def _scene(self, rng: np.random.Generator) -> tuple[Pixels, Phrase, ThingTruth | None]:
         while True:
-            clip, frame = self._any(rng)
-            scenery = scenery_of(clip, frame)
+            clip, scenery, frame = self._any(rng)
             if len(scenery.things) > 1:
                 caption = Phrase(scene_caption(rng, scenery), ())
                 return to_square(clip.rgb[frame]), caption, None
 
-    def _any(self, rng: np.random.Generator) -> tuple[Clip, int]:
-        clip = self._clips[int(rng.integers(len(self._clips)))]
-        return clip, int(rng.integers(len(clip.rgb)))
+    def _any(self, rng: np.random.Generator) -> tuple[Clip, Scenery, int]:
+        index = int(rng.integers(len(self._clips)))
+        frame = int(rng.integers(len(self._clips[index].rgb)))
+        return self._clips[index], self._scenery(index, frame), frame
+
+    @cache  # noqa: B019 - a task lives as long as its training
+    def _scenery(self, index: int, frame: int) -> Scenery:
+        return scenery_of(self._clips[index], frame, SMALLEST_CROP_PX)
 
 
 def _cross_entropy(logits: Tensor, same: Tensor) -> Tensor:

@@ -93,10 +93,13 @@ def jittered(rng: np.random.Generator, rgb: Pixels) -> Pixels:
     table = np.linspace(0, 1, 256)
     gamma, gain, lift = rng.uniform(0.75, 1.3), rng.uniform(0.8, 1.2), rng.uniform(-0.05, 0.05)
     channels = []
-    for channel in range(3):
+    for _ in range(3):
         curve = np.clip(table**gamma * gain * rng.uniform(0.93, 1.07) + lift, 0, 1)
-        channels.append((curve * 255 + 0.5).astype(np.uint8)[rgb[..., channel]])
-    return np.stack(channels, axis=-1)
+        channels.append((curve * 255 + 0.5).astype(np.uint8))
+    flat = np.ascontiguousarray(rgb).reshape(-1, 1, 3)
+    return np.asarray(cv2.LUT(flat, np.stack(channels, axis=-1)[:, None]), np.uint8).reshape(
+        rgb.shape
+    )
 
 
 @lru_cache(maxsize=1)

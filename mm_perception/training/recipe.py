@@ -16,14 +16,12 @@ import torch
 from torch import nn
 
 from mm_perception.errors import ConfigError
-from mm_perception.training import loop
+from mm_perception.training import NETS, loop
 from mm_perception.training.data import load_clips
 from mm_perception.weights import NANO
 from mm_perception.world.clips import VERSION, Clip
 from mm_perception.world.variety import Split
 
-#: Networks that can be trained: modules of this package with a `RECIPE`.
-NETS = ('clip', 'grounder', 'sam2')
 SCORES = 'scores.json'
 #: Seeds of held-out worlds that only final scores see; validation uses the first ones.
 FINAL_SEED = 100_000
@@ -133,14 +131,14 @@ def card(recipe: Recipe, scores: dict[str, Any], facts: dict[str, Any]) -> str:
     """The card of a network as Markdown."""
     lines = [
         f'# {recipe.net} nano', '', recipe.title, '',
-        f'Made by `mmp train {recipe.net}`, measured by `mmp eval {recipe.net}`; Apache-2.0.',
+        f'Made by `mmp train {recipe.net}`; measured by `mmp eval {recipe.net}`. Apache-2.0.',
         '',
         *[line for note in recipe.notes for line in (note, '')],
         '## Data',
         f'{facts["training_clips"]} clips (version {facts["clip_version"]}) of the synthetic',
-        'world, seeds from 0 of the split `train`; no other data. Held-out worlds have other seeds',
-        'and, in part, families of shapes, patterns, light, lenses and pairs of colour and class',
-        'that training never shows (`mm_perception/world/variety.py`).', '',
+        'world, seeds from 0 of the split `train`; no other data. Held-out worlds have other',
+        'seeds and, in part, shapes, patterns, light, lenses and pairs of colour and class that',
+        'training never shows (`mm_perception/world/variety.py`).', '',
         '## Scores', 'On held-out worlds:', '', '| measure | value |', '|---|---|',
         *[f'| {name} | {value} |' for name, value in scores.items()], '',
         '## Training', '| | |', '|---|---|',

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mm_perception.world.materials import Material, shade_of
+from mm_perception.world.materials import COLOURS, Material, shade_of
 from mm_perception.world.motion import pacing, standing
 from mm_perception.world.scene import Light, Scene, Solid
 from mm_perception.world.street import CLOTHES
@@ -16,9 +16,7 @@ from mm_perception.world.things.people import walker
 from mm_perception.world.things.surfaces import darker
 from mm_perception.world.variety import Dice, Split
 
-ROOM_COLOURS = (
-    'red', 'orange', 'yellow', 'green', 'blue', 'purple', 'pink', 'brown', 'white', 'grey', 'black',
-)  # fmt: skip
+ROOM_COLOURS = tuple(COLOURS)
 _ALONG_WALLS = ('sofa', 'fridge', 'television', 'lamp', 'plant', 'table', 'chair')
 _IN_THE_MIDDLE = ('table', 'chair', 'ball', 'crate', 'chair', 'plant', 'ball', 'lamp')
 _HALF_WIDTH_M = {'sofa': 1.15, 'television': 0.75, 'table': 0.85, 'fridge': 0.5}

@@ -128,7 +128,7 @@ def test_equal_numbers_give_equal_damage() -> None:
     'wrong',
     [
         {'dropped': 1.2}, {'jitter_s': -0.1}, {'rain': float('nan')}, {'blackout': (3.0, 2.0)},
-        {'miscalibration_rad': 4.0},
+        {'miscalibration_rad': 4.0}, {'silence': (-1.0, 2.0)},
     ],
 )  # fmt: skip
 def test_values_out_of_range_are_refused(wrong) -> None:

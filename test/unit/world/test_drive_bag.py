@@ -74,7 +74,7 @@ def test_any_number_of_workers_writes_the_same_bytes(tmp_path) -> None:
     one = write_drive(tmp_path / '1' / 'bag', drive, progress=done.append)
     two = write_drive(tmp_path / '2' / 'bag', drive, workers=2)
     files = {path.name: path.read_bytes() for path in one.iterdir()}
-    assert set(files) == {'bag.mcap', 'metadata.yaml', 'objects.json'}
+    assert set(files) == {'bag.mcap', 'metadata.yaml', 'objects.json', 'truth.json'}
     assert files == {path.name: path.read_bytes() for path in two.iterdir()}
     assert done == [1, 2]
     other = write_drive(tmp_path / '3' / 'bag', replace(drive, seed=7))
@@ -89,7 +89,8 @@ def test_the_bag_has_the_declared_topics(whole) -> None:
         types = {name: topic.type_name for name, topic in reader.topics.items()}
     expected = {
         '/lidar/points': 3, '/imu/data': 31, '/odom': 16, '/ground_truth/odom': 16, '/tf': 16,
-        '/tf_static': 1,
+        '/tf_static': 1, '/ground_truth/boxes': 3, '/ground_truth/bev': 1,
+        '/ground_truth/bev/classes': 1,
     }  # fmt: skip
     for camera in ('camera_front', 'camera_front_left'):
         truth = f'/ground_truth/output/masks/{camera}'

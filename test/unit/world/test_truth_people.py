@@ -70,7 +70,7 @@ def test_left_is_the_persons_left() -> None:
 
 
 def test_the_far_side_of_a_body_is_hidden_by_the_near_one() -> None:
-    seen = visible(joints_of(np.pi / 2))  # its right side is towards the camera
+    seen = visible(joints_of(-np.pi / 2))  # its right side is towards the camera
     assert {'right_shoulder', 'right_hip', 'right_ear'} <= seen
     assert not {'left_shoulder', 'left_hip', 'left_ear'} & seen
 
@@ -82,6 +82,11 @@ def test_a_wall_hides_all_and_out_of_the_picture_is_nothing() -> None:
         away = joints_of(np.pi, x=x, y=y)
         assert (away.visible == 0).all()
         assert np.isnan(away.pixels).all()
+
+
+def test_what_another_thing_hides_is_hidden_however_near_it_is() -> None:
+    board = thing('crate', Solid('box', (0.01, 2, 2), (2.82, 0, 1), GREY))
+    assert (joints_of(np.pi, board).visible == 1).all()
 
 
 @pytest.mark.parametrize('kind', ['pedestrian', 'cyclist'])

@@ -1,0 +1,97 @@
+"""The loop: it learns, goes on where it stopped, and says when something is wrong."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from mm_perception.training.loop import CHECKPOINT, LOG, Settings, learning_rate, train
+
+CPU = torch.device('cpu')
+TRUE_WEIGHTS = torch.tensor([[1.0, -2.0, 0.5]])
+
+
+class Line:
+    """Linear regression; `stop_at` fails like a machine that is switched off."""
+
+    def __init__(self, settings: Settings, stop_at: int = 10**9) -> None:
+        self.settings, self._stop_at = settings, stop_at
+
+    def build(self) -> nn.Module:
+        return nn.Linear(3, 1)
+
+    def batch(self, step: int) -> Tensor:
+        if step == self._stop_at:
+            raise KeyboardInterrupt
+        return torch.randn(16, 3, generator=torch.Generator().manual_seed(step))
+
+    def loss(self, model: nn.Module, batch: Any, device: torch.device) -> dict[str, Tensor]:
+        error = (model(batch) - batch @ TRUE_WEIGHTS.T).square().mean()
+        return {'error': error, '_logged': error.detach() * 0 + 7}
+
+    def validate(self, model: nn.Module, device: torch.device) -> dict[str, float]:
+        assert not model.training
+        return {'score': float(model.weight.detach()[0, 0])}
+
+
+def settings(**changes: Any) -> Settings:
+    base = {'steps': 60, 'learning_rate': 0.3, 'weight_decay': 0.0, 'warm_up': 5, 'average': 0.8,
+            'validate_every': 20, 'log_every': 10, 'is_mixed': False}  # fmt: skip
+    return Settings(**{**base, **changes})
+
+
+def test_it_learns(tmp_path) -> None:
+    model = train(Line(settings(steps=200)), tmp_path, CPU, report=lambda line: None)
+    torch.testing.assert_close(model.weight.detach(), TRUE_WEIGHTS, atol=0.05, rtol=0)
+    assert not model.training
+
+
+def test_a_training_that_was_cut_goes_on_to_the_same_weights(tmp_path) -> None:
+    whole = train(Line(settings()), tmp_path / 'whole', CPU, report=lambda line: None)
+    with pytest.raises(KeyboardInterrupt):
+        train(Line(settings(), stop_at=45), tmp_path / 'cut', CPU, report=lambda line: None)
+    again = train(Line(settings()), tmp_path / 'cut', CPU, report=lambda line: None)
+    torch.testing.assert_close(again.weight, whole.weight, atol=0, rtol=0)
+    steps = [json.loads(line)['step'] for line in (tmp_path / 'cut' / LOG).open()]
+    assert steps == [10, 20, 20, 30, 40, 40, 50, 60, 60]
+
+
+def test_the_log_has_losses_and_scores(tmp_path) -> None:
+    train(Line(settings(steps=20)), tmp_path, CPU, report=lambda line: None)
+    losses, scores = [json.loads(line) for line in (tmp_path / LOG).open()][-2:]
+    assert losses['logged'] == 7
+    assert losses['loss'] == losses['error']  # what begins with _ does not count
+    assert set(scores['held_out']) == {'score'}
+    assert (tmp_path / CHECKPOINT).exists()
+
+
+def test_a_broken_loss_ends_it(tmp_path) -> None:
+    class Broken(Line):
+        def loss(self, model: nn.Module, batch: Any, device: torch.device) -> dict[str, Tensor]:
+            return {'error': model(batch).sum() * float('nan')}
+
+    with pytest.raises(FloatingPointError, match='step 0'):
+        train(Broken(settings()), tmp_path, CPU, report=lambda line: None)
+
+
+def test_the_learning_rate_rises_and_falls() -> None:
+    plan = settings(steps=105, warm_up=5, learning_rate=1.0)
+    rates = [learning_rate(plan, step) for step in range(105)]
+    assert rates[0] == pytest.approx(0.2)
+    assert max(rates) == pytest.approx(1.0)
+    assert rates.index(max(rates)) in (4, 5)
+    assert rates[-1] < 0.02
+    assert rates[55] == pytest.approx(0.505, abs=0.01)
+
+
+def test_seeds_decide(tmp_path) -> None:
+    ends = {
+        float(train(Line(settings(steps=1, seed=seed)), tmp_path / name, CPU,
+                    report=lambda line: None).weight.detach()[0, 0])
+        for name, seed in (('a', 0), ('b', 0), ('c', 1))
+    }  # fmt: skip
+    assert len(ends) == 2
