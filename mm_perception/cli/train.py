@@ -26,15 +26,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Train and print the scores."""
     from mm_perception.device import resolve_device
-    from mm_perception.training.data import worlds_folder
     from mm_perception.training.recipe import recipe_of, train_net, weights_of
+    from mm_perception.world.cache import cache_folder
 
     if not 0.001 <= args.scale <= 10:
         raise ConfigError('--scale', args.scale, 'a number from 0.001 to 10')
     if args.workers < 1:
         raise ConfigError('--workers', args.workers, 'at least 1')
     recipe = recipe_of(args.net)
-    work = args.work or worlds_folder().parent / 'training' / args.net
+    work = args.work or cache_folder() / 'training' / args.net
     out = args.out or weights_of(args.net)
     scores = train_net(
         recipe, work, out, resolve_device(args.device), scale=args.scale, workers=args.workers

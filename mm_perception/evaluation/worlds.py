@@ -12,20 +12,19 @@ from functools import lru_cache
 from pathlib import Path
 
 import mm_perception.world
+from mm_perception.world.cache import cache_folder
 from mm_perception.world.drive import Drive, one_camera
 from mm_perception.world.drive_bag import write_drive
+from mm_perception.world.variety import Split
 
 #: Seeds from here on are for evaluation, whatever else is held out.
 FIRST_SEED = 900_000
 _KEPT_DAYS = 14
 
 
-def cache_folder() -> Path:
-    """Where worlds are kept: `$MMP_CACHE`, or `mm_perception` in the user's cache."""
-    base = os.environ.get('MMP_CACHE') or Path(
-        os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache', 'mm_perception'
-    )
-    return Path(base).absolute() / 'worlds'
+def drives_folder() -> Path:
+    """Where drives are kept."""
+    return cache_folder() / 'drives'
 
 
 def held_out_drive(index: int, *, seconds: float = 6.0, width: int = 640) -> Drive:
@@ -37,13 +36,15 @@ def held_out_drive(index: int, *, seconds: float = 6.0, width: int = 640) -> Dri
         width: Of the pictures, 16 to 9.
     """
     cameras = one_camera(width, round(width * 9 / 16))
-    return Drive(seed=FIRST_SEED + index, seconds=seconds, cameras=cameras, lidar=None)
+    return Drive(
+        seed=FIRST_SEED + index, split=Split.HELD_OUT, seconds=seconds, cameras=cameras, lidar=None
+    )  # fmt: skip
 
 
 def drive_folder(drive: Drive) -> Path:
     """Where a drive is kept; another one, or a change in the code of the world, is elsewhere."""
     key = hashlib.sha256(f'{drive!r} {_digest_world()}'.encode()).hexdigest()[:16]
-    return cache_folder() / key / f'drive-{drive.seed}'
+    return drives_folder() / key / f'drive-{drive.seed}'
 
 
 def rendered(
@@ -75,7 +76,7 @@ def rendered(
 def _remove_old() -> None:
     """Forget what was not used for long: every change in the code of the world leaves ruins."""
     oldest_s = time.time() - _KEPT_DAYS * 86_400
-    for folder in cache_folder().glob('*'):
+    for folder in drives_folder().glob('*'):
         if folder.stat().st_mtime < oldest_s:
             shutil.rmtree(folder, ignore_errors=True)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,6 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from mm_perception.world.cache import cache_folder
 from mm_perception.world.clips import Clip, ClipPlan, make_clips
 from mm_perception.world.variety import Split
 
@@ -19,9 +19,8 @@ Pixels = npt.NDArray[np.uint8]
 
 
 def worlds_folder() -> Path:
-    """Where clips are kept: `$MMP_CACHE/worlds`, by default ~/.cache/mm_perception/worlds."""
-    base = os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache'
-    return Path(os.environ.get('MMP_CACHE') or Path(base) / 'mm_perception') / 'worlds'
+    """Where clips are kept."""
+    return cache_folder() / 'worlds'
 
 
 def load_clips(

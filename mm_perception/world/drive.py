@@ -21,6 +21,7 @@ from mm_perception.world.motion import turn_about
 from mm_perception.world.render import Optics, View, look
 from mm_perception.world.scene import Array, Stage
 from mm_perception.world.street import make_street
+from mm_perception.world.variety import Split
 
 NOT_NAMED = ('tree',)
 
@@ -75,6 +76,7 @@ class Drive:
         damage: What goes wrong.
         microphones: On the vehicle; with them people near the way speak. None for none.
         has_depth: Record the true depth of pictures; it takes more room than the pictures.
+        split: What may appear in the street.
     """
 
     seed: int = 1
@@ -88,6 +90,7 @@ class Drive:
     damage: Damage = field(default_factory=Damage)
     microphones: MicrophoneArray | None = None
     has_depth: bool = False
+    split: Split = Split.ANY
 
     @property
     def num_frames(self) -> int:
@@ -109,7 +112,7 @@ class Drive:
     @property
     def stage(self) -> Stage:
         """The street, at whatever moment it was left."""
-        return _stage(self.seed)
+        return _stage(self.seed, self.split)
 
     @property
     def names(self) -> dict[int, str]:
@@ -197,8 +200,8 @@ def make_scan(drive: Drive, lidar: Lidar, index: int) -> Scan:
 
 
 @lru_cache(maxsize=2)
-def _stage(seed: int) -> Stage:
-    return Stage(make_street(seed))
+def _stage(seed: int, split: Split) -> Stage:
+    return Stage(make_street(seed, split))
 
 
 _ego_path = lru_cache(maxsize=2)(ego_path)
