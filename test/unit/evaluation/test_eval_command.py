@@ -11,6 +11,7 @@ import pytest
 
 from mm_perception.cli import main as mmp
 from mm_perception.evaluation import worlds
+from mm_perception.graph import stacks_folder
 from mm_perception.plugins.colour_tracker import ColourTracker
 from mm_perception.world.demo_bag import write_demo_bag
 from test.data.shape_bag import write_shape_bag
@@ -111,7 +112,8 @@ def test_frames_that_fail_are_told(
     ('options', 'named'),
     [
         (['no_such'], 'colour'),
-        (['clip'], 'one node that takes prompts'),
+        ([str(stacks_folder() / 'clip.yaml')], 'one node that takes prompts'),
+        (['sam2', '--weights', 'no/such'], 'no/such'),
         (['colour', '--bag', 'a', '--worlds', '2'], '--worlds'),
         (['colour', '--worlds', '0'], '--worlds'),
         (['colour', '--width', '16'], '--width'),
