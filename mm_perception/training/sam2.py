@@ -106,7 +106,8 @@ def _make(clips: Sequence[Clip], held_out: Sequence[Clip], scale: float) -> Sam2
     phases = [
         Phase(max(2, round(500 * scale)), clips=32, frames=0, objects=1),
         Phase(max(2, round(2000 * scale)), clips=8, frames=1, objects=3),
-        Phase(max(2, round(1300 * scale)), clips=2, frames=6, objects=3),
+        Phase(max(2, round(800 * scale)), clips=6, frames=2, objects=2),
+        Phase(max(2, round(500 * scale)), clips=2, frames=6, objects=3),
     ]
     settings = Settings(sum(phase.steps for phase in phases), learning_rate=8e-4, seed=1)
     return Sam2Task(clips, held_out, phases, NANO_IMAGE_SIZE_PX, settings)
