@@ -92,7 +92,7 @@ def _eval_net(args: argparse.Namespace) -> int:
 
 
 def _eval_stack(args: argparse.Namespace) -> int:
-    from mm_perception.evaluation.asking import answering_node
+    from mm_perception.evaluation.answers import answering_node
     from mm_perception.evaluation.report import write_report
     from mm_perception.evaluation.result import Settings
     from mm_perception.evaluation.run import evaluate

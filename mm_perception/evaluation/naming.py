@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from mm_perception.errors import PromptError, ShapeError
 from mm_perception.evaluation.masks import mask_iou
-from mm_perception.evaluation.tracking import TrackScores, score_tracks, together
+from mm_perception.evaluation.tracking import TrackScores, has_trackeval, score_tracks, together
 from mm_perception.samples import Masks
 from mm_perception.samples.sample import Array
 from mm_perception.world.materials import COLOURS
@@ -118,11 +118,11 @@ class PresentScore:
 
     Attributes:
         ious: (T,) float64 overlap with all that is meant, NaN in frames that do not show it.
-        tracks: Of the instances, each on its own.
+        tracks: Of the instances, each on its own; None without TrackEval.
     """
 
     ious: npt.NDArray[np.float64]
-    tracks: TrackScores
+    tracks: TrackScores | None
 
     @property
     def mean_iou(self) -> float:
@@ -163,9 +163,10 @@ def score_present(
         raise ShapeError('frames of an answer', f'{len(truth)}', f'{len(answer.id_maps)}')
     pairs = [without_small(t, f, min_pixels) for t, f in zip(truth, answer.id_maps, strict=True)]
     ious = [mask_iou(t > 0, f > 0) if t.any() else np.nan for t, f in pairs]
-    return PresentScore(
-        np.array(ious, np.float64), score_tracks([t for t, _ in pairs], [f for _, f in pairs])
-    )
+    tracks = None
+    if has_trackeval():  # no run-time dependency: without it there are fewer scores
+        tracks = score_tracks([t for t, _ in pairs], [f for _, f in pairs])
+    return PresentScore(np.array(ious, np.float64), tracks)
 
 
 def score_absent(answer: Answer) -> AbsentScore:
@@ -206,7 +207,7 @@ class NamingScores:
     Attributes:
         mean_iou: Mean over present texts of their mean IoU.
         found: Share of present texts with a mean IoU of at least `FOUND_IOU`.
-        tracks: Over all present texts, every mask counting alike.
+        tracks: Over all present texts, every mask counting alike; None without TrackEval.
         false_alarms: Share of absent texts that were answered at all.
         alarm_frames: Mean share of frames in which an absent text was answered.
         rejected: Share of absent texts that were rejected in words and never answered.
@@ -234,11 +235,12 @@ class NamingScores:
 def summarise(present: Iterable[PresentScore], absent: Iterable[AbsentScore]) -> NamingScores:
     """Scores over texts; present ones that no frame shows are left out."""
     shown = [score for score in present if not np.isnan(score.mean_iou)]
+    tracks = [score.tracks for score in shown if score.tracks]
     silent = list(absent)
     return NamingScores(
         mean_iou=_mean([score.mean_iou for score in shown]),
         found=_mean([score.mean_iou >= FOUND_IOU for score in shown]),
-        tracks=together([score.tracks for score in shown]) if shown else None,
+        tracks=together(tracks) if tracks else None,
         false_alarms=_mean([score.is_alarm for score in silent]),
         alarm_frames=_mean([score.alarm_frames for score in silent]),
         rejected=_mean([score.is_rejected for score in silent]),

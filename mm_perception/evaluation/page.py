@@ -110,6 +110,36 @@ def table(heads: Sequence[str], rows: Iterable[tuple[str, Sequence[str]]], texts
     return f'<div class="scroll"><table>{head}<tbody>{body}</tbody></table></div>'
 
 
+def tiles(numbers: Iterable[tuple[str, str]]) -> str:
+    """The numbers that are read first: what it is, and its value."""
+    cells = ''.join(
+        f'<div class="tile"><b>{value}</b><span>{escape(name)}</span></div>\n'
+        for name, value in numbers
+    )
+    return f'<div class="tiles">\n{cells}</div>\n'
+
+
+def notes(lines: Iterable[str]) -> str:
+    """What a reader has to know before the numbers."""
+    return ''.join(f'<div class="note"><p>{escape(line)}</p></div>\n' for line in lines)
+
+
+def facts(pairs: Iterable[tuple[str, str]]) -> str:
+    """What was used, and how; pairs without a value are left out."""
+    items = ''.join(
+        f'<dt>{escape(key)}</dt><dd><code>{escape(value)}</code></dd>'
+        for key, value in pairs
+        if value
+    )
+    return f'<dl>{items}</dl>\n'
+
+
+def legend(lines: Iterable[tuple[str, str]]) -> str:
+    """Names of curves: the CSS class of each, and what it is."""
+    keys = ''.join(f'<span><i class="key {k}"></i>{escape(name)}</span>' for k, name in lines)
+    return f'<p class="legend"><small>{keys}</small></p>\n'
+
+
 def picture(jpeg: bytes, caption: str) -> str:
     """A picture that is part of the page."""
     data = base64.b64encode(jpeg).decode()

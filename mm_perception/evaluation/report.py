@@ -8,12 +8,24 @@ from html import escape
 from pathlib import Path
 
 from mm_perception.evaluation.charts import curves, sparkline
-from mm_perception.evaluation.naming import FOUND_IOU, rounded
-from mm_perception.evaluation.page import bar, number, page, percent, picture, table
+from mm_perception.evaluation.naming import FOUND_IOU, PresentScore, rounded
+from mm_perception.evaluation.page import (
+    bar,
+    facts,
+    legend,
+    notes,
+    number,
+    page,
+    percent,
+    picture,
+    table,
+    tiles,
+)
 from mm_perception.evaluation.result import BOXES, CLIP_GRID, STACK, Case, Evaluation
 
 _SHOWN = 8  # cases with pictures, of each kind
-_LINES = {STACK: 'stack', BOXES: 'boxes', CLIP_GRID: 'clip'}
+#: CSS class of a system's curve.
+LINES = {STACK: 'stack', BOXES: 'boxes', CLIP_GRID: 'clip'}
 
 
 def write_report(result: Evaluation, out: Path) -> tuple[Path, Path]:
@@ -36,8 +48,8 @@ def report(result: Evaluation) -> str:
     """The page."""
     title = f'How well “{result.stack}” answers texts'
     sections = (
-        _head(result, title), _tiles(result), _notes(result), _systems(result), _texts(result),
-        _worst(result), _alarms(result), _method(result),
+        _head(result, title), _tiles(result), notes(warnings_of(result)), _systems(result),
+        _texts(result), _worst(result), _alarms(result), _method(result),
     )  # fmt: skip
     return page(title, sections)
 
@@ -56,28 +68,24 @@ def _head(result: Evaluation, title: str) -> str:
 def _tiles(result: Evaluation) -> str:
     scores = result.scores()
     tracks = scores.tracks
-    tiles = (
+    return tiles((
         ('HOTA', number(tracks.hota if tracks else None)),
         ('IDF1', number(tracks.idf1 if tracks else None)),
         ('mean IoU', number(rounded(scores.mean_iou))),
         (f'found (IoU ≥ {FOUND_IOU:g})', percent(rounded(scores.found))),
         ('false alarms', percent(rounded(scores.false_alarms))),
         ('absent rejected', percent(rounded(scores.rejected))),
-    )
-    cells = ''.join(
-        f'<div class="tile"><b>{value}</b><span>{name}</span></div>\n' for name, value in tiles
-    )
-    return f'<div class="tiles">\n{cells}</div>\n'
+    ))  # fmt: skip
 
 
-def _notes(result: Evaluation) -> str:
-    lines = [*result.problems, *result.notes]
-    lines += [
+def warnings_of(result: Evaluation) -> list[str]:
+    """What went wrong while it ran, and what a reader has to know."""
+    failures = [
         f'{name}: {sum(node.failures.values())} frames failed; {node.last_failure}'
         for name, node in result.nodes.items()
         if node.failures
     ]
-    return ''.join(f'<div class="note"><p>{escape(line)}</p></div>\n' for line in lines)
+    return [*result.problems, *result.notes, *failures]
 
 
 def _systems(result: Evaluation) -> str:
@@ -121,8 +129,7 @@ def _texts(result: Evaluation) -> str:
         rows.append((
             '',
             (_named(case), sparkline(score.ious.tolist()),
-             bar(rounded(score.mean_iou)), number(score.tracks.hota), number(score.tracks.idf1),
-             str(score.tracks.id_switches), *others),
+             bar(rounded(score.mean_iou)), *_of_tracks(score), *others),
         ))  # fmt: skip
     if not rows:
         return ''
@@ -133,30 +140,25 @@ def _worst(result: Evaluation) -> str:
     cases = [case for case in _by_iou(result.cases) if case.pictures][:_SHOWN]
     if not cases:
         return ''
-    keys = ''.join(
-        f'<span><i class="key {_LINES[name]}"></i>{escape(_title(result, name))}</span>'
-        for name in result.systems
-    )
+    keys = legend((LINES[name], _title(result, name)) for name in result.systems)
     cards = ''.join(_card(case) for case in cases)
     return (
         '<h2>Where it goes wrong</h2>\n<p>The texts of least overlap. Pictures are cut out of the '
         'frame of least overlap, which the dashed line marks; curves are the overlap (IoU) with '
-        f'all that the text means, over time.</p>\n<p class="legend"><small>{keys}</small></p>\n'
+        f'all that the text means, over time.</p>\n{keys}'
         f'<div class="cases">\n{cards}</div>\n'
     )
 
 
 def _card(case: Case) -> str:
-    series = {_LINES[name]: score.ious.tolist() for name, score in case.present.items()}
-    stack = series.pop(_LINES[STACK])
+    series = {LINES[name]: score.ious.tolist() for name, score in case.present.items()}
+    stack = series.pop(LINES[STACK])
     moment = case.times_s[case.frame] if case.frame is not None else None
-    chart = curves(case.times_s, {**series, _LINES[STACK]: stack}, mark_s=moment)
+    chart = curves(case.times_s, {**series, LINES[STACK]: stack}, mark_s=moment)
     score = case.present[STACK]
     figures = picture(case.pictures['truth'], 'truth') + picture(case.pictures['found'], 'found')
-    numbers = (
-        f'mean IoU {number(rounded(score.mean_iou))}, HOTA {number(score.tracks.hota)}, '
-        f'{_count(score.tracks.id_switches, "id switch", "id switches")}'
-    )
+    hota, _, switches = _of_tracks(score)
+    numbers = f'mean IoU {number(rounded(score.mean_iou))}, HOTA {hota}, id switches {switches}'
     return (
         f'<article class="case"><header><h3>“{escape(case.text)}”</h3>'
         f'<small>{escape(_place(case))}, at {moment or 0.0:.1f} s</small></header>\n'
@@ -218,25 +220,34 @@ def _method(result: Evaluation) -> str:
         'A false alarm is an absent text that was marked in any frame or said to be found. It is '
         'rejected if it was never marked and was said not to be there: silence is not enough.',
     )
-    facts = [('worlds', '; '.join(
+    used = [('worlds', '; '.join(
         f'{w.name} ({w.frames} pictures of {w.size[0]} x {w.size[1]}, {w.seconds:g} s, '
         f'{100 * w.answered:.0f} % answered)' for w in result.worlds))]  # fmt: skip
+    text = ''.join(f'<p>{escape(line)}</p>\n' for line in lines)
+    used += facts_of(result)
+    return f'<h2>How this was measured</h2>\n{text}{facts(used)}'
+
+
+def facts_of(result: Evaluation) -> list[tuple[str, str]]:
+    """The nodes, what was set, how long it took and by which command."""
+    used = []
     for name, node in result.nodes.items():
         times = sorted(node.inference_ms)
         median = f', {times[len(times) // 2]:.1f} ms each (median)' if times else ''
         model = ''.join(f', {key} {value}' for key, value in node.model.items())
-        facts.append((name, f'{node.plugin}: {node.inferences} frames{median}{model}'))
+        used.append((name, f'{node.plugin}: {node.inferences} frames{median}{model}'))
     for name, parameters in result.parameters.items():
         if parameters:
-            facts.append((f'{name}, set', json.dumps(parameters)))
-    facts += [('time', f'{result.wall_s:.1f} s'), ('command', result.command)]
-    items = ''.join(
-        f'<dt>{escape(key)}</dt><dd><code>{escape(value)}</code></dd>'
-        for key, value in facts
-        if value
-    )
-    text = ''.join(f'<p>{escape(line)}</p>\n' for line in lines)
-    return f'<h2>How this was measured</h2>\n{text}<dl>{items}</dl>\n'
+            used.append((f'{name}, set', json.dumps(parameters)))
+    return [*used, ('time', f'{result.wall_s:.1f} s'), ('command', result.command)]
+
+
+def _of_tracks(score: PresentScore) -> tuple[str, str, str]:
+    """HOTA, IDF1 and switches of ids, as they are shown."""
+    tracks = score.tracks
+    if tracks is None:
+        return number(None), number(None), number(None)
+    return number(tracks.hota), number(tracks.idf1), str(tracks.id_switches)
 
 
 def _title(result: Evaluation, system: str) -> str:

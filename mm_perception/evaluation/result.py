@@ -200,4 +200,5 @@ def _case(case: Case) -> dict[str, Any]:
 def _score(score: PresentScore | AbsentScore) -> Mapping[str, object]:
     if isinstance(score, AbsentScore):
         return {**asdict(score), 'alarm_frames': rounded(score.alarm_frames)}
-    return {'mean_iou': rounded(score.mean_iou), **score.tracks.numbers()}
+    tracks = score.tracks.numbers() if score.tracks else {}
+    return {'mean_iou': rounded(score.mean_iou), **tracks}

@@ -4,31 +4,26 @@ from __future__ import annotations
 
 import time
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mm_perception.bag.offline import OfflineReport
-from mm_perception.evaluation.asking import Asked, Watch, answering_node, ask, unwatched
+from mm_perception.evaluation.answers import answering_node
+from mm_perception.evaluation.asking import Asked, Watch, ask, unwatched
 from mm_perception.evaluation.baselines import ClipGrid, answer_of, kind_boxes
+from mm_perception.evaluation.cases import add_cases
 from mm_perception.evaluation.naming import (
-    AbsentScore,
     Answer,
-    PresentScore,
-    map_of,
-    score_absent,
-    score_present,
 )
-from mm_perception.evaluation.pictures import Overlay, close_up
 from mm_perception.evaluation.questions import Questions, choose_questions, seen_names
 from mm_perception.evaluation.result import (
     BOXES,
     CLIP_GRID,
     DESCRIPTIONS,
     STACK,
-    Case,
     Evaluation,
     NodeFacts,
     Settings,
@@ -111,7 +106,7 @@ def _evaluate_world(
             with watch(len(scene.truth), f'{title}, {CLIP_GRID}') as progress:
                 answers[CLIP_GRID] = _ask_clip(clip, world, scene, questions, progress)
         camera = scene.camera if len(heard) > 1 else ''
-        _add_cases(result, world, scene, camera, questions, answers)
+        add_cases(result, world, scene, camera, questions, answers)
 
 
 def _questions(world: World, settings: Settings) -> Questions:
@@ -143,52 +138,6 @@ def _ask_clip(
         text: answer_of([found.get(stamp_ns, {}).get(text, nothing) for stamp_ns in stamps])
         for text in texts
     }
-
-
-def _add_cases(
-    result: Evaluation, world: World, scene: Scene, camera: str, questions: Questions,
-    answers: Mapping[str, Mapping[str, Answer]],
-) -> None:  # fmt: skip
-    """Score every text in one camera, and draw what went worst."""
-    to_draw: dict[int, list[tuple[Case, dict[str, Overlay]]]] = {}
-    for name in questions.all:
-        truth = [map_of(name, masks) for masks in scene.truth]
-        is_present = name in questions.present
-        scores: dict[str, PresentScore | AbsentScore] = {
-            system: score_present(truth, by_text[name.text], result.settings.min_pixels)
-            if is_present
-            else score_absent(by_text[name.text])
-            for system, by_text in answers.items()
-        }
-        case = Case(world.bag.name, camera, name.text, is_present, scene.times_s, scores)
-        if is_present and np.isnan(case.present[STACK].mean_iou):
-            continue  # another camera sees it
-        result.cases.append(case)
-        answer = answers[STACK][name.text]
-        case.frame = _frame_to_show(case, truth, answer.id_maps)
-        if case.frame is not None:
-            scored = answer.scores[case.frame]
-            shown = {'found': Overlay(answer.id_maps[case.frame], scored)}
-            if is_present:
-                shown['truth'] = Overlay(truth[case.frame])
-            to_draw.setdefault(scene.truth[case.frame].stamp_ns, []).append((case, shown))
-    for stamp_ns, rgb in read_pictures(world.bag, scene.image_topic, to_draw.keys()):
-        for case, shown in to_draw[stamp_ns]:
-            case.pictures = close_up(rgb, shown)
-
-
-def _frame_to_show(case: Case, truth: Sequence[Array], found: Sequence[Array]) -> int | None:
-    """The frame of least overlap, and of those the one that shows most of the object.
-
-    For an absent text that with most pixels marked; None if there is none.
-    """
-    if case.is_present:
-        ious = case.present[STACK].ious
-        worst = np.flatnonzero(ious == np.nanmin(ious))
-        frames: list[int] = worst.tolist()
-        return max(frames, key=lambda t: np.count_nonzero(truth[t]))
-    sizes = [np.count_nonzero(ids) for ids in found]
-    return int(np.argmax(sizes)) if any(sizes) else None
 
 
 def _note_run(result: Evaluation, stack: StackSpec, report: OfflineReport, title: str) -> None:

@@ -1,10 +1,10 @@
-"""Bags with a truth, as `mmp world` and `mmp demo` write them."""
+"""Bags with a truth, as `mmp world` writes them."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,6 @@ from mm_perception.ros import convert
 from mm_perception.ros.wire import deserialize
 from mm_perception.samples import Image, Masks
 from mm_perception.samples.sample import Array
-from mm_perception.world.scoring import read_masks
 
 TRUTH = '/ground_truth/output/masks'
 _PARTS = ('detections', 'label_info')
@@ -30,20 +29,26 @@ class Scene:
         camera: Its name; empty where the bag has one camera without a name.
         image_topic: Its pictures.
         truth: T truths in order of time, one per picture.
+        start_ns: Stamp of the first picture.
     """
 
     camera: str
     image_topic: str
     truth: tuple[Masks, ...]
+    start_ns: int
 
     @property
     def times_s(self) -> list[float]:
         """(T) seconds from the first picture."""
-        return [(masks.stamp_ns - self.truth[0].stamp_ns) / 1e9 for masks in self.truth]
+        return [(masks.stamp_ns - self.start_ns) / 1e9 for masks in self.truth]
 
     def first(self, seconds: float) -> list[Masks]:
         """The truths of the first seconds."""
         return [m for m, t in zip(self.truth, self.times_s, strict=True) if t <= seconds]
+
+    def only(self, stamps_ns: Collection[int]) -> Scene:
+        """The same without the other pictures."""
+        return replace(self, truth=tuple(m for m in self.truth if m.stamp_ns in stamps_ns))
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,6 +118,24 @@ def read_pictures(
                     yield stamp_ns, np.asarray(image.rgb())
 
 
+def read_masks(bag: Path, topic: str) -> dict[int, Masks]:
+    """Masks of a topic by stamp.
+
+    Raises:
+        BagError: It is no bag.
+    """
+    masks: dict[int, Masks] = {}
+    assembler = convert.assemble(Masks)
+    topics = {topic: '', f'{topic}/detections': '/detections'}
+    with BagReader(bag) as reader:
+        for record in reader.records(topics.keys()):
+            message = deserialize(record.data, record.type_name)
+            sample = assembler.add(topics[record.topic], message) if assembler else None
+            if isinstance(sample, Masks):
+                masks[sample.stamp_ns] = sample
+    return masks
+
+
 def _scene(bag: Path, truth_topic: str, images: list[str]) -> Scene:
     camera = truth_topic.removeprefix(TRUTH).strip('/')
     fitting = [name for name in images if not camera or camera in name.split('/')]
@@ -121,7 +144,8 @@ def _scene(bag: Path, truth_topic: str, images: list[str]) -> Scene:
     masks = read_masks(bag, truth_topic)
     if not masks:
         raise BagError(str(bag), f'has no whole message on {truth_topic}', 'make it again')
-    return Scene(camera, fitting[0], tuple(masks[stamp_ns] for stamp_ns in sorted(masks)))
+    truth = tuple(masks[stamp_ns] for stamp_ns in sorted(masks))
+    return Scene(camera, fitting[0], truth, truth[0].stamp_ns)
 
 
 def _objects(bag: Path) -> set[str]:
@@ -130,10 +154,8 @@ def _objects(bag: Path) -> set[str]:
     if not path.is_file():
         return set()
     try:
-        content = json.loads(path.read_text())
-        names = content.values() if isinstance(content, dict) else content
-        return {str(name) for name in names}
-    except (ValueError, TypeError) as error:
+        return {str(name) for name in json.loads(path.read_text()).values()}
+    except (ValueError, AttributeError) as error:
         raise BagError(
             str(bag), f'objects.json cannot be read: {error}', 'make it again'
         ) from error

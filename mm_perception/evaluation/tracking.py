@@ -12,6 +12,7 @@ The measures are computed by TrackEval, the code of the authors of HOTA:
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -59,6 +60,11 @@ class TrackScores:
         names = ('hota', 'det_a', 'ass_a', 'idf1', 'mota')
         counts = {n: int(getattr(self, n)) for n in ('id_switches', 'num_truth', 'num_found')}
         return {**{name: round(float(getattr(self, name)), 4) for name in names}, **counts}
+
+
+def has_trackeval() -> bool:
+    """Whether the library is installed."""
+    return importlib.util.find_spec('trackeval') is not None
 
 
 def require_trackeval() -> None:

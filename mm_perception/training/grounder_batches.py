@@ -143,7 +143,9 @@ class Sampler:
             for parts in (zip(*targets, strict=True) if targets else ((), (), ()))
         )
         words = self._words([item.phrase.text for _, item in texts])
-        dense = [torch.from_numpy(np.stack(p)) for p in zip(*(v.dense() for v in views), strict=True)]
+        dense = [
+            torch.from_numpy(np.stack(p)) for p in zip(*(v.dense() for v in views), strict=True)
+        ]
         counts = torch.tensor([len(item.large) for _, item in texts], dtype=torch.int64)
         pixels = torch.from_numpy(np.stack([normalised(view.rgb) for view in views]))
         return Batch(pixels, dense[0], dense[1], dense[2], *words, masks, boxes, counts, ignored)
@@ -194,7 +196,9 @@ class View:
         self.small = [t for t in things if 0 < areas[t.instance] < SMALLEST_PX]
         self._things, self._areas = things, areas
 
-    def dense(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    def dense(
+        self,
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float32]]:
         """Class, colour and reach of every cell: that of the pixel in its middle."""
         kinds, colours = np.zeros(_NUMBERS, np.int64), np.zeros(_NUMBERS, np.int64)
         boxes = np.zeros((_NUMBERS, 4), np.float32)

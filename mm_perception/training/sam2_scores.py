@@ -111,7 +111,7 @@ def final_scores(
     model = load_model(str(weights)).model.to(device)
     pictures = load_clips(Split.HELD_OUT, 100, num_frames=1, first=FINAL_SEED, progress=progress)
     films = load_clips(
-        Split.HELD_OUT, 10, num_frames=60, step_s=0.1, first=FINAL_SEED, progress=progress
+        Split.HELD_OUT, 8, num_frames=60, step_s=0.1, first=FINAL_SEED, progress=progress
     )
     found = score_pictures(model, pictures)
     simple = _simple_scores(pictures)

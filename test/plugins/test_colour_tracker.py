@@ -16,7 +16,7 @@ from mm_perception.plugins.colour_tracker import (
     find_colours,
 )
 from mm_perception.samples import Image, Masks, Prompt, PromptAction, PromptState
-from mm_perception.world.shapes import COLOURS, make_clip
+from test.data.coloured_bag import COLOURS, paint
 from test.plugins.samples import SECOND_NS, inputs_for
 
 SIZE = (120, 200)
@@ -50,11 +50,11 @@ def with_square(rgb: np.ndarray, x: int, y: int, colour: str, side: int = 24) ->
 
 
 @pytest.mark.parametrize('colour', COLOURS)
-def test_finds_each_colour_where_the_world_put_it(colour) -> None:
+def test_finds_each_colour_where_it_is(colour) -> None:
     other = 'blue' if colour != 'blue' else 'yellow'
-    frame = next(iter(make_clip(1, 1, SIZE, (f'{colour} ball', f'{other} box'))))
-    found = find_colours(frame.rgb, {colour: colour}, ColourTrackerConfig())
-    truth = frame.ids == 1
+    rgb, ids = paint((f'{colour} ball', f'{other} box'))
+    found = find_colours(rgb, {colour: colour}, ColourTrackerConfig())
+    truth = ids == 1
     union = np.zeros_like(truth)
     for _, mask, _ in found:
         union |= mask

@@ -10,12 +10,13 @@ import pytest
 
 from mm_perception import registry
 from mm_perception.errors import BagError, ConfigError
-from mm_perception.evaluation.asking import answering_node, ask
+from mm_perception.evaluation.answers import answering_node
+from mm_perception.evaluation.asking import ask
 from mm_perception.evaluation.scenes import read_pictures, read_world
 from mm_perception.graph import StackSpec, load_stack, parse_stack
 from mm_perception.plugin import Inputs, Output, Outputs, Plugin, Port, Queue, Reference
 from mm_perception.samples import Image, Masks, Prompt, PromptState, PromptStatus
-from mm_perception.world.demo_bag import IMAGE_TOPIC, write_demo_bag
+from test.data.coloured_bag import IMAGE, write_coloured_bag
 from test.data.shape_bag import write_shape_bag
 from test.fakes import CARD, FakeConfig
 
@@ -71,7 +72,7 @@ def pointer(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope='module')
 def bag(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_demo_bag(tmp_path_factory.mktemp('bag') / 'demo', 1, FRAMES)
+    return write_coloured_bag(tmp_path_factory.mktemp('bag') / 'coloured', FRAMES)
 
 
 def stack(mode: str = 'ok', nodes: int = 1) -> StackSpec:
@@ -85,7 +86,7 @@ def stack(mode: str = 'ok', nodes: int = 1) -> StackSpec:
 def test_tracks_answer_by_label_or_by_status(bag: Path, tmp_path: Path) -> None:
     texts = ['first', 'second', 'alias', 'nobody']
     asked = ask(stack(), read_world(bag), texts, tmp_path / 'out')
-    assert asked.answered == {IMAGE_TOPIC: 1.0}
+    assert asked.answered == {IMAGE: 1.0}
     ids = {
         text: [sorted(set(np.unique(m).tolist()) - {0}) for m in answer.id_maps]
         for (_, text), answer in asked.answers.items()
@@ -103,8 +104,8 @@ def test_tracks_answer_by_label_or_by_status(bag: Path, tmp_path: Path) -> None:
 
 def test_pictures_without_a_result_are_not_answered(bag: Path, tmp_path: Path) -> None:
     asked = ask(stack('lazy'), read_world(bag), ['first'], tmp_path / 'out')
-    assert asked.answered == {IMAGE_TOPIC: 0.5}
-    answer = asked.answers[IMAGE_TOPIC, 'first']
+    assert asked.answered == {IMAGE: 0.5}
+    answer = asked.answers[IMAGE, 'first']
     assert [bool(ids.any()) for ids in answer.id_maps] == [True, True, False, False]
     assert answer.scores[3] == {}
 
@@ -115,7 +116,7 @@ def test_failures_are_in_the_report(bag: Path, tmp_path: Path, monkeypatch) -> N
 
     monkeypatch.setattr(Pointer, 'infer', fail)
     asked = ask(stack(), read_world(bag), ['first'], tmp_path / 'out')
-    assert asked.answered == {IMAGE_TOPIC: 0.0}
+    assert asked.answered == {IMAGE: 0.0}
     assert asked.report.nodes['pointer'].stats.failures == {'InferenceError': FRAMES}
 
 
@@ -129,17 +130,17 @@ def test_one_node_must_answer(name: str) -> None:
 def test_the_truth_of_a_bag(bag: Path) -> None:
     world = read_world(bag)
     (scene,) = world.scenes
-    assert (scene.camera, scene.image_topic, len(scene.truth)) == ('', IMAGE_TOPIC, FRAMES)
-    assert scene.times_s == pytest.approx([t / 15 for t in range(FRAMES)], abs=1e-6)
-    assert len(scene.first(0.1)) == 2
-    assert {name.text for name in world.names} >= {'the purple ball', 'the red heart'}
+    assert (scene.camera, scene.image_topic, len(scene.truth)) == ('', IMAGE, FRAMES)
+    assert scene.times_s == pytest.approx([t / 10 for t in range(FRAMES)], abs=1e-6)
+    assert len(scene.first(0.15)) == 2
+    assert {name.text for name in world.names} >= {'the purple ball', 'the red bar'}
 
 
 def test_pictures_are_read_by_stamp(bag: Path) -> None:
     (scene,) = read_world(bag).scenes
     wanted = scene.truth[2].stamp_ns
-    assert len(list(read_pictures(bag, IMAGE_TOPIC))) == FRAMES
-    ((stamp_ns, rgb),) = read_pictures(bag, IMAGE_TOPIC, [wanted])
+    assert len(list(read_pictures(bag, IMAGE))) == FRAMES
+    ((stamp_ns, rgb),) = read_pictures(bag, IMAGE, [wanted])
     assert (stamp_ns, rgb.shape) == (wanted, (*scene.truth[2].id_map.shape, 3))
 
 

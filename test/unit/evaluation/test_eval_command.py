@@ -13,7 +13,7 @@ from mm_perception.cli import main as mmp
 from mm_perception.evaluation import worlds
 from mm_perception.graph import stacks_folder
 from mm_perception.plugins.colour_tracker import ColourTracker
-from mm_perception.world.demo_bag import write_demo_bag
+from test.data.coloured_bag import write_coloured_bag
 from test.data.shape_bag import write_shape_bag
 
 SMALL = ('--worlds', '1', '--seconds', '0.5', '--width', '160', '--workers', '1')
@@ -34,8 +34,8 @@ def own_cache(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope='module')
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_demo_bag(tmp_path_factory.mktemp('bag') / 'demo', 1, 6)
+def coloured(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_coloured_bag(tmp_path_factory.mktemp('bag') / 'coloured')
 
 
 def test_a_drive_from_start_to_end(
@@ -47,7 +47,7 @@ def test_a_drive_from_start_to_end(
     first, second = tmp_path / 'first', tmp_path / 'second'
     assert mmp.main(['eval', 'colour', '--out', str(first), *SMALL]) == 0
     printed = capsys.readouterr().out
-    (bag,) = (cache / 'worlds').glob('*/drive-*/bag.mcap')
+    (bag,) = (cache / 'drives').glob('*/drive-*/bag.mcap')
     result = result_of(first)
     (world,) = result['worlds']
     assert (world['name'], world['frames'], world['answered']) == ('drive-900000', 5, 1.0)
@@ -68,24 +68,24 @@ def test_a_drive_from_start_to_end(
     assert result_of(second)['scores'] == result['scores']
 
 
-def test_what_has_a_colour_of_its_own_is_found(demo: Path, tmp_path: Path) -> None:
-    """Among the shapes one is purple, and one is orange: the colour tracker is right there."""
+def test_what_has_a_colour_of_its_own_is_found(coloured: Path, tmp_path: Path) -> None:
+    """One thing is purple: the colour tracker is right there."""
     out = tmp_path / 'out'
-    command = ['eval', 'colour', '--bag', str(demo), '--present', '9']
+    command = ['eval', 'colour', '--bag', str(coloured), '--present', '9']
     assert mmp.main([*command, '--out', str(out)]) == 0
     result = result_of(out)
     scores = {c['text']: c['scores']['stack'] for c in result['cases'] if c['is_present']}
     assert scores['the purple ball']['mean_iou'] > 0.9
     assert scores['the purple ball']['hota'] > 0.9
-    assert scores['the red heart']['mean_iou'] < 0.7  # there is a red box too
-    assert scores['the red heart']['det_a'] == pytest.approx(0.5, abs=0.1)
+    assert scores['the red bar']['mean_iou'] < 0.7  # there is a red box too
+    assert scores['the red bar']['det_a'] == pytest.approx(0.5, abs=0.1)
     assert result['scores']['stack']['false_alarms'] == 1.0  # it does not know the kinds
     boxes = {c['text']: c['scores']['true boxes'] for c in result['cases'] if c['is_present']}
     assert 0.7 < boxes['the purple ball']['mean_iou'] < 0.82  # a disk fills pi/4 of its box
 
 
-def test_the_grid_is_a_baseline_where_there_is_clip(demo: Path, tmp_path: Path) -> None:
-    command = ['eval', 'colour', '--bag', str(demo), '--present', '1', '--absent', '1']
+def test_the_grid_is_a_baseline_where_there_is_clip(coloured: Path, tmp_path: Path) -> None:
+    command = ['eval', 'colour', '--bag', str(coloured), '--present', '1', '--absent', '1']
     assert mmp.main([*command, '--out', str(tmp_path / 'with'), '--clip', 'random']) == 0
     assert 'CLIP grid' in result_of(tmp_path / 'with')['scores']
     assert mmp.main([*command, '--out', str(tmp_path / 'none'), '--clip', 'none']) == 0
@@ -94,14 +94,14 @@ def test_the_grid_is_a_baseline_where_there_is_clip(demo: Path, tmp_path: Path) 
 
 
 def test_frames_that_fail_are_told(
-    demo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch
+    coloured: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch
 ) -> None:
     def fail(self: ColourTracker, inputs: Any) -> Any:
         raise RuntimeError('made to fail')
 
     monkeypatch.setattr(ColourTracker, 'infer', fail)
     out = tmp_path / 'out'
-    assert mmp.main(['eval', 'colour', '--out', str(out), '--bag', str(demo)]) == 1
+    assert mmp.main(['eval', 'colour', '--out', str(out), '--bag', str(coloured)]) == 1
     assert 'made to fail' in capsys.readouterr().out
     assert 'made to fail' in (out / 'report.html').read_text()
     scores = result_of(out)['scores']['stack']
@@ -157,7 +157,7 @@ def test_a_drive_is_kept_by_what_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_was_not_used_for_long_is_removed(cache: Path) -> None:
-    old, young = cache / 'worlds' / 'old', cache / 'worlds' / 'young'
+    old, young = cache / 'drives' / 'old', cache / 'drives' / 'young'
     for folder in (old, young):
         folder.mkdir(parents=True)
     os.utime(old, (1e9, 1e9))

@@ -11,9 +11,9 @@ from mm_perception.evaluation.result import STACK, Case, Settings
 from mm_perception.evaluation.run import evaluate
 from mm_perception.evaluation.scenes import read_world
 from mm_perception.graph import load_stack
-from mm_perception.world.demo_bag import write_demo_bag
 from mm_perception.world.drive import Drive, ring_of_cameras
 from mm_perception.world.drive_bag import write_drive
+from test.data.coloured_bag import write_coloured_bag
 
 SETTINGS = Settings(num_present=12, num_absent=6, min_pixels=40)
 
@@ -68,12 +68,12 @@ def test_pictures_are_of_the_worst_frame(ring_cases: list[Case]) -> None:
 
 
 def test_of_several_worlds_each_is_there(ring: Path, tmp_path: Path) -> None:
-    demo = write_demo_bag(tmp_path / 'demo', 1, 4)
-    result = evaluate(load_stack('colour'), [ring, demo], tmp_path / 'out', Settings(1, 1))
-    assert [world.name for world in result.worlds] == ['ring', 'demo']
+    coloured = write_coloured_bag(tmp_path / 'coloured', 4)
+    result = evaluate(load_stack('colour'), [ring, coloured], tmp_path / 'out', Settings(1, 1))
+    assert [world.name for world in result.worlds] == ['ring', 'coloured']
     assert [world.cameras for world in result.worlds] == [2, 1]
-    assert {case.world for case in result.cases} == {'ring', 'demo'}
-    assert {case.camera for case in result.cases if case.world == 'demo'} == {''}
+    assert {case.world for case in result.cases} == {'ring', 'coloured'}
+    assert {case.camera for case in result.cases if case.world == 'coloured'} == {''}
     assert result.nodes['colour_tracker'].inferences == 2 * (2 * 2 + 4)
     assert (tmp_path / 'out' / 'bags' / '002' / '01').is_dir()
 

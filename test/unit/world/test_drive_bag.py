@@ -14,12 +14,12 @@ from scipy.spatial.transform import Rotation
 
 from mm_perception.bag.reader import BagReader
 from mm_perception.cli import main as mmp
+from mm_perception.evaluation.scenes import read_masks
 from mm_perception.ros.wire import deserialize
 from mm_perception.world.damage import Damage
 from mm_perception.world.drive import Drive, one_camera, ring_of_cameras
 from mm_perception.world.drive_bag import START_NS, write_drive
 from mm_perception.world.lidar import Lidar
-from mm_perception.world.scoring import read_masks
 
 TINY = Drive(seed=6, seconds=0.2, cameras=one_camera(64, 36), lidar=None)
 SMALL_LIDAR = Lidar(channels=4, columns=96, sectors=8)

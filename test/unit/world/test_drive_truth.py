@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from mm_perception.cli import main as mmp
+from mm_perception.evaluation.scenes import read_masks
 from mm_perception.ros import convert
 from mm_perception.samples import AudioClip, Image, PointCloud
 from mm_perception.world import speech
@@ -21,7 +22,6 @@ from mm_perception.world.drive_truth import TruthLog
 from mm_perception.world.lidar import Lidar
 from mm_perception.world.microphone import MicrophoneArray
 from mm_perception.world.motion import turn_about
-from mm_perception.world.scoring import read_masks
 from mm_perception.world.truth import CLASSES, KEYPOINTS
 from test.unit.world.test_drive_bag import Messages, of_transform, read, stamp_ns
 from test.unit.world.test_speech import beep, needs_espeak
