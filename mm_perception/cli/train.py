@@ -16,6 +16,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         '--out', type=Path, help='folder for the weights; default: those that are shipped'
     )
     parser.add_argument('--work', type=Path, help='folder for checkpoint and log')
+    parser.add_argument(
+        '--start', type=Path, metavar='FOLDER', help='weights to start from instead of from chance'
+    )
+    parser.add_argument('--stage', type=int, default=1, help='the first that is done')
     parser.add_argument('--device', default='auto', help='auto, cpu, cuda or cuda:N')
     parser.add_argument(
         '--scale', type=float, default=1.0, help='factor on steps and clips; 0.01 for a trial'
@@ -36,9 +40,14 @@ def run(args: argparse.Namespace) -> int:
     recipe = recipe_of(args.net)
     work = args.work or cache_folder() / 'training' / args.net
     out = args.out or weights_of(args.net)
+    if args.start is not None and not (args.start / 'model.safetensors').is_file():
+        raise ConfigError('--start', args.start, 'a folder that `mmp train` made')
+    if args.stage < 1 or (args.stage > 1 and args.start is None):
+        raise ConfigError('--stage', args.stage, '1, or more with --start')
     scores = train_net(
-        recipe, work, out, resolve_device(args.device), scale=args.scale, workers=args.workers
-    )
+        recipe, work, out, resolve_device(args.device), start=args.start, first_stage=args.stage,
+        scale=args.scale, workers=args.workers,
+    )  # fmt: skip
     for name, value in scores.items():
         print(f'{name}: {value}')
     print(f'weights: {out}')

@@ -16,7 +16,7 @@ from mm_perception.evaluation.naming import (
 )
 from mm_perception.evaluation.pictures import Overlay, close_up
 from mm_perception.evaluation.questions import Questions
-from mm_perception.evaluation.result import STACK, Case, Evaluation
+from mm_perception.evaluation.result import STACK, Case, Evaluation, WorldFacts
 from mm_perception.evaluation.scenes import Scene, World, read_pictures
 from mm_perception.samples.sample import Array
 
@@ -66,6 +66,26 @@ def add_cases(
             case.pictures = close_up(rgb, shown)
     result.cases += added
     return added
+
+
+def world_facts(world: World, scenes: Sequence[Scene], answered: float) -> WorldFacts:
+    """What is told of a world.
+
+    Args:
+        world: The world.
+        scenes: Its cameras that the stack listens to.
+        answered: Share of their pictures for which masks came.
+    """
+    first = world.scenes[0].truth[0].id_map
+    return WorldFacts(
+        name=world.bag.name,
+        bag=str(world.bag),
+        cameras=len(scenes),
+        frames=sum(len(scene.truth) for scene in scenes),
+        size=(first.shape[1], first.shape[0]),
+        seconds=round(max((scene.times_s[-1] for scene in scenes), default=0.0), 3),
+        answered=round(float(answered), 4),
+    )
 
 
 def _frame_to_show(case: Case, truth: Sequence[Array], found: Sequence[Array]) -> int | None:

@@ -31,6 +31,7 @@ def curves(
     times_s: Sequence[float],
     series: Mapping[str, Sequence[float]],
     *,
+    areas: Mapping[str, Sequence[float]] | None = None,
     size: tuple[int, int] = (480, 120),
     mark_s: float | None = None,
 ) -> str:
@@ -39,11 +40,13 @@ def curves(
     Args:
         times_s: (T) seconds, ascending.
         series: By CSS class of the line, (T) values; NaN leaves a gap. The last is drawn on top.
+        areas: Likewise, but filled down to 0, below all curves and without gaps.
         size: Width and height in units of the view box.
         mark_s: A moment to mark with an upright line.
     """
     plane = _Plane(times_s[0], max(times_s[-1], times_s[0] + 1e-3), *size)
-    parts = [_axes(plane)]
+    parts = [_area(name, plane, times_s, values) for name, values in (areas or {}).items()]
+    parts.append(_axes(plane))
     if mark_s is not None:
         parts.append(_line('mark', [plane.place(mark_s, 0.0), plane.place(mark_s, 1.0)]))
     for name, values in series.items():
@@ -106,6 +109,13 @@ def _step(span: float) -> float:
 def _line(name: str, points: Sequence[_Point]) -> str:
     text = ' '.join(f'{x:.1f},{y:.1f}' for x, y in points)
     return f'<polyline class="{escape(name)}" points="{text}"/>'
+
+
+def _area(name: str, plane: _Plane, times_s: Sequence[float], values: Sequence[float]) -> str:
+    points = [plane.place(t, min(max(v, 0.0), 1.0)) for t, v in zip(times_s, values, strict=True)]
+    ends = plane.place(times_s[-1], 0.0), plane.place(times_s[0], 0.0)
+    text = ' '.join(f'{x:.1f},{y:.1f}' for x, y in (*points, *ends))
+    return f'<polygon class="{escape(name)}" points="{text}"/>'
 
 
 def _dot(name: str, point: _Point) -> str:

@@ -45,6 +45,9 @@ td small { display: block; max-width: 52ch; font-weight: 400; }
 .case .facts { padding: 4px 16px 12px; }
 .pair { display: grid; grid-template-columns: 1fr 1fr; gap: 2px; background: var(--faint); }
 .pair.one { grid-template-columns: 1fr; }
+.strip { display: grid; gap: 12px; grid-template-columns: repeat(auto-fill, minmax(340px, 1fr)); }
+.strip figure { border-radius: 8px; overflow: hidden; }
+video { display: block; width: 100%; border-radius: 10px; background: #14181c; margin: 22px 0; }
 figure { margin: 0; position: relative; background: var(--wash); }
 figure img { display: block; width: 100%; height: auto; }
 figcaption { position: absolute; left: 8px; bottom: 8px; padding: 1px 8px; border-radius: 5px;
@@ -58,6 +61,7 @@ polyline { fill: none; stroke-width: 1.6; stroke-linejoin: round; stroke: var(--
 polyline.stack { stroke: var(--main); stroke-width: 2.2; } circle.stack { fill: var(--main); }
 polyline.boxes { stroke: var(--second); } circle.boxes { fill: var(--second); }
 polyline.clip { stroke: var(--third); } circle.clip { fill: var(--third); }
+polygon { fill: var(--faint); } .key.covers { background: #cfd6dd; height: 9px; }
 polyline.mark { stroke: var(--bad); stroke-width: 1; stroke-dasharray: 3 3; }
 .key { display: inline-block; width: 16px; height: 3px; border-radius: 2px; margin: 0 6px 3px 0;
   background: var(--second); }
@@ -148,6 +152,13 @@ def picture(jpeg: bytes, caption: str) -> str:
         f'<figure><img alt="{text}" loading="lazy" src="data:image/jpeg;base64,{data}">'
         f'<figcaption>{text}</figcaption></figure>\n'
     )
+
+
+def film(mp4: bytes) -> str:
+    """A film that is part of the page, and starts by itself."""
+    data = base64.b64encode(mp4).decode()
+    source = f'data:video/mp4;base64,{data}'
+    return f'<video controls autoplay muted loop playsinline src="{source}"></video>\n'
 
 
 def bar(value: float | None) -> str:

@@ -1,4 +1,4 @@
-"""What a text means and what was found, side by side, cut out where it happens."""
+"""What a text means and what was found: whole pictures, or cut out where it happens."""
 
 from __future__ import annotations
 
@@ -46,9 +46,22 @@ def close_up(rgb: Array, overlays: Mapping[str, Overlay]) -> dict[str, bytes]:
     part = np.ascontiguousarray(rgb[rows, columns])
     large = cv2.resize(part, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)
     return {
-        name: _jpeg(draw_masks(large, _masks(overlay.ids[rows, columns], overlay.scores)))
+        name: _jpeg(
+            draw_masks(large, _masks(_enlarged(overlay.ids[rows, columns]), overlay.scores))
+        )
         for name, overlay in overlays.items()
     }
+
+
+def whole(rgb: Array, overlay: Overlay, label: str = '') -> bytes:
+    """A JPEG picture with masks over it.
+
+    Args:
+        rgb: (H, W, 3) uint8.
+        overlay: Of the same size.
+        label: Of every mask.
+    """
+    return _jpeg(draw_masks(rgb, _masks(overlay.ids, overlay.scores, label)))
 
 
 def window(mask: Array) -> tuple[slice, slice]:
@@ -79,11 +92,14 @@ def _span(low: float, high: float, wanted: float, limit: int) -> slice:
     return slice(start, start + size)
 
 
-def _masks(ids: Array, scores: Mapping[int, float]) -> Masks:
-    large = np.asarray(resize_nearest(ids, HEIGHT, WIDTH), np.uint16)
-    numbers = tuple(int(n) for n in np.unique(large) if n)
+def _enlarged(ids: Array) -> Array:
+    return np.asarray(resize_nearest(ids, HEIGHT, WIDTH), np.uint16)
+
+
+def _masks(ids: Array, scores: Mapping[int, float], label: str = '') -> Masks:
+    numbers = tuple(int(n) for n in np.unique(ids) if n)
     return Masks(
-        stamp_ns=0, id_map=large, ids=numbers, labels=('',) * len(numbers),
+        stamp_ns=0, id_map=ids, ids=numbers, labels=(label,) * len(numbers),
         scores=np.array([scores.get(n, 1.0) for n in numbers], np.float32),
     )  # fmt: skip
 

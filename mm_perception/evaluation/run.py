@@ -12,9 +12,9 @@ import numpy as np
 
 from mm_perception.bag.offline import OfflineReport
 from mm_perception.evaluation.answers import answering_node
-from mm_perception.evaluation.asking import Asked, Watch, ask, unwatched
+from mm_perception.evaluation.asking import Watch, ask, unwatched
 from mm_perception.evaluation.baselines import ClipGrid, answer_of, kind_boxes
-from mm_perception.evaluation.cases import add_cases
+from mm_perception.evaluation.cases import add_cases, world_facts
 from mm_perception.evaluation.naming import (
     Answer,
 )
@@ -27,7 +27,6 @@ from mm_perception.evaluation.result import (
     Evaluation,
     NodeFacts,
     Settings,
-    WorldFacts,
 )
 from mm_perception.evaluation.scenes import Scene, World, find_topics, read_pictures, read_world
 from mm_perception.graph import StackSpec
@@ -94,7 +93,8 @@ def _evaluate_world(
         asked.append(ask(stack, world, texts, out / f'{number:02d}', title=part, watch=watch))
         _note_run(result, stack, asked[-1].report, part)
     heard = [s for s in world.scenes if any(s.image_topic in a.answered for a in asked)]
-    result.worlds.append(_facts(world, heard, asked))
+    shares = [share for one in asked for share in one.answered.values()]
+    result.worlds.append(world_facts(world, heard, np.mean(shares) if shares else 0.0))
     for scene in heard:
         answers = {STACK: {key[1]: a for one in asked for key, a in one.answers.items()
                            if key[0] == scene.image_topic}}  # fmt: skip
@@ -158,17 +158,3 @@ def _note_run(result: Evaluation, stack: StackSpec, report: OfflineReport, title
         if runner.stats.last_failure:
             facts.last_failure = runner.stats.last_failure.message
         facts.model.update(report.model_info.get(name, {}))
-
-
-def _facts(world: World, scenes: Sequence[Scene], asked: Sequence[Asked]) -> WorldFacts:
-    shares = [share for one in asked for share in one.answered.values()]
-    first = world.scenes[0].truth[0].id_map
-    return WorldFacts(
-        name=world.bag.name,
-        bag=str(world.bag),
-        cameras=len(scenes),
-        frames=sum(len(scene.truth) for scene in scenes),
-        size=(first.shape[1], first.shape[0]),
-        seconds=round(max((scene.times_s[-1] for scene in scenes), default=0.0), 3),
-        answered=round(float(np.mean(shares)), 4) if shares else 0.0,
-    )

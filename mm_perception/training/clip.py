@@ -188,9 +188,9 @@ def jittered_lightly(rng: np.random.Generator, rgb: Pixels) -> Pixels:
     return jittered(rng, rgb) if rng.random() < 0.3 else rgb
 
 
-def _make(clips: Sequence[Clip], held_out: Sequence[Clip], scale: float) -> ClipTask:
+def _make(clips: Sequence[Clip], held_out: Sequence[Clip], scale: float) -> list[ClipTask]:
     settings = Settings(max(4, round(2000 * scale)), learning_rate=1e-3, weight_decay=0.1, seed=2)
-    return ClipTask(clips, held_out, 128, settings)
+    return [ClipTask(clips, held_out, 128, settings)]
 
 
 def _save(model: Any, folder: Path) -> None:

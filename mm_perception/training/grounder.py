@@ -2,18 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any
-
-import numpy as np
-import torch
-from scipy.optimize import linear_sum_assignment
-from torch import Tensor, nn
-from torch.nn import functional
-from transformers import Sam3Config, Sam3Model
-from mm_perception.training.sam2_batches import KINDS
-from mm_perception.world.materials import COLOURS
+from transformers import Sam3Config
 
 TEXT_LENGTH = 16
 

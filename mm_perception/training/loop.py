@@ -75,6 +75,7 @@ def train(
     folder: Path,
     device: torch.device,
     *,
+    start: nn.Module | None = None,
     threads: int = 1,
     progress: Callable[[int], None] = lambda done: None,
     report: Callable[[str], None] = print,
@@ -85,6 +86,7 @@ def train(
         task: The network and its data.
         folder: For checkpoint and log.
         device: cpu or cuda.
+        start: Where to start from instead of from chance: the result of an earlier stage.
         threads: That make batches beside the training.
         progress: Called with the number of steps done.
         report: Called with a line of text now and then.
@@ -95,7 +97,10 @@ def train(
     settings = task.settings
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(settings.seed)
-    model = task.build().to(device)
+    model = task.build()
+    if start is not None:
+        carry_over(start, model)
+    model = model.to(device)
     average: Any = get_ema_multi_avg_fn  # carries no types
     mean = AveragedModel(model, multi_avg_fn=average(settings.average), use_buffers=True)
     optimizer = torch.optim.AdamW(_groups(model, settings), lr=settings.learning_rate)
@@ -123,6 +128,22 @@ def train(
             log.scores(done, task.validate(mean.module, device))
             _save(folder / CHECKPOINT, done, model, mean, optimizer)
     return mean.module.cpu().eval()
+
+
+@torch.no_grad()
+def carry_over(source: nn.Module, target: nn.Module) -> None:
+    """Copy all parameters, and the buffers that have the same name and shape in both.
+
+    Raises:
+        ValueError: A parameter of the target is not in the source, or has another shape.
+    """
+    known = source.state_dict()
+    parameters = dict(target.named_parameters())
+    for name, value in {**parameters, **dict(target.named_buffers())}.items():
+        if name in known and known[name].shape == value.shape:
+            value.copy_(known[name])
+        elif name in parameters:
+            raise ValueError(f'no {name} of shape {tuple(value.shape)} to start from')
 
 
 def learning_rate(settings: Settings, step: int) -> float:

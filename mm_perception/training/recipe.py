@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import json
 import platform
-import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -13,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file
 from torch import nn
 
-from mm_perception.errors import ConfigError
+from mm_perception.errors import ConfigError, WeightsError
 from mm_perception.training import NETS, loop
 from mm_perception.training.data import load_clips
 from mm_perception.weights import NANO
@@ -36,20 +36,23 @@ class Recipe:
         title: What it does, for the card.
         num_clips: Training clips, seeds from 0.
         num_held_out: Clips that validate during training.
-        make: The task from training and held-out clips and a factor on the number of steps.
+        make: The stages from training and held-out clips and a factor on the number of steps;
+            each starts with the weights of the one before, and an optimizer of its own.
         save: Writes network (and tokenizer) in hub layout.
         score: Final scores from the folder of weights, with baselines.
         notes: Paragraphs for the card: architecture, limits.
+        core: What is saved of what is trained.
     """
 
     net: str
     title: str
     num_clips: int
     num_held_out: int
-    make: Callable[[Sequence[Clip], Sequence[Clip], float], loop.Task]
+    make: Callable[[Sequence[Clip], Sequence[Clip], float], Sequence[loop.Task]]
     save: Callable[[nn.Module, Path], None]
     score: Callable[[Path, str, Callable[[int], None]], dict[str, Any]]
     notes: tuple[str, ...]
+    core: Callable[[nn.Module], Any] = lambda model: model
 
 
 def recipe_of(net: str) -> Recipe:
@@ -70,6 +73,8 @@ def train_net(
     out: Path,
     device: str,
     *,
+    start: Path | None = None,
+    first_stage: int = 1,
     scale: float = 1.0,
     workers: int = 1,
     progress: Callable[[int], None] = lambda done: None,
@@ -82,6 +87,8 @@ def train_net(
         work: For checkpoint and log; a training that was cut goes on from there.
         out: For weights.
         device: cpu or cuda.
+        start: Folder of weights to start from instead of from chance.
+        first_stage: The first that is done; those before made `start`.
         scale: Factor on the number of steps and of clips; below 1 for a trial.
         workers: Processes that render clips.
         progress: Called with steps done.
@@ -89,30 +96,55 @@ def train_net(
 
     Returns:
         The final scores.
+
+    Raises:
+        ConfigError: There is no such stage.
     """
     started_s = time.monotonic()
     count = max(8, round(recipe.num_clips * min(scale, 1.0)))
     report(f'clips: {count} for training, {recipe.num_held_out} held out')
     clips = load_clips(Split.TRAIN, count, workers=workers)
     held_out = load_clips(Split.HELD_OUT, recipe.num_held_out, workers=workers)
-    task = recipe.make(clips, held_out, scale)
-    model = loop.train(
-        task, work, torch.device(device), threads=max(1, workers - 1), progress=progress,
-        report=report,
-    )  # fmt: skip
+    stages = recipe.make(clips, held_out, scale)
+    model = None if start is None else restored(recipe, stages[0], start)
+    logs = []
+    for number, task in list(enumerate(stages, 1))[first_stage - 1 :]:
+        report(f'stage {number} of {len(stages)}')
+        folder = work / f'stage-{number}'
+        model = loop.train(
+            task, folder, torch.device(device), start=model, threads=max(1, workers - 1),
+            progress=progress, report=report,
+        )  # fmt: skip
+        logs.append((folder / loop.LOG).read_text())
+    if model is None:
+        raise ConfigError('--stage', first_stage, f'a number from 1 to {len(stages)}')
     out.mkdir(parents=True, exist_ok=True)
+    before = (start / loop.LOG).read_text() if start is not None else ''
     recipe.save(model, out)
-    shutil.copyfile(work / loop.LOG, out / loop.LOG)
+    (out / loop.LOG).write_text(before + ''.join(logs))
     scores = score_net(recipe, out, device)
     facts = {
         'parameters': sum(p.numel() for p in model.parameters()),
         'training_clips': count, 'clip_version': VERSION, 'device': _machine(device),
         'minutes_of_this_call': round((time.monotonic() - started_s) / 60, 1),
-        'settings': asdict(task.settings),
+        'stages': [asdict(task.settings) for task in stages],
     }  # fmt: skip
     (out / SCORES).write_text(json.dumps({'scores': scores, 'training': facts}, indent=1) + '\n')
     (out / 'README.md').write_text(card(recipe, scores, facts))
     return scores
+
+
+def restored(recipe: Recipe, stage: loop.Task, folder: Path) -> nn.Module:
+    """A network with saved weights; helpers that are not saved begin anew."""
+    model = stage.build()
+    core, state = recipe.core(model), load_file(folder / 'model.safetensors')
+    missing = core.load_state_dict(state, strict=False).missing_keys
+    absent = set(missing) & {name for name, _ in core.named_parameters()}
+    if absent:
+        raise WeightsError(
+            str(folder), f'lacks {sorted(absent)[0]}', 'give the weights of this net'
+        )
+    return model
 
 
 def score_net(
@@ -135,15 +167,18 @@ def card(recipe: Recipe, scores: dict[str, Any], facts: dict[str, Any]) -> str:
         '',
         *[line for note in recipe.notes for line in (note, '')],
         '## Data',
-        f'{facts["training_clips"]} clips (version {facts["clip_version"]}) of the synthetic world,',
-        'seeds from 0 of the split `train`; no other data. Held-out worlds have other seeds and, in',
-        'part, shapes, patterns, light, lenses and pairs of colour and class that training never',
-        'shows (`mm_perception/world/variety.py`).', '',
+        f'{facts["training_clips"]} clips (version {facts["clip_version"]}) of the synthetic',
+        'world, seeds from 0 of the split `train`; no other data. Held-out worlds have other',
+        'seeds and, in part, shapes, patterns, light, lenses and pairs of colour and class that',
+        'training never shows (`mm_perception/world/variety.py`).', '',
         '## Scores', 'On held-out worlds:', '', '| measure | value |', '|---|---|',
         *[f'| {name} | {value} |' for name, value in scores.items()], '',
         '## Training', '| | |', '|---|---|',
-        *[f'| {name} | {value} |' for name, value in facts.items() if name != 'settings'],
-        *[f'| {name} | {value} |' for name, value in facts['settings'].items()], '',
+        *[f'| {name} | {value} |' for name, value in facts.items() if name != 'stages'],
+        *[
+            f'| {name}, by stage | {", ".join(str(stage[name]) for stage in facts["stages"])} |'
+            for name in facts['stages'][0]
+        ], '',
         'Losses and validation: `log.jsonl`.', '',
     ]  # fmt: skip
     return '\n'.join(lines)

@@ -9,6 +9,7 @@ a scale of minutes on two cores.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -102,19 +103,32 @@ class Sam2Task:
         return self._phases[-1]
 
 
-def _make(clips: Sequence[Clip], held_out: Sequence[Clip], scale: float) -> Sam2Task:
-    phases = [
-        Phase(max(2, round(500 * scale)), clips=32, frames=0, objects=1),
-        Phase(max(2, round(2000 * scale)), clips=8, frames=1, objects=3),
-        Phase(max(2, round(800 * scale)), clips=6, frames=2, objects=2),
-        Phase(max(2, round(500 * scale)), clips=2, frames=6, objects=3),
-    ]
-    settings = Settings(sum(phase.steps for phase in phases), learning_rate=8e-4, seed=1)
-    return Sam2Task(clips, held_out, phases, NANO_IMAGE_SIZE_PX, settings)
+def _make(clips: Sequence[Clip], held_out: Sequence[Clip], scale: float) -> list[Sam2Task]:
+    def stage(image_size: int, learning_rate: float, *phases: Phase) -> Sam2Task:
+        scaled = [replace(phase, steps=max(2, round(phase.steps * scale))) for phase in phases]
+        steps = sum(phase.steps for phase in scaled)
+        settings = Settings(steps, learning_rate=learning_rate, seed=1)
+        return Sam2Task(clips, held_out, scaled, image_size, settings)
+
+    coarse = stage(
+        256, 8e-4,
+        Phase(500, clips=32, frames=0, objects=1), Phase(2000, clips=8, frames=1, objects=3),
+        Phase(800, clips=6, frames=2, objects=2), Phase(500, clips=2, frames=6, objects=3),
+    )  # fmt: skip
+    fine = stage(
+        NANO_IMAGE_SIZE_PX, 5e-4,
+        Phase(1200, clips=4, frames=1, objects=4), Phase(500, clips=3, frames=2, objects=3),
+        Phase(700, clips=1, frames=6, objects=4),
+    )  # fmt: skip
+    return [coarse, fine]
+
+
+def _core(model: Any) -> Any:
+    return model.model
 
 
 def _save(model: Any, folder: Path) -> None:
-    save_half(model.model, folder)
+    save_half(_core(model), folder)
 
 
 def _score(weights: Path, device: str, progress: Callable[[int], None]) -> dict[str, Any]:
@@ -131,6 +145,7 @@ RECIPE = Recipe(
     make=_make,
     save=_save,
     score=_score,
+    core=_core,
     notes=(
         'Hiera of widths 32 to 256, 128 channels in decoder and memory, two layers of memory '
         'attention, input of 256 px.',

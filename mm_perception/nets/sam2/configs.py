@@ -42,7 +42,7 @@ SIZES = {
 }
 TEST_SIZE = HieraSize(32, 1, (1, 1, 2, 1), (3,))
 NANO_SIZE = HieraSize(32, 1, (1, 2, 3, 1), (5,))
-NANO_IMAGE_SIZE_PX = 256
+NANO_IMAGE_SIZE_PX = 384
 STRIDE_PX = 16  # pixels per cell of the coarsest feature map that the decoder uses
 IMAGE_SIZE_PX = 1024
 TEST_IMAGE_SIZE_PX = 128

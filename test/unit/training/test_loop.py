@@ -9,7 +9,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mm_perception.training.loop import CHECKPOINT, LOG, Settings, learning_rate, train
+from mm_perception.training.loop import (
+    CHECKPOINT,
+    LOG,
+    Settings,
+    carry_over,
+    learning_rate,
+    train,
+)
 
 CPU = torch.device('cpu')
 TRUE_WEIGHTS = torch.tensor([[1.0, -2.0, 0.5]])
@@ -95,3 +102,24 @@ def test_seeds_decide(tmp_path) -> None:
         for name, seed in (('a', 0), ('b', 0), ('c', 1))
     }  # fmt: skip
     assert len(ends) == 2
+
+
+def test_a_stage_starts_where_the_one_before_ended(tmp_path) -> None:
+    first = train(Line(settings()), tmp_path / '1', CPU, report=lambda line: None)
+    still = settings(steps=1, learning_rate=0.0, warm_up=0)
+    second = train(Line(still), tmp_path / '2', CPU, start=first, report=lambda line: None)
+    torch.testing.assert_close(second.weight, first.weight, atol=0, rtol=0)
+
+
+def test_carrying_over_leaves_buffers_of_another_shape_and_refuses_lost_parameters() -> None:
+    def net(size: int, width: int = 3) -> nn.Module:
+        module = nn.Linear(width, 1)
+        module.register_buffer('places', torch.arange(size))
+        return module
+
+    source, target = net(2), net(5)
+    carry_over(source, target)
+    torch.testing.assert_close(target.weight, source.weight)
+    assert target.places.tolist() == [0, 1, 2, 3, 4]
+    with pytest.raises(ValueError, match='weight'):
+        carry_over(source, net(2, width=4))

@@ -9,6 +9,7 @@ import torch
 from mm_perception.nets.sam2 import ObjectPrompt, Sam2Engine
 from mm_perception.training.loop import Settings, train
 from mm_perception.training.losses import dice_loss, mask_iou
+from mm_perception.training.recipe import restored
 from mm_perception.training.sam2 import RECIPE, Sam2Task
 from mm_perception.training.sam2_batches import Phase, bare_batch, clip_batch, middle_of
 from mm_perception.training.sam2_scores import score_clips, score_pictures
@@ -33,7 +34,7 @@ def moving_square(num_frames: int = 8) -> Clip:
 
 def task(*phases: Phase) -> Sam2Task:
     steps = sum(phase.steps for phase in phases)
-    settings = Settings(steps, validate_every=steps, log_every=1, is_mixed=False)
+    settings = Settings(steps, warm_up=4, validate_every=steps, log_every=1, is_mixed=False)
     clip = moving_square()
     return Sam2Task([clip], [clip], phases, SIZE, settings)
 
@@ -135,3 +136,16 @@ def test_losses() -> None:
     half[:, 2:6, 2:4] = 1
     assert mask_iou(half, target).item() == pytest.approx(0.5)
     assert mask_iou(-torch.ones(1, 8, 8), torch.zeros(1, 8, 8)).item() == 1
+
+
+def test_a_later_stage_starts_from_saved_weights_at_another_size(tmp_path) -> None:
+    first = task(Phase(1, 1, 1, 1)).build()
+    RECIPE.save(first, tmp_path)
+    settings = Settings(1, is_mixed=False)
+    clip = moving_square()
+    larger = Sam2Task([clip], [clip], [Phase(1, 1, 2, 1)], 2 * SIZE, settings)
+    model = restored(RECIPE, larger, tmp_path)
+    for name, value in first.model.named_parameters():
+        torch.testing.assert_close(dict(model.model.named_parameters())[name], value.float())
+    assert model.model.image_size == 2 * SIZE
+    assert all(v.isfinite() for v in larger.loss(model, larger.batch(0), CPU).values())

@@ -31,7 +31,7 @@ def test_weights_are_small_and_documented(folder: Path) -> None:
     assert [f.name for f in folder.glob('*.safetensors')] == ['model.safetensors']
     facts = json.loads((folder / SCORES).read_text())
     assert any(name.startswith(('baseline', 'chance')) for name in facts['scores'])
-    assert 'seed' in facts['training']['settings']
+    assert all('seed' in stage for stage in facts['training']['stages'])
     card = (folder / 'README.md').read_text()
     assert all(str(value) in card for value in facts['scores'].values())
     records = [json.loads(line) for line in (folder / 'log.jsonl').open()]

@@ -1,0 +1,147 @@
+"""A replay as a page for people: one object on its way through a drive, with film and scores."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+
+from mm_perception.evaluation.charts import curves
+from mm_perception.evaluation.naming import FOUND_IOU, rounded
+from mm_perception.evaluation.page import (
+    facts,
+    film,
+    legend,
+    notes,
+    number,
+    page,
+    percent,
+    picture,
+    tiles,
+)
+from mm_perception.evaluation.replayed import Moment, Story
+from mm_perception.evaluation.report import LINES, facts_of, warnings_of
+from mm_perception.evaluation.result import STACK, Evaluation
+
+_CHART = (1060, 190)
+
+
+def write_story(
+    result: Evaluation,
+    stories: Sequence[Story],
+    out: Path,
+    *,
+    movie: Path | None = None,
+    made_by: Sequence[tuple[str, str]] = (),
+) -> tuple[Path, Path]:
+    """Write `scores.json` and `report.html`.
+
+    Args:
+        result: Scores over all stories.
+        stories: One per camera that shows the object.
+        out: Existing folder.
+        movie: MP4 to show in the page.
+        made_by: What was done, and the command that does it again.
+
+    Returns:
+        Both paths.
+    """
+    plain, readable = out / 'scores.json', out / 'report.html'
+    plain.write_text(json.dumps(result.as_json(), indent=1, allow_nan=False) + '\n')
+    readable.write_text(_story_page(result, stories, movie, made_by), encoding='utf-8')
+    return plain, readable
+
+
+def _story_page(
+    result: Evaluation,
+    stories: Sequence[Story],
+    movie: Path | None,
+    made_by: Sequence[tuple[str, str]],
+) -> str:
+    text = stories[0].case.text if stories else 'nothing'
+    title = f'“{text}” through a street'
+    sections = [_head(result, title), notes(warnings_of(result)), _tiles(result, stories)]
+    if movie is not None and movie.is_file():
+        sections.append(film(movie.read_bytes()))
+    sections += [_chapter(result, story) for story in stories]
+    return page(title, [*sections, _method(result, made_by)])
+
+
+def _head(result: Evaluation, title: str) -> str:
+    (world,) = result.worlds
+    size = f'{world.size[0]} × {world.size[1]}'
+    return (
+        f'<h1>{escape(title)}</h1>\n<p class="soft">The stack “{escape(result.stack)}” was given '
+        f'these words and {world.frames} pictures of {size}, one after the other. Everything '
+        'below compares what it marked with what is true.</p>\n'
+    )
+
+
+def _tiles(result: Evaluation, stories: Sequence[Story]) -> str:
+    scores, (world,) = result.scores(), result.worlds
+    tracks = scores.tracks
+    silent = [value for s in stories if (value := rounded(s.silent)) is not None]
+    times = [ms for node in result.nodes.values() for ms in node.inference_ms]
+    return tiles((
+        ('mean overlap (IoU)', number(rounded(scores.mean_iou))),
+        ('HOTA', number(tracks.hota if tracks else None)),
+        ('id switches', str(tracks.id_switches) if tracks else number(None)),
+        ('silent while out of view', percent(min(silent, default=None))),
+        ('pictures answered', percent(world.answered)),
+        ('ms per picture', number(max(times, default=None), 0)),
+    ))  # fmt: skip
+
+
+def _chapter(result: Evaluation, story: Story) -> str:
+    case = story.case
+    most = max(float(story.covers.max()), 1e-9)
+    areas = {'covers': (story.covers / most).tolist()}
+    chart = curves(case.times_s, {LINES[STACK]: story.ious.tolist()}, areas=areas, size=_CHART)
+    keys = legend((
+        (LINES[STACK], f'overlap (IoU) with “{case.text}”'),
+        ('covers', f'how much it covers, from nothing to {100 * most:.1f} % of the picture'),
+    ))  # fmt: skip
+    camera = f' · {escape(case.camera)}' if len(result.cases) > 1 else ''
+    strip = ''.join(picture(m.pictures['found'], _caption(m)) for m in story.moments)
+    cards = ''.join(_card(moment) for moment in story.worst)
+    return (
+        f'<h2>How well it is marked{camera}</h2>\n{chart}{keys}'
+        f'<h2>What happens{camera}</h2>\n<div class="strip">\n{strip}</div>\n'
+        f'<h2>Where it is worst{camera}</h2>\n<div class="cases">\n{cards}</div>\n'
+    )
+
+
+def _caption(moment: Moment) -> str:
+    overlap = rounded(moment.iou)
+    told = f', IoU {overlap:.2f}' if overlap is not None else ''
+    return f'{moment.time_s:.1f} s: {moment.title}{told}'
+
+
+def _card(moment: Moment) -> str:
+    pair = ''.join(picture(moment.pictures[kind], kind) for kind in ('truth', 'found'))
+    return (
+        f'<article class="case"><header><h3>IoU {number(rounded(moment.iou))}</h3>'
+        f'<small>at {moment.time_s:.1f} s</small></header>\n<div class="pair">\n{pair}</div>'
+        '</article>\n'
+    )
+
+
+def _method(result: Evaluation, made_by: Sequence[tuple[str, str]]) -> str:
+    (world,) = result.worlds
+    lines = (
+        'The truth comes from the rays that rendered the pictures: each knows what it hit. '
+        f'Overlap counts in pictures that show at least {result.settings.min_pixels} pixels of '
+        f'the object, and an object is found where it is at least {FOUND_IOU:g}. A replay in real '
+        'time answers the pictures it has time for; scores are over those.',
+        'HOTA (0 to 1) weighs finding the object against keeping its identity; it is computed by '
+        'TrackEval. The overlap with nothing to see is not defined: there the curve has a gap, '
+        'and the right answer is silence.',
+    )
+    used = [
+        ('drive', f'{world.frames} pictures of {world.size[0]} x {world.size[1]}, '
+                  f'{world.seconds:g} s, {100 * world.answered:.0f} % answered'),
+        *facts_of(result), *made_by,
+    ]  # fmt: skip
+    text = ''.join(f'<p>{escape(line)}</p>\n' for line in lines)
+    return f'<h2>How this was measured</h2>\n{text}{facts(used)}'
