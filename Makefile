@@ -7,7 +7,7 @@ help: ## list the targets
 	@sed -n 's/^\([a-z-]*\): .*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name text; do \
 		printf '  make %-12s %s\n' "$$name" "$$text"; done
 
-demo: ## replay bundled input and show what comes out (no network)
+demo: ## a drive, a named car tracked in it by ROS 2 nodes, and a report (no network)
 	@./mmp demo $(ARGS)
 
 test: lint ## lint and all tests; ARGS='-k sam2' goes to pytest

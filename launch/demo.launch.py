@@ -1,6 +1,6 @@
-"""`mmp demo` as a launch file: generated input, real nodes on 127.0.0.1, pictures in a folder.
+"""`mmp demo` as a launch file: a rendered drive, real nodes on 127.0.0.1, a report in a folder.
 
-ros2 launch mm_perception demo.launch.py out:=/tmp/demo
+ros2 launch mm_perception demo.launch.py out:=/tmp/demo prompt:='the purple car'
 """
 
 from launch import LaunchDescription
@@ -10,7 +10,7 @@ from launch_ros.substitutions import ExecutableInPackage
 
 ARGUMENTS = {
     'out': ('demo_result', 'folder to write, must not exist'),
-    'seed': ('1', 'another seed is another clip'),
+    'prompt': ('', 'a colour and a kind of thing; empty: the red car'),
 }
 
 
@@ -26,8 +26,8 @@ def generate_launch_description() -> LaunchDescription:
             'demo',
             '--out',
             LaunchConfiguration('out'),
-            '--seed',
-            LaunchConfiguration('seed'),
+            '--prompt',
+            LaunchConfiguration('prompt'),
         ],
         output='screen',
         on_exit=Shutdown(reason='the demo is over'),

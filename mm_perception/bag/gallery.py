@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mm_perception.bag.reader import BagReader, Record
-from mm_perception.drawing import draw_banner, draw_masks
+from mm_perception.drawing import draw_banner, draw_masks, enlarged, fitted
 from mm_perception.drawing.film import ContactSheet, Film
 from mm_perception.errors import MmPerceptionError
 from mm_perception.ros import convert
@@ -179,11 +179,12 @@ class _Painter:
         title = ' '.join(part for part in (self._node, stream) if part)
         if isinstance(sample, Masks):
             self._note(stream, sample, seconds)
-            picture = draw_masks(image.rgb(), sample)
+            rgb = enlarged(image.rgb())
+            picture = draw_masks(rgb, fitted(sample, rgb))
             found = ', '.join(dict.fromkeys(sample.labels)) or 'nothing found'
             lines = [f'{title}   {seconds:6.2f} s   {found}']
         elif isinstance(sample, Labels):
-            picture = image.rgb()
+            picture = enlarged(image.rgb())
             best = zip(sample.names[:3], sample.scores[:3].tolist(), strict=True)
             words = '   '.join(f'{name} {score:.2f}' for name, score in best)
             lines = [f'{title}   {seconds:6.2f} s   {words}']

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import colorsys
 from collections.abc import Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
 
+from mm_perception.imaging.masks import resize_nearest
 from mm_perception.samples import Masks, Prompt, mask_box
 from mm_perception.samples.sample import Array
 
 _FONT = cv2.FONT_HERSHEY_DUPLEX
 _WHITE, _DARK = (255, 255, 255), (24, 26, 30)
 #: Low enough that an object keeps its own colour.
-_OPACITY = 0.25
+_OPACITY = 0.2
+#: Pictures of fewer rows are enlarged for people.
+_SMALL = 480
 _Box = tuple[int, int, int, int]  #: left, top, right, bottom in pixels
 
 
@@ -25,12 +29,30 @@ def colour_of(instance_id: int) -> tuple[int, int, int]:
     return int(red * 255), int(green * 255), int(blue * 255)
 
 
-def draw_masks(rgb: Array, masks: Masks) -> Array:
+def enlarged(rgb: Array) -> Array:
+    """A small picture twice as large, so that what is written on it is sharp; others as they are.
+
+    Args:
+        rgb: (H, W, 3) uint8.
+    """
+    if rgb.shape[0] >= _SMALL:
+        return rgb
+    return np.asarray(cv2.resize(rgb, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC))
+
+
+def fitted(masks: Masks, rgb: Array) -> Masks:
+    """The masks in the size of a picture."""
+    height, width = rgb.shape[:2]
+    return replace(masks, id_map=resize_nearest(masks.id_map, height, width))
+
+
+def draw_masks(rgb: Array, masks: Masks, *, has_tags: bool = True) -> Array:
     """Fill, outline and label every instance.
 
     Args:
         rgb: (H, W, 3) uint8.
         masks: Of the same picture.
+        has_tags: Write label, id and score beside each.
 
     Returns:
         A new (H, W, 3) uint8.
@@ -48,6 +70,8 @@ def draw_masks(rgb: Array, masks: Masks) -> Array:
         cv2.drawContours(
             picture, outlines, -1, colour_of(instance_id), max(1, round(2 * scale)), cv2.LINE_AA
         )
+    if not has_tags:
+        return picture
     taken: list[_Box] = []
     for instance_id, label, score in zip(masks.ids, masks.labels, masks.scores, strict=True):
         box = mask_box(masks.mask(instance_id))

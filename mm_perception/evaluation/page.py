@@ -45,8 +45,9 @@ td small { display: block; max-width: 52ch; font-weight: 400; }
 .case .facts { padding: 4px 16px 12px; }
 .pair { display: grid; grid-template-columns: 1fr 1fr; gap: 2px; background: var(--faint); }
 .pair.one { grid-template-columns: 1fr; }
-.strip { display: grid; gap: 12px; grid-template-columns: repeat(auto-fill, minmax(340px, 1fr)); }
-.strip figure { border-radius: 8px; overflow: hidden; }
+.strip { display: grid; gap: 12px; grid-template-columns: repeat(6, 1fr); }
+.strip figure { border-radius: 8px; overflow: hidden; grid-column: span 2; }
+.strip figure.wide { grid-column: span 3; }
 video { display: block; width: 100%; border-radius: 10px; background: #14181c; margin: 22px 0; }
 figure { margin: 0; position: relative; background: var(--wash); }
 figure img { display: block; width: 100%; height: auto; }
@@ -74,7 +75,8 @@ polyline.mark { stroke: var(--bad); stroke-width: 1; stroke-dasharray: 3 3; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 4px 18px; margin: 0; }
 dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
 @media (max-width: 620px) { main { padding: 24px 16px 48px; } dl { grid-template-columns: 1fr; }
-  .cases { grid-template-columns: 1fr; } dt { margin-top: 6px; } }
+  .cases, .strip { grid-template-columns: 1fr; }
+  .strip figure, .strip figure.wide { grid-column: auto; } dt { margin-top: 6px; } }
 @media print { .case, tr { break-inside: avoid; } main { max-width: none; padding: 0; } }
 """
 
@@ -144,14 +146,30 @@ def legend(lines: Iterable[tuple[str, str]]) -> str:
     return f'<p class="legend"><small>{keys}</small></p>\n'
 
 
-def picture(jpeg: bytes, caption: str) -> str:
-    """A picture that is part of the page."""
+def picture(jpeg: bytes, caption: str, kind: str = '') -> str:
+    """A picture that is part of the page.
+
+    Args:
+        jpeg: The picture.
+        caption: Written over its lower edge.
+        kind: CSS class.
+    """
     data = base64.b64encode(jpeg).decode()
-    text = escape(caption)
+    text, mark = escape(caption), f' class="{kind}"' if kind else ''
     return (
-        f'<figure><img alt="{text}" loading="lazy" src="data:image/jpeg;base64,{data}">'
+        f'<figure{mark}><img alt="{text}" loading="lazy" src="data:image/jpeg;base64,{data}">'
         f'<figcaption>{text}</figcaption></figure>\n'
     )
+
+
+def strip(pictures: Sequence[tuple[bytes, str]]) -> str:
+    """Up to six pictures with captions, in rows without gaps: two larger ones, or three."""
+    num_wide = {1: 1, 2: 2, 4: 4, 5: 2}.get(len(pictures), 0)
+    figures = (
+        picture(jpeg, caption, 'wide' if index < num_wide else '')
+        for index, (jpeg, caption) in enumerate(pictures)
+    )
+    return f'<div class="strip">\n{"".join(figures)}</div>\n'
 
 
 def film(mp4: bytes) -> str:

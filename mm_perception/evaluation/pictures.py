@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from mm_perception.drawing import draw_masks
-from mm_perception.imaging.masks import resize_nearest
+from mm_perception.drawing import draw_masks, enlarged, fitted
 from mm_perception.samples import Masks, mask_box
 from mm_perception.samples.sample import Array
 
@@ -25,7 +24,7 @@ class Overlay:
 
     Attributes:
         ids: (H, W) uint16, 0 for nothing.
-        scores: By id; 1 for those that are not in it.
+        scores: By id; where there are none, no numbers are written.
     """
 
     ids: Array
@@ -45,12 +44,11 @@ def close_up(rgb: Array, overlays: Mapping[str, Overlay]) -> dict[str, bytes]:
     rows, columns = window(np.any([overlay.ids > 0 for overlay in overlays.values()], axis=0))
     part = np.ascontiguousarray(rgb[rows, columns])
     large = cv2.resize(part, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)
-    return {
-        name: _jpeg(
-            draw_masks(large, _masks(_enlarged(overlay.ids[rows, columns]), overlay.scores))
-        )
-        for name, overlay in overlays.items()
-    }
+    pictures = {}
+    for name, overlay in overlays.items():
+        masks = fitted(_masks(overlay.ids[rows, columns], overlay.scores), large)
+        pictures[name] = _jpeg(draw_masks(large, masks, has_tags=bool(overlay.scores)))
+    return pictures
 
 
 def whole(rgb: Array, overlay: Overlay, label: str = '') -> bytes:
@@ -61,7 +59,9 @@ def whole(rgb: Array, overlay: Overlay, label: str = '') -> bytes:
         overlay: Of the same size.
         label: Of every mask.
     """
-    return _jpeg(draw_masks(rgb, _masks(overlay.ids, overlay.scores, label)))
+    large = enlarged(rgb)
+    masks = _masks(overlay.ids, overlay.scores, label)
+    return _jpeg(draw_masks(large, fitted(masks, large)))
 
 
 def window(mask: Array) -> tuple[slice, slice]:
@@ -90,10 +90,6 @@ def _span(low: float, high: float, wanted: float, limit: int) -> slice:
     size = min(max(round(wanted), 1), limit)
     start = min(max(round((low + high - size) / 2), 0), limit - size)
     return slice(start, start + size)
-
-
-def _enlarged(ids: Array) -> Array:
-    return np.asarray(resize_nearest(ids, HEIGHT, WIDTH), np.uint16)
 
 
 def _masks(ids: Array, scores: Mapping[int, float], label: str = '') -> Masks:

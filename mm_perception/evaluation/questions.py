@@ -12,9 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mm_perception.evaluation.naming import MIN_PIXELS, Name, split_label
+from mm_perception.evaluation.naming import MIN_PIXELS, Name, map_of, split_label
 from mm_perception.samples import Masks
 from mm_perception.world.materials import COLOURS
+
+_DULL = ('white', 'grey', 'black', 'brown')
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,20 @@ def seen_names(
         pairs = zip(masks.ids, masks.labels, strict=True)
         counts.update({split_label(label) for i, label in pairs if sizes[i] >= min_pixels})
     return {name for name, count in counts.items() if count >= max(share * len(frames), 1)}
+
+
+def clearest_name(frames: Sequence[Masks]) -> Name | None:
+    """What shows best: of a bright colour, often in view, and large; None if there is nothing.
+
+    Args:
+        frames: Truths of one camera.
+    """
+    bright = [n for n in seen_names(frames, share=0.3) if n.colour and n.colour not in _DULL]
+    areas = {
+        name: sum(int(np.count_nonzero(map_of(name, masks))) for masks in frames)
+        for name in sorted(bright)
+    }
+    return max(areas, key=areas.__getitem__, default=None)
 
 
 def choose_questions(

@@ -35,7 +35,7 @@ from mm_perception.evaluation.scenes import Scene, World, read_pictures, read_wo
 from mm_perception.graph import StackSpec
 
 Floats = npt.NDArray[np.float64]
-_WORST = 3
+_WORST = 4
 _APART_S = 0.5
 #: What a node says of itself that is worth telling.
 _MODEL = ('device', 'weights', 'grounder', 'grounder_weights')
@@ -196,9 +196,12 @@ def _note_run(evaluation: Evaluation, stack: StackSpec, summary: Mapping[str, An
     if summary['problem']:
         evaluation.problems.append(summary['problem'])
     for name, node in summary['nodes'].items():
-        times = [node[key] for key in ('inference_p50_ms',) if key in node]
         evaluation.nodes[name] = NodeFacts(
-            stack.node(name).plugin, node.get('inferences', 0), times, dict(node['drops']),
-            node.get('latency_p50_ms'), dict(node['failures']), str(node.get('last_failure', '')),
-            {key: str(node[key]) for key in _MODEL if key in node},
-        )  # fmt: skip
+            plugin=stack.node(name).plugin,
+            inferences=node.get('inferences', 0),
+            inference_ms=[node[key] for key in ('inference_p50_ms',) if key in node],
+            failures=dict(node['failures']),
+            last_failure=str(node.get('last_failure', '')),
+            model={key: str(node[key]) for key in _MODEL if key in node},
+            drops=dict(node['drops']),
+        )

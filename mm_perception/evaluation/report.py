@@ -234,12 +234,9 @@ def facts_of(result: Evaluation) -> list[tuple[str, str]]:
     for name, node in result.nodes.items():
         times = sorted(node.inference_ms)
         median = f', {times[len(times) // 2]:.1f} ms each (median)' if times else ''
-        if node.latency_ms is not None:
-            median += f', {node.latency_ms:.1f} ms from picture to result'
-        if node.drops:
-            median += f', {sum(node.drops.values())} dropped'
+        drops = f', {sum(node.drops.values())} dropped' if node.drops else ''
         model = ''.join(f', {key} {value}' for key, value in node.model.items())
-        used.append((name, f'{node.plugin}: {node.inferences} frames{median}{model}'))
+        used.append((name, f'{node.plugin}: {node.inferences} frames{median}{drops}{model}'))
     for name, parameters in result.parameters.items():
         if parameters:
             used.append((f'{name}, set', json.dumps(parameters)))

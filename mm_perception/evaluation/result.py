@@ -113,21 +113,19 @@ class NodeFacts:
         plugin: Its plugin.
         inferences: Frames that it worked on, over all runs.
         inference_ms: Median time of a frame, one value per run.
-        drops: Inputs that were not used, by cause; a replay in real time has them.
-        latency_ms: From a picture to its result, median; None where time stood still.
         failures: Frames that failed, by error.
         last_failure: What the last of them said.
         model: What the plugin said of its weights.
+        drops: Inputs that were not used, by cause; a replay in real time has them.
     """
 
     plugin: str
     inferences: int = 0
     inference_ms: list[float] = field(default_factory=list)
-    drops: dict[str, int] = field(default_factory=dict)
-    latency_ms: float | None = None
     failures: dict[str, int] = field(default_factory=dict)
     last_failure: str = ''
     model: dict[str, str] = field(default_factory=dict)
+    drops: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(eq=False)

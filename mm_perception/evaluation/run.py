@@ -94,7 +94,7 @@ def _evaluate_world(
         _note_run(result, stack, asked[-1].report, part)
     heard = [s for s in world.scenes if any(s.image_topic in a.answered for a in asked)]
     shares = [share for one in asked for share in one.answered.values()]
-    result.worlds.append(world_facts(world, heard, np.mean(shares) if shares else 0.0))
+    result.worlds.append(world_facts(world, heard, float(np.mean(shares)) if shares else 0.0))
     for scene in heard:
         answers = {STACK: {key[1]: a for one in asked for key, a in one.answers.items()
                            if key[0] == scene.image_topic}}  # fmt: skip

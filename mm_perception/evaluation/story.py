@@ -18,6 +18,7 @@ from mm_perception.evaluation.page import (
     page,
     percent,
     picture,
+    strip,
     tiles,
 )
 from mm_perception.evaluation.replayed import Moment, Story
@@ -32,6 +33,7 @@ def write_story(
     stories: Sequence[Story],
     out: Path,
     *,
+    setting: str = '',
     movie: Path | None = None,
     made_by: Sequence[tuple[str, str]] = (),
 ) -> tuple[Path, Path]:
@@ -41,6 +43,7 @@ def write_story(
         result: Scores over all stories.
         stories: One per camera that shows the object.
         out: Existing folder.
+        setting: One sentence on what was replayed, and how.
         movie: MP4 to show in the page.
         made_by: What was done, and the command that does it again.
 
@@ -49,33 +52,28 @@ def write_story(
     """
     plain, readable = out / 'scores.json', out / 'report.html'
     plain.write_text(json.dumps(result.as_json(), indent=1, allow_nan=False) + '\n')
-    readable.write_text(_story_page(result, stories, movie, made_by), encoding='utf-8')
+    readable.write_text(_story_page(result, stories, setting, movie, made_by), encoding='utf-8')
     return plain, readable
 
 
 def _story_page(
     result: Evaluation,
     stories: Sequence[Story],
+    setting: str,
     movie: Path | None,
     made_by: Sequence[tuple[str, str]],
 ) -> str:
     text = stories[0].case.text if stories else 'nothing'
     title = f'“{text}” through a street'
-    sections = [_head(result, title), notes(warnings_of(result)), _tiles(result, stories)]
+    sections = [_head(title, setting), notes(warnings_of(result)), _tiles(result, stories)]
     if movie is not None and movie.is_file():
         sections.append(film(movie.read_bytes()))
     sections += [_chapter(result, story) for story in stories]
     return page(title, [*sections, _method(result, made_by)])
 
 
-def _head(result: Evaluation, title: str) -> str:
-    (world,) = result.worlds
-    size = f'{world.size[0]} × {world.size[1]}'
-    return (
-        f'<h1>{escape(title)}</h1>\n<p class="soft">The stack “{escape(result.stack)}” was given '
-        f'these words and {world.frames} pictures of {size}, one after the other. Everything '
-        'below compares what it marked with what is true.</p>\n'
-    )
+def _head(title: str, setting: str) -> str:
+    return f'<h1>{escape(title)}</h1>\n<p class="soft">{escape(setting)}</p>\n'
 
 
 def _tiles(result: Evaluation, stories: Sequence[Story]) -> str:
@@ -87,7 +85,7 @@ def _tiles(result: Evaluation, stories: Sequence[Story]) -> str:
         ('mean overlap (IoU)', number(rounded(scores.mean_iou))),
         ('HOTA', number(tracks.hota if tracks else None)),
         ('id switches', str(tracks.id_switches) if tracks else number(None)),
-        ('silent while out of view', percent(min(silent, default=None))),
+        ('silent out of view', percent(min(silent, default=None))),
         ('pictures answered', percent(world.answered)),
         ('ms per picture', number(max(times, default=None), 0)),
     ))  # fmt: skip
@@ -103,11 +101,11 @@ def _chapter(result: Evaluation, story: Story) -> str:
         ('covers', f'how much it covers, from nothing to {100 * most:.1f} % of the picture'),
     ))  # fmt: skip
     camera = f' · {escape(case.camera)}' if len(result.cases) > 1 else ''
-    strip = ''.join(picture(m.pictures['found'], _caption(m)) for m in story.moments)
+    moments = strip([(m.pictures['found'], _caption(m)) for m in story.moments])
     cards = ''.join(_card(moment) for moment in story.worst)
     return (
         f'<h2>How well it is marked{camera}</h2>\n{chart}{keys}'
-        f'<h2>What happens{camera}</h2>\n<div class="strip">\n{strip}</div>\n'
+        f'<h2>What happens{camera}</h2>\n{moments}'
         f'<h2>Where it is worst{camera}</h2>\n<div class="cases">\n{cards}</div>\n'
     )
 

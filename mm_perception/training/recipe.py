@@ -96,42 +96,42 @@ def train_net(
 
     Returns:
         The final scores.
-
-    Raises:
-        ConfigError: There is no such stage.
     """
-    started_s = time.monotonic()
+    started_s, threads = time.monotonic(), max(1, workers - 1)
     count = max(8, round(recipe.num_clips * min(scale, 1.0)))
     report(f'clips: {count} for training, {recipe.num_held_out} held out')
     clips = load_clips(Split.TRAIN, count, workers=workers)
     held_out = load_clips(Split.HELD_OUT, recipe.num_held_out, workers=workers)
     stages = recipe.make(clips, held_out, scale)
-    model = None if start is None else restored(recipe, stages[0], start)
-    logs = []
+    if first_stage > len(stages):
+        raise ConfigError('--stage', first_stage, f'a number from 1 to {len(stages)}')
+    model = stages[0].build() if start is None else restored(recipe, stages[0], start)
+    log = '' if start is None else (start / loop.LOG).read_text()
     for number, task in list(enumerate(stages, 1))[first_stage - 1 :]:
-        report(f'stage {number} of {len(stages)}')
-        folder = work / f'stage-{number}'
+        folder, is_new = work / f'stage-{number}', number == 1 and start is None
         model = loop.train(
-            task, folder, torch.device(device), start=model, threads=max(1, workers - 1),
+            task, folder, torch.device(device), start=None if is_new else model, threads=threads,
             progress=progress, report=report,
         )  # fmt: skip
-        logs.append((folder / loop.LOG).read_text())
-    if model is None:
-        raise ConfigError('--stage', first_stage, f'a number from 1 to {len(stages)}')
+        log += (folder / loop.LOG).read_text()
     out.mkdir(parents=True, exist_ok=True)
-    before = (start / loop.LOG).read_text() if start is not None else ''
     recipe.save(model, out)
-    (out / loop.LOG).write_text(before + ''.join(logs))
+    (out / loop.LOG).write_text(log)
     scores = score_net(recipe, out, device)
     facts = {
-        'parameters': sum(p.numel() for p in model.parameters()),
+        'parameters': sum(p.numel() for p in recipe.core(model).parameters()),
         'training_clips': count, 'clip_version': VERSION, 'device': _machine(device),
-        'minutes_of_this_call': round((time.monotonic() - started_s) / 60, 1),
+        'minutes': round((time.monotonic() - started_s) / 60, 1),
         'stages': [asdict(task.settings) for task in stages],
     }  # fmt: skip
-    (out / SCORES).write_text(json.dumps({'scores': scores, 'training': facts}, indent=1) + '\n')
-    (out / 'README.md').write_text(card(recipe, scores, facts))
+    _document(recipe, out, scores, facts)
     return scores
+
+
+def _document(recipe: Recipe, out: Path, scores: dict[str, Any], facts: dict[str, Any]) -> None:
+    text = json.dumps({'scores': scores, 'training': facts}, indent=1)
+    (out / SCORES).write_text(text + '\n')
+    (out / 'README.md').write_text(card(recipe, scores, facts))
 
 
 def restored(recipe: Recipe, stage: loop.Task, folder: Path) -> nn.Module:

@@ -8,7 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mm_perception.drawing import colour_of, draw_banner, draw_masks, draw_prompt
+from mm_perception.drawing import (
+    colour_of,
+    draw_banner,
+    draw_masks,
+    draw_prompt,
+    enlarged,
+    fitted,
+)
 from mm_perception.samples import Masks, Prompt
 
 GREY = 90
@@ -98,6 +105,24 @@ def test_a_label_that_is_wider_than_the_picture_is_drawn() -> None:
     label = 'a very long description of a thing that nobody can see in this small picture'
     drawn = draw_masks(ground(), masks(**{label: (slice(60, 140), slice(100, 200))}))
     assert drawn.shape == (180, 320, 3)
+
+
+def test_without_tags_only_the_mask_is_drawn() -> None:
+    region = (slice(60, 140), slice(100, 200))
+    drawn = draw_masks(ground(), masks(dog=region), has_tags=False)
+    changed = np.argwhere((drawn != GREY).any(axis=2))
+    assert changed.min(axis=0).tolist() >= [57, 97]
+    assert (draw_masks(ground(), masks(dog=region)) != drawn).any()
+
+
+def test_small_pictures_are_enlarged_with_their_masks() -> None:
+    found = masks(dog=(slice(60, 140), slice(100, 200)))
+    large = enlarged(ground())
+    assert large.shape == (360, 640, 3)
+    twice = fitted(found, large)
+    assert twice.id_map[120:280, 200:400].all()
+    assert np.count_nonzero(twice.id_map) == 160 * 200
+    assert enlarged(ground(720, 1280)).shape == (720, 1280, 3)
 
 
 def test_colours_of_neighbouring_ids_differ() -> None:

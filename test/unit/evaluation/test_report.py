@@ -13,6 +13,7 @@ import pytest
 
 from mm_perception.evaluation.charts import curves, sparkline
 from mm_perception.evaluation.naming import Answer, score_absent, score_present
+from mm_perception.evaluation.page import strip
 from mm_perception.evaluation.pictures import HEIGHT, WIDTH, Overlay, close_up, window
 from mm_perception.evaluation.report import write_report
 from mm_perception.evaluation.result import (
@@ -45,6 +46,24 @@ def test_a_single_point_is_a_dot_and_values_stay_inside() -> None:
     assert 0 <= float(dot.attrib['cy']) <= 22
     assert list(svg.iter('polyline')) == []
     assert ElementTree.fromstring(curves([2.0], {'stack': [0.5]})).tag == 'svg'
+
+
+def test_an_area_reaches_down_to_zero() -> None:
+    svg = ElementTree.fromstring(curves([0.0, 1.0], {}, areas={'covers': [1.0, 0.5]}))
+    (area,) = svg.iter('polygon')
+    corners = [tuple(map(float, point.split(','))) for point in area.attrib['points'].split()]
+    (x0, top), (x1, middle), *floor = corners
+    (y0,) = {y for _, y in floor}
+    assert [x for x, _ in floor] == [x1, x0]
+    assert (y0 - middle) == pytest.approx((y0 - top) / 2, abs=0.1)
+
+
+@pytest.mark.parametrize(('number', 'wide'), [(1, 1), (2, 2), (3, 0), (4, 4), (5, 2), (6, 0)])
+def test_a_strip_has_no_holes(number: int, wide: int) -> None:
+    """A row has six columns; a wide picture takes three, others two."""
+    text = strip([(b'', 'a')] * number)
+    assert (text.count('<figure'), text.count('class="wide"')) == (number, wide)
+    assert number == 1 or (3 * wide + 2 * (number - wide)) % 6 == 0
 
 
 @pytest.mark.parametrize('left', [0, 20, 48])
