@@ -11,7 +11,7 @@ from mm_perception.errors import ConfigError
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument('net', help='sam2, clip or grounder')
+    parser.add_argument('net', help='sam2 or clip')
     parser.add_argument(
         '--out', type=Path, help='folder for the weights; default: those that are shipped'
     )
