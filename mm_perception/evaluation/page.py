@@ -67,7 +67,7 @@ polyline.mark { stroke: var(--bad); stroke-width: 1; stroke-dasharray: 3 3; }
 .key { display: inline-block; width: 16px; height: 3px; border-radius: 2px; margin: 0 6px 3px 0;
   background: var(--second); }
 .key.stack { background: var(--main); } .key.clip { background: var(--third); }
-.legend span { margin-right: 18px; white-space: nowrap; }
+.legend span { margin-right: 18px; display: inline-block; }
 .good { color: var(--good); } .bad { color: var(--bad); }
 .note { border-left: 3px solid var(--third); background: var(--wash); padding: 8px 14px;
   margin: 14px 0; }
