@@ -1,7 +1,8 @@
 """Training of CLIP nano: pictures and crops of the synthetic world with captions from a grammar.
 
 The objective is that of the paper (Radford et al., 2021, section 2.3), but every caption that is
-true of a crop counts as a match: in a small world that is common.
+true of a crop counts as a match: in a small world that is common. Beside it every patch learns
+what is in it, which takes a fraction of the pictures that captions alone would need.
 """
 
 from __future__ import annotations
@@ -12,16 +13,16 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel
 
-from mm_perception.training.data import Pixels, jittered, normalised
+from mm_perception.training.data import Crop, Pixels, jittered, normalised
 from mm_perception.training.loop import Settings
 from mm_perception.training.recipe import Recipe, save_half
+from mm_perception.training.sam2_batches import KINDS
 from mm_perception.training.vocabulary import make_tokenizer
 from mm_perception.world.clips import Clip, ThingTruth
 from mm_perception.world.language import (
@@ -31,10 +32,13 @@ from mm_perception.world.language import (
     scene_caption,
     scenery_of,
 )
+from mm_perception.world.materials import COLOURS
 
-IMAGE_SIDE = 128
+IMAGE_SIDE, PATCH = 144, 12
 TEXT_LENGTH = 32
 SMALLEST_CROP_PX = 250
+_NUM_KINDS, _NUM_COLOURS = 1 + len(KINDS), 1 + len(COLOURS)
+STEPS = 900
 _MEAN, _DEVIATION = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
 
 
@@ -48,19 +52,18 @@ def nano_config(vocabulary_size: int) -> CLIPConfig:
     }  # fmt: skip
     vision = {
         'hidden_size': 192, 'intermediate_size': 576, 'num_hidden_layers': 6,
-        'num_attention_heads': 6, 'image_size': IMAGE_SIDE, 'patch_size': 16,
+        'num_attention_heads': 6, 'image_size': IMAGE_SIDE, 'patch_size': PATCH,
         'projection_dim': 128,
     }  # fmt: skip
     return CLIPConfig(text_config=text, vision_config=vision, projection_dim=128)
 
 
-def box_crop(
-    rgb: Pixels, mask: npt.NDArray[np.bool_], margin: float, shift: tuple[float, float] = (0, 0)
-) -> Pixels:
-    """The square around a mask with a margin, (h, w, 3), cut where the picture ends.
+def box_around(
+    mask: npt.NDArray[np.bool_], margin: float, shift: tuple[float, float] = (0, 0)
+) -> tuple[int, int, int, int]:
+    """The square around a mask with a margin, cut where the picture ends: x0, y0, x1, y1 in px.
 
     Args:
-        rgb: (H, W, 3).
         mask: (H, W), not empty.
         margin: Share of the longer side that is added on each side.
         shift: Of the middle, in shares of the longer side.
@@ -71,15 +74,18 @@ def box_crop(
     half = longer * (0.5 + margin)
     x, y = (x0 + x1) / 2 + shift[0] * longer, (y0 + y1) / 2 + shift[1] * longer
     height, width = mask.shape
-    left, right = max(0, int(x - half)), min(width, int(np.ceil(x + half)))
-    top, bottom = max(0, int(y - half)), min(height, int(np.ceil(y + half)))
-    return rgb[top:bottom, left:right]
+    return (
+        max(0, int(x - half)), max(0, int(y - half)),
+        min(width, int(np.ceil(x + half))), min(height, int(np.ceil(y + half))),
+    )  # fmt: skip
 
 
-def to_square(rgb: Pixels) -> Pixels:
-    """Stretch to the network's input, (IMAGE_SIDE, IMAGE_SIDE, 3)."""
-    how = cv2.INTER_AREA if rgb.shape[0] > IMAGE_SIDE else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(rgb, (IMAGE_SIDE, IMAGE_SIDE), interpolation=how), np.uint8)
+def is_main(ids: Pixels, instance: int) -> bool:
+    """Whether no other thing covers more of the box around a thing than the thing itself."""
+    rows, columns = np.nonzero(ids == instance)
+    inside = ids[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+    areas = np.bincount(inside.ravel(), minlength=instance + 1)
+    return int(areas[1:].argmax()) + 1 == instance
 
 
 @dataclass(frozen=True)
@@ -90,11 +96,34 @@ class Batch:
         pixels: (N, 3, S, S).
         input_ids: (N, L).
         same: (N, N) of 0 and 1, whether caption j is that of picture i.
+        content: (N, patches, 1 + classes + 1 + colours), what share of each patch has nothing or
+            a class, and nothing or a colour.
     """
 
     pixels: Tensor
     input_ids: Tensor
     same: Tensor
+    content: Tensor
+
+
+class Pupil(nn.Module):
+    """The network, and a head that reads what is in each patch and is thrown away."""
+
+    def __init__(self, model: CLIPModel) -> None:
+        super().__init__()
+        self.model = model
+        self.head = nn.Linear(model.config.vision_config.hidden_size, _NUM_KINDS + _NUM_COLOURS)
+
+
+@dataclass(frozen=True)
+class _Sample:
+    """A picture with a caption, and the thing that it shows if it is a crop."""
+
+    rgb: Pixels
+    ids: Pixels
+    phrase: Phrase
+    thing: ThingTruth | None
+    things: tuple[ThingTruth, ...]
 
 
 class ClipTask:
@@ -109,73 +138,113 @@ class ClipTask:
 
     def build(self) -> nn.Module:
         """A new network."""
-        model: nn.Module = CLIPModel(nano_config(len(self._tokenizer)))
-        return model
+        return Pupil(CLIPModel(nano_config(len(self._tokenizer))))
 
     def batch(self, step: int) -> Batch:
         """Half crops, half scenes: negatives of a picture are mostly of its own sort."""
         rng = np.random.default_rng([self.settings.seed, step])
         samples = [(self._crop if index % 2 else self._scene)(rng) for index in range(self._size)]
-        texts = [phrase.text for _, phrase, _ in samples]
         ids = self._tokenizer(
-            texts, padding='max_length', truncation=True, max_length=TEXT_LENGTH,
-            return_tensors='pt',
+            [sample.phrase.text for sample in samples], padding='max_length', truncation=True,
+            max_length=TEXT_LENGTH, return_tensors='pt',
         )['input_ids']  # fmt: skip
         same = np.eye(len(samples), dtype=np.float32)
-        for row, (_, _, thing) in enumerate(samples):
-            for column, (_, phrase, other) in enumerate(samples):
-                if thing is not None and other is not None and phrase.means(thing):
-                    same[row, column] = 1
-        pixels = np.stack([normalised(jittered_lightly(rng, sample[0])) for sample in samples])
-        return Batch(torch.from_numpy(pixels), ids, torch.from_numpy(same))
+        for row, sample in enumerate(samples):
+            for column, other in enumerate(samples):
+                if sample.thing is not None and other.thing is not None:
+                    same[row, column] = other.phrase.means(sample.thing)
+        pixels = np.stack([normalised(jittered_lightly(rng, sample.rgb)) for sample in samples])
+        content = np.stack([_content(sample.ids, sample.things) for sample in samples])
+        return Batch(
+            torch.from_numpy(pixels), ids, torch.from_numpy(same), torch.from_numpy(content)
+        )
 
     def loss(self, model: nn.Module, batch: Any, device: torch.device) -> dict[str, Tensor]:
         """Symmetric cross entropy; rows of a picture share their weight among equal captions."""
-        net: Any = model
-        output = net(pixel_values=batch.pixels.to(device), input_ids=batch.input_ids.to(device))
+        pupil: Any = model
+        output = pupil.model(
+            pixel_values=batch.pixels.to(device), input_ids=batch.input_ids.to(device)
+        )
         same = batch.same.to(device)
         logits = output.logits_per_image.float()
         by_image = _cross_entropy(logits, same)
         by_text = _cross_entropy(logits.t(), same.t())
         right = (same.gather(1, logits.argmax(1, keepdim=True)) > 0).float().mean()
-        return {'contrast': (by_image + by_text) / 2, '_right': right.detach()}
+        read = pupil.head(output.vision_model_output.last_hidden_state[:, 1:]).float()
+        sizes = (_NUM_KINDS, _NUM_COLOURS)
+        real = batch.content.to(device).split(sizes, dim=-1)
+        entropies = [
+            -(share * part.log_softmax(-1)).sum(-1).mean()
+            for part, share in zip(read.split(sizes, dim=-1), real, strict=True)
+        ]
+        return {
+            'contrast': (by_image + by_text) / 2, 'kinds': entropies[0], 'colours': entropies[1],
+            '_right': right.detach(),
+        }  # fmt: skip
 
     def validate(self, model: nn.Module, device: torch.device) -> dict[str, float]:
         """Zero-shot colour and class of held-out crops, and retrieval among 50 scenes."""
         from mm_perception.training.clip_scores import engine_of, quick_scores
 
-        model.eval()
-        engine = engine_of(model, self._tokenizer, device)
+        pupil: Any = model.eval()
+        engine = engine_of(pupil.model, self._tokenizer, device)
         return quick_scores(engine, self._held_out)
 
-    def _crop(self, rng: np.random.Generator) -> tuple[Pixels, Phrase, ThingTruth | None]:
-        while True:
-            clip, scenery, frame = self._any(rng)
-            if scenery.things:
-                break
-        thing = scenery.things[int(rng.integers(len(scenery.things)))]
-        mask = clip.ids[frame] == thing.instance
-        shift = tuple(rng.uniform(-0.08, 0.08, 2))
-        picture = to_square(box_crop(clip.rgb[frame], mask, rng.uniform(0.0, 0.25), shift))
-        if rng.random() < 0.5:
-            picture = picture[:, ::-1]
-        return picture, caption_of(rng, thing), thing
+    def _crop(self, rng: np.random.Generator) -> _Sample:
+        things: tuple[ThingTruth, ...] = ()
+        while not things:
+            index, frame = self._any(rng)
+            things = self._main_things(index, frame)
+        clip, thing = self._clips[index], things[int(rng.integers(len(things)))]
+        margin, shift = rng.uniform(0.0, 0.25), tuple(rng.uniform(-0.08, 0.08, 2))
+        box = box_around(clip.ids[frame] == thing.instance, margin, shift)
+        crop = Crop(box, IMAGE_SIDE, bool(rng.random() < 0.5))
+        return _sample(clip, frame, crop, caption_of(rng, thing), thing)
 
-    def _scene(self, rng: np.random.Generator) -> tuple[Pixels, Phrase, ThingTruth | None]:
+    def _scene(self, rng: np.random.Generator) -> _Sample:
         while True:
-            clip, scenery, frame = self._any(rng)
+            index, frame = self._any(rng)
+            clip, scenery = self._clips[index], self._scenery(index, frame)
             if len(scenery.things) > 1:
-                caption = Phrase(scene_caption(rng, scenery), ())
-                return to_square(clip.rgb[frame]), caption, None
+                height, width = clip.rgb.shape[1:3]
+                crop = Crop((0, 0, width, height), IMAGE_SIDE)
+                return _sample(clip, frame, crop, Phrase(scene_caption(rng, scenery), ()), None)
 
-    def _any(self, rng: np.random.Generator) -> tuple[Clip, Scenery, int]:
+    def _any(self, rng: np.random.Generator) -> tuple[int, int]:
         index = int(rng.integers(len(self._clips)))
-        frame = int(rng.integers(len(self._clips[index].rgb)))
-        return self._clips[index], self._scenery(index, frame), frame
+        return index, int(rng.integers(len(self._clips[index].rgb)))
 
     @cache  # noqa: B019 - a task lives as long as its training
     def _scenery(self, index: int, frame: int) -> Scenery:
         return scenery_of(self._clips[index], frame, SMALLEST_CROP_PX)
+
+    @cache  # noqa: B019
+    def _main_things(self, index: int, frame: int) -> tuple[ThingTruth, ...]:
+        ids, things = self._clips[index].ids[frame], self._scenery(index, frame).things
+        return tuple(thing for thing in things if is_main(ids, thing.instance))
+
+
+def _sample(clip: Clip, frame: int, crop: Crop, said: Phrase, thing: ThingTruth | None) -> _Sample:
+    picture, ids = crop.picture(clip.rgb[frame]), crop.labels(clip.ids[frame], IMAGE_SIDE)
+    return _Sample(picture, ids, said, thing, clip.things)
+
+
+def _content(ids: Pixels, things: Sequence[ThingTruth]) -> npt.NDArray[np.float32]:
+    """Share of each patch that has a class and that has a colour, (patches, classes + colours)."""
+    kinds, colours = np.zeros(256, np.int64), np.zeros(256, np.int64)
+    for thing in things:
+        kinds[thing.instance] = 1 + KINDS.index(thing.kind)
+        if thing.colour:
+            colours[thing.instance] = 1 + list(COLOURS).index(thing.colour)
+    side = IMAGE_SIDE // PATCH
+    rows = ids.reshape(side, PATCH, side, PATCH).swapaxes(1, 2).reshape(side * side, -1)
+    place = np.arange(side * side)[:, None]
+    shares = [
+        np.bincount((place * count + table[rows]).ravel(), minlength=side * side * count)
+        .reshape(side * side, count)
+        for table, count in ((kinds, _NUM_KINDS), (colours, _NUM_COLOURS))
+    ]  # fmt: skip
+    return (np.concatenate(shares, axis=1) / PATCH**2).astype(np.float32)
 
 
 def _cross_entropy(logits: Tensor, same: Tensor) -> Tensor:
@@ -189,12 +258,19 @@ def jittered_lightly(rng: np.random.Generator, rgb: Pixels) -> Pixels:
 
 
 def _make(clips: Sequence[Clip], held_out: Sequence[Clip], scale: float) -> list[ClipTask]:
-    settings = Settings(max(4, round(2000 * scale)), learning_rate=1e-3, weight_decay=0.1, seed=2)
-    return [ClipTask(clips, held_out, 128, settings)]
+    settings = Settings(
+        max(4, round(STEPS * scale)), learning_rate=1e-3, weight_decay=0.1, seed=2,
+        validate_every=200, optimizer='muon', average=0.995,
+    )  # fmt: skip
+    return [ClipTask(clips, held_out, 96, settings)]
+
+
+def _core(model: Any) -> Any:
+    return model.model
 
 
 def _save(model: Any, folder: Path) -> None:
-    save_half(model, folder)
+    save_half(_core(model), folder)
     make_tokenizer(TEXT_LENGTH).save_pretrained(folder)
     side = {'height': IMAGE_SIDE, 'width': IMAGE_SIDE}
     CLIPImageProcessor(
@@ -216,8 +292,9 @@ RECIPE = Recipe(
     make=_make,
     save=_save,
     score=_score,
+    core=_core,
     notes=(
-        'ViT of 6 layers and 192 channels on 128 px in patches of 16; text encoder of 3 layers '
+        'ViT of 6 layers and 192 channels on 144 px in patches of 12; text encoder of 3 layers '
         'and a vocabulary of whole words. What is not in it is read as unknown.',
         'It knows the synthetic world and its words: use a public checkpoint for real pictures.',
     ),

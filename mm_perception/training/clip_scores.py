@@ -18,7 +18,8 @@ from mm_perception.training.clip import (
     IMAGE_SIDE,
     SMALLEST_CROP_PX,
     TEXT_LENGTH,
-    box_crop,
+    box_around,
+    is_main,
 )
 from mm_perception.training.data import Pixels, load_clips
 from mm_perception.training.recipe import FINAL_SEED
@@ -63,14 +64,15 @@ def quick_scores(engine: ClipEngine, clips: Sequence[Clip]) -> dict[str, float]:
 
 
 def crops(clips: Sequence[Clip], frames: Sequence[int]) -> tuple[list[Pixels], list[ThingTruth]]:
-    """Crops of all that is large enough."""
+    """Crops of all that is large enough and not mostly behind something else."""
     pictures, things = [], []
     for clip in clips:
         for frame in frames:
             for thing in scenery_of(clip, frame, SMALLEST_CROP_PX).things:
-                mask = clip.ids[frame] == thing.instance
-                pictures.append(np.ascontiguousarray(box_crop(clip.rgb[frame], mask, 0.1)))
-                things.append(thing)
+                if is_main(clip.ids[frame], thing.instance):
+                    x0, y0, x1, y1 = box_around(clip.ids[frame] == thing.instance, 0.1)
+                    pictures.append(np.ascontiguousarray(clip.rgb[frame, y0:y1, x0:x1]))
+                    things.append(thing)
     return pictures, things
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 CHECKPOINT = 'checkpoint.pt'
@@ -34,6 +36,8 @@ class Settings:
         log_every: Steps between lines of the log.
         validate_every: Steps between validations; a checkpoint is written with each.
         is_mixed: Compute in bfloat16 where torch finds it safe.
+        optimizer: adamw; or muon, which turns the matrices by orthogonal steps (Jordan et al.,
+            2024; in torch) and leaves all else to adamw.
     """
 
     steps: int
@@ -46,6 +50,7 @@ class Settings:
     log_every: int = 20
     validate_every: int = 500
     is_mixed: bool = True
+    optimizer: Literal['adamw', 'muon'] = 'adamw'
 
 
 class Task(Protocol):
@@ -103,22 +108,26 @@ def train(
     model = model.to(device)
     average: Any = get_ema_multi_avg_fn  # carries no types
     mean = AveragedModel(model, multi_avg_fn=average(settings.average), use_buffers=True)
-    optimizer = torch.optim.AdamW(_groups(model, settings), lr=settings.learning_rate)
-    first = _resume(folder / CHECKPOINT, model, mean, optimizer, device)
+    optimizers = make_optimizers(model, settings)
+    first = _resume(folder / CHECKPOINT, model, mean, optimizers, device)
     log = _Log(folder / LOG, report)
     for step, batch in _batches(task, first, threads):
         model.train()
-        for group in optimizer.param_groups:
+        for group in (group for optimizer in optimizers for group in optimizer.param_groups):
             group['lr'] = learning_rate(settings, step)
-        with torch.autocast(device.type, torch.bfloat16, enabled=settings.is_mixed):
+        with (
+            torch.autocast(device.type, torch.bfloat16, enabled=settings.is_mixed),
+            _fast_attention(device),
+        ):
             parts = task.loss(model, batch, device)
         total = torch.stack([v for name, v in parts.items() if not name.startswith('_')]).sum()
-        optimizer.zero_grad(set_to_none=True)
+        model.zero_grad(set_to_none=True)
         total.backward()  # type: ignore[no-untyped-call]
         norm = nn.utils.clip_grad_norm_(model.parameters(), settings.clip_norm)
         if not torch.isfinite(norm):
             raise FloatingPointError(f'gradient is {norm} at step {step}: lower the learning rate')
-        optimizer.step()
+        for optimizer in optimizers:
+            optimizer.step()
         mean.update_parameters(model)
         done = step + 1
         log.add(step, total, parts, every=settings.log_every)
@@ -126,7 +135,7 @@ def train(
         if done % settings.validate_every == 0 or done == settings.steps:
             mean.eval()
             log.scores(done, task.validate(mean.module, device))
-            _save(folder / CHECKPOINT, done, model, mean, optimizer)
+            _save(folder / CHECKPOINT, done, model, mean, optimizers)
     return mean.module.cpu().eval()
 
 
@@ -154,12 +163,30 @@ def learning_rate(settings: Settings, step: int) -> float:
     return settings.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share)))
 
 
-def _groups(model: nn.Module, settings: Settings) -> list[dict[str, Any]]:
+def make_optimizers(model: nn.Module, settings: Settings) -> list[torch.optim.Optimizer]:
+    """Optimizers that share the parameters of a network among them."""
     trained = [p for p in model.parameters() if p.requires_grad]
-    return [
-        {'params': [p for p in trained if p.ndim > 1], 'weight_decay': settings.weight_decay},
-        {'params': [p for p in trained if p.ndim <= 1], 'weight_decay': 0.0},
-    ]
+    vectors = [p for p in trained if p.ndim <= 1]
+    matrices = [p for p in trained if p.ndim > 1]
+    rate, decay = settings.learning_rate, settings.weight_decay
+    optimizers: list[torch.optim.Optimizer] = []
+    if settings.optimizer == 'muon':
+        tables = {id(m.weight) for m in model.modules() if isinstance(m, nn.Embedding)}
+        turned = [p for p in matrices if p.ndim == 2 and id(p) not in tables]
+        names = {id(p) for p in turned}
+        matrices = [p for p in matrices if id(p) not in names]
+        optimizers.append(
+            torch.optim.Muon(turned, lr=rate, weight_decay=decay, adjust_lr_fn='match_rms_adamw')
+        )
+    groups = [
+        {'params': matrices, 'weight_decay': decay}, {'params': vectors, 'weight_decay': 0.0}
+    ]  # fmt: skip
+    return [*optimizers, torch.optim.AdamW(groups, lr=rate)]
+
+
+def _fast_attention(device: torch.device) -> contextlib.AbstractContextManager[Any]:
+    """On a CPU the backward pass of torch's fused attention takes twice as long as plain maths."""
+    return sdpa_kernel(SDPBackend.MATH) if device.type == 'cpu' else contextlib.nullcontext()
 
 
 def _batches(task: Task, first: int, threads: int) -> Iterator[tuple[int, Any]]:
@@ -176,7 +203,7 @@ def _batches(task: Task, first: int, threads: int) -> Iterator[tuple[int, Any]]:
 
 
 def _resume(
-    path: Path, model: nn.Module, mean: nn.Module, optimizer: torch.optim.Optimizer,
+    path: Path, model: nn.Module, mean: nn.Module, optimizers: Sequence[torch.optim.Optimizer],
     device: torch.device,
 ) -> int:  # fmt: skip
     if not path.exists():
@@ -184,16 +211,18 @@ def _resume(
     state = torch.load(path, map_location=device, weights_only=True)
     model.load_state_dict(state['model'])
     mean.load_state_dict(state['mean'])
-    optimizer.load_state_dict(state['optimizer'])
+    for optimizer, kept in zip(optimizers, state['optimizers'], strict=True):
+        optimizer.load_state_dict(kept)
     return int(state['step'])
 
 
 def _save(
-    path: Path, step: int, model: nn.Module, mean: nn.Module, optimizer: torch.optim.Optimizer
-) -> None:
+    path: Path, step: int, model: nn.Module, mean: nn.Module,
+    optimizers: Sequence[torch.optim.Optimizer],
+) -> None:  # fmt: skip
     state = {
         'step': step, 'model': model.state_dict(), 'mean': mean.state_dict(),
-        'optimizer': optimizer.state_dict(),
+        'optimizers': [optimizer.state_dict() for optimizer in optimizers],
     }  # fmt: skip
     part = path.with_suffix('.part')
     torch.save(state, part)

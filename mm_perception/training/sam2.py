@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -104,21 +104,23 @@ class Sam2Task:
 
 
 def _make(clips: Sequence[Clip], held_out: Sequence[Clip], scale: float) -> list[Sam2Task]:
-    def stage(image_size: int, learning_rate: float, *phases: Phase) -> Sam2Task:
+    def stage(
+        image_size: int, learning_rate: float, optimizer: Literal['adamw', 'muon'], *phases: Phase
+    ) -> Sam2Task:
         scaled = [replace(phase, steps=max(2, round(phase.steps * scale))) for phase in phases]
         steps = sum(phase.steps for phase in scaled)
-        settings = Settings(steps, learning_rate=learning_rate, seed=1)
+        settings = Settings(steps, learning_rate=learning_rate, seed=1, optimizer=optimizer)
         return Sam2Task(clips, held_out, scaled, image_size, settings)
 
     coarse = stage(
-        256, 8e-4,
+        256, 8e-4, 'adamw',
         Phase(500, clips=32, frames=0, objects=1), Phase(2000, clips=8, frames=1, objects=3),
         Phase(800, clips=6, frames=2, objects=2), Phase(500, clips=2, frames=6, objects=3),
     )  # fmt: skip
     fine = stage(
-        NANO_IMAGE_SIZE_PX, 5e-4,
-        Phase(1200, clips=4, frames=1, objects=4), Phase(500, clips=3, frames=2, objects=3),
-        Phase(700, clips=1, frames=6, objects=4),
+        NANO_IMAGE_SIZE_PX, 8e-4, 'muon',
+        Phase(2400, clips=4, frames=1, objects=4), Phase(300, clips=2, frames=2, objects=4),
+        Phase(1100, clips=1, frames=6, objects=4),
     )  # fmt: skip
     return [coarse, fine]
 

@@ -18,7 +18,7 @@ from mm_perception.world.things import MAKERS
 
 KINDS = (*MAKERS, 'tree', 'traffic light')
 NO_POINT = -10  # label of a point that says nothing
-_SMALLEST_PX = 40  # area on the network's input of an object that is asked for
+_SMALLEST_SHARE = 6e-4  # of the picture, covered by an object that is asked for
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,8 @@ def _choose_frames(rng: np.random.Generator, available: int, wanted: int) -> lis
 
 def _choose_objects(rng: np.random.Generator, ids: Pixels, wanted: int) -> list[int]:
     numbers, areas = np.unique(ids, return_counts=True)
-    large = [int(n) for n, a in zip(numbers, areas, strict=True) if n and 4 * a >= _SMALLEST_PX]
+    smallest = _SMALLEST_SHARE * ids.size
+    large = [int(n) for n, a in zip(numbers, areas, strict=True) if n and a >= smallest]
     if not large:
         return []
     chosen = rng.permutation(large)[:wanted].tolist()

@@ -11,7 +11,7 @@ from transformers import AutoProcessor
 
 from mm_perception.errors import WeightsError
 from mm_perception.nets.grounders.grounder import GrounderSettings
-from mm_perception.weights import directory_sha256, local_directory
+from mm_perception.weights import directory_sha256, local_directory, locate
 
 log = logging.getLogger('mm_perception.grounders')
 
@@ -33,25 +33,41 @@ def tokenize(processor: Any, texts: Sequence[str], length: int) -> Any:
     )
 
 
-def load_checkpoint(settings: GrounderSettings, model_class: Any) -> tuple[Any, Any, str]:
+def load_checkpoint(
+    settings: GrounderSettings, model_class: Any, nano: str
+) -> tuple[Any, Any, str]:
     """The processor, the model and the hash of a checkpoint.
+
+    Args:
+        settings: What weights, and where to.
+        model_class: Of transformers.
+        nano: Folder of the nano weights of this class, if there are any; random weights have
+            their architecture.
 
     Raises:
         WeightsError: They are not here, damaged, or of another architecture.
     """
     name = model_class.__name__
     fix = f'give the hub id or directory of a {name}'
-    folder = local_directory(settings.weights)
+    is_random = settings.weights == 'random'
+    folder = local_directory(locate('nano' if is_random else settings.weights, nano))
     read_processor: Any = AutoProcessor.from_pretrained  # carries no types
     try:
+        processor = read_processor(folder, local_files_only=True)
+        if is_random:
+            torch.manual_seed(0)
+            model = model_class(model_class.config_class.from_pretrained(folder))
+            return processor, _ready(model, settings), 'random'
         model, info = model_class.from_pretrained(
             folder, local_files_only=True, dtype=torch.float32, output_loading_info=True
         )
-        processor = read_processor(folder, local_files_only=True)
     except (OSError, ValueError, RuntimeError, LookupError, TypeError, AttributeError) as error:
         raise WeightsError(settings.weights, f'no {name}: {error}', fix) from error
     absent = sorted({*info['missing_keys'], *(key for key, *_ in info['mismatched_keys'])})
     if absent:
         raise WeightsError(settings.weights, f'lacks {", ".join(absent[:3])}', fix)
-    model = model.to(settings.device).eval().requires_grad_(False)
-    return processor, model, directory_sha256(folder)
+    return processor, _ready(model, settings), directory_sha256(folder)
+
+
+def _ready(model: Any, settings: GrounderSettings) -> Any:
+    return model.to(settings.device).eval().requires_grad_(False)

@@ -19,7 +19,7 @@ class GroundingDino(Grounder):
 
     def __init__(self, settings: GrounderSettings) -> None:
         self._processor, self._model, self.weights_sha256 = load_checkpoint(
-            settings, GroundingDinoForObjectDetection
+            settings, GroundingDinoForObjectDetection, 'grounding_dino'
         )
         self._device = settings.device
 

@@ -19,7 +19,7 @@ class Owlv2(Grounder):
 
     def __init__(self, settings: GrounderSettings) -> None:
         self._processor, self._model, self.weights_sha256 = load_checkpoint(
-            settings, Owlv2ForObjectDetection
+            settings, Owlv2ForObjectDetection, 'owlv2'
         )
         self._device = settings.device
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,11 +16,18 @@ from mm_perception.samples import mask_box
 
 
 class Sam3(Grounder):
-    """Grounds and segments in one model."""
+    """Grounds and segments in one model.
 
-    def __init__(self, settings: GrounderSettings) -> None:
-        self._processor, self._model, self.weights_sha256 = load_checkpoint(settings, Sam3Model)
-        self._device = settings.device
+    Args:
+        processor: A Sam3Processor, of pictures and texts.
+        model: A Sam3Model in eval mode.
+        weights_sha256: Of the model.
+        device: Where it is.
+    """
+
+    def __init__(self, processor: Any, model: Any, weights_sha256: str, device: str) -> None:
+        self._processor, self._model, self._device = processor, model, device
+        self.weights_sha256 = weights_sha256
 
     @torch.inference_mode()
     def ground(
@@ -55,4 +63,4 @@ class Sam3(Grounder):
 
 def load(settings: GrounderSettings) -> Grounder:
     """Load the checkpoint."""
-    return Sam3(settings)
+    return Sam3(*load_checkpoint(settings, Sam3Model, 'grounder'), settings.device)

@@ -15,6 +15,7 @@ from mm_perception.training.loop import (
     Settings,
     carry_over,
     learning_rate,
+    make_optimizers,
     train,
 )
 
@@ -51,20 +52,34 @@ def settings(**changes: Any) -> Settings:
     return Settings(**{**base, **changes})
 
 
-def test_it_learns(tmp_path) -> None:
-    model = train(Line(settings(steps=200)), tmp_path, CPU, report=lambda line: None)
+@pytest.mark.parametrize('optimizer', ['adamw', 'muon'])
+def test_it_learns(tmp_path, optimizer: str) -> None:
+    plan = settings(steps=200, optimizer=optimizer)
+    model = train(Line(plan), tmp_path, CPU, report=lambda line: None)
     torch.testing.assert_close(model.weight.detach(), TRUE_WEIGHTS, atol=0.05, rtol=0)
     assert not model.training
 
 
-def test_a_training_that_was_cut_goes_on_to_the_same_weights(tmp_path) -> None:
-    whole = train(Line(settings()), tmp_path / 'whole', CPU, report=lambda line: None)
+@pytest.mark.parametrize('optimizer', ['adamw', 'muon'])
+def test_a_training_that_was_cut_goes_on_to_the_same_weights(tmp_path, optimizer: str) -> None:
+    plan = settings(optimizer=optimizer)
+    whole = train(Line(plan), tmp_path / 'whole', CPU, report=lambda line: None)
     with pytest.raises(KeyboardInterrupt):
-        train(Line(settings(), stop_at=45), tmp_path / 'cut', CPU, report=lambda line: None)
-    again = train(Line(settings()), tmp_path / 'cut', CPU, report=lambda line: None)
+        train(Line(plan, stop_at=45), tmp_path / 'cut', CPU, report=lambda line: None)
+    again = train(Line(plan), tmp_path / 'cut', CPU, report=lambda line: None)
     torch.testing.assert_close(again.weight, whole.weight, atol=0, rtol=0)
     steps = [json.loads(line)['step'] for line in (tmp_path / 'cut' / LOG).open()]
     assert steps == [10, 20, 20, 30, 40, 40, 50, 60, 60]
+
+
+def test_muon_turns_matrices_and_leaves_tables_kernels_and_vectors_to_adamw() -> None:
+    net = nn.Sequential(nn.Embedding(5, 4), nn.Linear(4, 3), nn.Conv2d(3, 2, 1))
+    muon, adamw = make_optimizers(net, settings(optimizer='muon'))
+    assert [id(p) for g in muon.param_groups for p in g['params']] == [id(net[1].weight)]
+    rest = {id(p) for g in adamw.param_groups for p in g['params']}
+    assert rest == {id(p) for p in net.parameters()} - {id(net[1].weight)}
+    (only,) = make_optimizers(net, settings())
+    assert sum(len(g['params']) for g in only.param_groups) == len(list(net.parameters()))
 
 
 def test_the_log_has_losses_and_scores(tmp_path) -> None:

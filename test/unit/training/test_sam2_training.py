@@ -13,23 +13,10 @@ from mm_perception.training.recipe import restored
 from mm_perception.training.sam2 import RECIPE, Sam2Task
 from mm_perception.training.sam2_batches import Phase, bare_batch, clip_batch, middle_of
 from mm_perception.training.sam2_scores import score_clips, score_pictures
-from mm_perception.world.clips import Clip, ThingTruth
+from test.unit.training.clips import moving_square
 
 SIZE = 128
 CPU = torch.device('cpu')
-
-
-def moving_square(num_frames: int = 8) -> Clip:
-    """A red square that moves to the right before noise, and a blue one that stays."""
-    rng = np.random.default_rng(0)
-    rgb = rng.integers(90, 130, (num_frames, 96, 128, 3)).astype(np.uint8)
-    ids = np.zeros((num_frames, 96, 128), np.uint8)
-    for t in range(num_frames):
-        ids[t, 20:50, 10 + 6 * t : 40 + 6 * t] = 1
-        ids[t, 60:90, 80:120] = 2
-    rgb[ids == 1], rgb[ids == 2] = (220, 30, 30), (30, 30, 220)
-    things = (ThingTruth(1, 'car', 'red'), ThingTruth(2, 'van', 'blue'))
-    return Clip(rgb, ids, np.ones((num_frames, 2), np.float32), things, 'street')
 
 
 def task(*phases: Phase) -> Sam2Task:

@@ -1,0 +1,222 @@
+"""Training of the grounder: a Sam3Model that learns to see, then to find what a text names.
+
+A detector that starts from nothing learns little from a few boxes per picture. So its image
+encoder first learns the class, the colour and the extent of what is at every place; only then
+come texts, half of them about what is not there (Carion et al., SAM 3, 2025, section 3: presence
+is decided once per text, places are found by queries).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from transformers import Sam3Config, Sam3ImageProcessor, Sam3Model, Sam3Processor
+
+from mm_perception.training.clip import _DEVIATION, _MEAN
+from mm_perception.training.grounder_batches import Batch, Phase, Sampler
+from mm_perception.training.grounder_losses import Answers, answers_of, dense_losses, text_losses
+from mm_perception.training.loop import Settings
+from mm_perception.training.recipe import Recipe, save_half
+from mm_perception.training.sam2_batches import KINDS
+from mm_perception.training.vocabulary import make_tokenizer
+from mm_perception.world.clips import Clip
+from mm_perception.world.materials import COLOURS
+
+IMAGE_SIDE, PATCH, TEXT_LENGTH = 240, 12, 16
+STRIDE = PATCH // 4  # px of the input per cell of a mask
+_CHANNELS, _QUERIES_PER_SIDE = 64, 6
+
+
+def nano_config(vocabulary_size: int) -> Sam3Config:
+    """About 4 M parameters."""
+    cells = IMAGE_SIDE // PATCH
+    backbone = {
+        'model_type': 'sam3_vit_model', 'hidden_size': 192, 'intermediate_size': 576,
+        'num_hidden_layers': 6, 'num_attention_heads': 6, 'image_size': IMAGE_SIDE,
+        'pretrain_image_size': IMAGE_SIDE, 'patch_size': PATCH, 'window_size': cells // 2,
+        'global_attn_indexes': [2, 5],
+        'rope_parameters': {'rope_type': 'axial', 'rope_theta': 100.0},
+    }  # fmt: skip
+    detr = {
+        'hidden_size': _CHANNELS, 'intermediate_size': 3 * _CHANNELS, 'num_attention_heads': 4,
+        'dropout': 0.0,
+    }  # fmt: skip
+    return Sam3Config(
+        vision_config={
+            'backbone_config': backbone, 'fpn_hidden_size': _CHANNELS,
+            'backbone_feature_sizes': [[cells * scale] * 2 for scale in (4, 2, 1)],
+        },
+        text_config={
+            'vocab_size': vocabulary_size, 'hidden_size': 96, 'intermediate_size': 192,
+            'num_hidden_layers': 2, 'num_attention_heads': 4,
+            'max_position_embeddings': TEXT_LENGTH, 'projection_dim': 32, 'pad_token_id': 0,
+            'bos_token_id': 2, 'eos_token_id': vocabulary_size - 1,
+        },
+        geometry_encoder_config={**detr, 'num_layers': 1, 'roi_size': 1},
+        detr_encoder_config={**detr, 'num_layers': 2},
+        detr_decoder_config={**detr, 'num_layers': 3, 'num_queries': _QUERIES_PER_SIDE**2},
+        mask_decoder_config={
+            'hidden_size': _CHANNELS, 'num_attention_heads': 4, 'num_upsampling_stages': 2
+        },
+    )  # fmt: skip
+
+
+class Pupil(nn.Module):
+    """The network, and heads that help its image encoder to learn and are thrown away.
+
+    They say of every place its class, its colour, whether an edge is there, and how far the thing
+    reaches to its four sides.
+    """
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.model = model
+        self.heads = nn.ModuleList(
+            nn.Conv2d(_CHANNELS, 1 + len(KINDS) + 1 + len(COLOURS) + 1 + 4, 1) for _ in range(3)
+        )
+
+    def see(self, pixels: Tensor) -> Any:
+        """Features of pictures (B, 3, S, S)."""
+        return self.model.vision_encoder(pixels)
+
+    def answer(self, seen: Any, input_ids: Tensor, attention_mask: Tensor) -> Answers:
+        """What the decoder says to K texts about each picture, (B * K, L)."""
+        return answers_of(self.model, seen, input_ids, attention_mask)
+
+
+class GrounderTask:
+    """Places first, then texts.
+
+    Args:
+        clips: Of training worlds.
+        held_out: Of worlds with what training never saw.
+        phases: In turn.
+        settings: Of the loop; its steps are those of all phases.
+
+    Raises:
+        ValueError: They are not.
+    """
+
+    def __init__(
+        self, clips: Sequence[Clip], held_out: Sequence[Clip], phases: Sequence[Phase],
+        settings: Settings,
+    ) -> None:  # fmt: skip
+        if settings.steps != sum(phase.steps for phase in phases):
+            raise ValueError(f'{settings.steps} steps, but the phases differ')
+        self._held_out, self._phases, self.settings = held_out, tuple(phases), settings
+        self._tokenizer = make_tokenizer(TEXT_LENGTH)
+        self._sampler = Sampler(clips, self._tokenizer, TEXT_LENGTH, IMAGE_SIDE, STRIDE)
+
+    def build(self) -> nn.Module:
+        """A new network whose queries stand on a grid."""
+        model: Any = Sam3Model(nano_config(len(self._tokenizer)))
+        # The library's small numbers suit checkpoints; from them nothing is learned in an hour.
+        for module in model.modules():
+            if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d | nn.Embedding):
+                module.reset_parameters()
+        with torch.no_grad():
+            decoder, backbone = model.detr_decoder, model.vision_encoder.backbone
+            backbone.embeddings.position_embeddings.mul_(0.02)
+            decoder.reference_points.weight.copy_(_grid(_QUERIES_PER_SIDE))
+            last = decoder.box_head.layer3
+            last.weight.zero_()
+            last.bias.zero_()
+        return Pupil(model)
+
+    def batch(self, step: int) -> Batch:
+        """Pictures and texts of a step."""
+        rng = np.random.default_rng([self.settings.seed, step])
+        for phase in self._phases:
+            if step < phase.steps:
+                break
+            step -= phase.steps
+        return self._sampler.batch(rng, phase)
+
+    def loss(self, model: nn.Module, batch: Any, device: torch.device) -> dict[str, Tensor]:
+        """Of places, and of answers to texts where there are any."""
+        pupil: Any = model
+        data: Batch = batch.to(device)
+        seen = pupil.see(data.pixels)
+        losses = dense_losses(pupil.heads, seen.fpn_hidden_states[:-1], data)
+        if data.counts.numel():
+            found = pupil.answer(seen, data.input_ids, data.attention_mask)
+            losses |= text_losses(found, data)
+        return losses
+
+    def validate(self, model: nn.Module, device: torch.device) -> dict[str, float]:
+        """Of held-out worlds: places as long as there are no texts, then what texts find."""
+        from mm_perception.training.grounder_scores import dense_scores, grounder_of, quick_scores
+
+        pupil: Any = model.eval()
+        scores = dense_scores(pupil, self._held_out)
+        if any(phase.texts for phase in self._phases):
+            grounder = grounder_of(pupil.model, self._tokenizer, device)
+            scores |= quick_scores(grounder, self._held_out)
+        return scores
+
+
+def _grid(side: int) -> Tensor:
+    """(side * side, 4) middle and extent of boxes on a grid, before the sigmoid."""
+    places = (torch.arange(side) + 0.5) / side
+    y, x = torch.meshgrid(places, places, indexing='ij')
+    extent = torch.full_like(x, 1.2 / side)
+    return torch.logit(torch.stack([x, y, extent, extent], dim=-1).reshape(-1, 4))
+
+
+def _make(clips: Sequence[Clip], held_out: Sequence[Clip], scale: float) -> list[GrounderTask]:
+    def stage(phase: Phase, learning_rate: float, seed: int) -> GrounderTask:
+        phase = replace(phase, steps=max(2, round(phase.steps * scale)))
+        settings = Settings(
+            phase.steps, learning_rate=learning_rate, seed=seed, optimizer='muon', average=0.995,
+            validate_every=200,
+        )  # fmt: skip
+        return GrounderTask(clips, held_out, [phase], settings)
+
+    return [
+        stage(Phase(1800, pictures=16, texts=0), 1.5e-3, 3),
+        stage(Phase(1000, pictures=6, texts=6), 1e-3, 4),
+    ]
+
+
+def image_processor() -> Any:
+    """What makes pixels of a picture."""
+    side = {'height': IMAGE_SIDE, 'width': IMAGE_SIDE}
+    return Sam3ImageProcessor(size=side, image_mean=_MEAN, image_std=_DEVIATION)
+
+
+def _core(model: Any) -> Any:
+    return model.model
+
+
+def _save(model: Any, folder: Path) -> None:
+    save_half(_core(model), folder)
+    Sam3Processor(image_processor(), make_tokenizer(TEXT_LENGTH)).save_pretrained(folder)
+
+
+def _score(weights: Path, device: str, progress: Callable[[int], None]) -> dict[str, Any]:
+    from mm_perception.training.grounder_scores import final_scores
+
+    return final_scores(weights, device, progress)
+
+
+RECIPE = Recipe(
+    net='grounder',
+    title='From a text to masks, or to the answer that nothing is there: a Sam3Model.',
+    num_clips=1200,
+    num_held_out=60,
+    make=_make,
+    save=_save,
+    score=_score,
+    core=_core,
+    notes=(
+        'ViT of 6 layers and 192 channels on 240 px in patches of 12; 36 queries; text encoder of '
+        '2 layers and a vocabulary of whole words. What is not in it is read as unknown.',
+        'It knows the synthetic world and its words: use a public checkpoint for real pictures.',
+    ),
+)

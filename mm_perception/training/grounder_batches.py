@@ -1,0 +1,242 @@
+"""Batches for the training of the grounder: pictures, texts about them, and what they mean."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from mm_perception.training.clip import jittered_lightly
+from mm_perception.training.data import Pixels, normalised, random_crop
+from mm_perception.training.sam2_batches import KINDS
+from mm_perception.world.clips import Clip, ThingTruth
+from mm_perception.world.language import NOUNS, Phrase, absent_phrase, phrase
+from mm_perception.world.materials import COLOURS
+
+SMALLEST_PX = 60  # area on the network's input of a thing that must be found
+_COLOURED = 0.7  # of the texts name a colour, if what they mean has one
+_NUMBERS = 256  # instances of a clip are uint8
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A part of the training.
+
+    Attributes:
+        steps: Updates.
+        pictures: Per batch.
+        texts: About each picture, half of them about what is not there; 0 to learn to see first.
+    """
+
+    steps: int
+    pictures: int
+    texts: int
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B pictures with K texts each: T = B * K texts of up to M instances.
+
+    Attributes:
+        pixels: (B, 3, S, S).
+        kinds: (B, h, h) int64, class of every cell, 0 for none.
+        colours: (B, h, h) int64, colour of the thing in every cell, 0 for none.
+        reach: (B, 4, h, h), how far the thing in a cell reaches to its left, top, right and
+            bottom, in shares of the picture.
+        input_ids: (T, L) tokens.
+        attention_mask: (T, L) of 0 and 1.
+        masks: (T, M, h, h) share of the cell that an instance covers; zeros beyond `counts`.
+        boxes: (T, M, 4) xyxy in shares of the picture.
+        counts: (T,) int64, how many instances a text means.
+        ignored: (T, h, h) bool, cells with something that a text means but is too small.
+    """
+
+    pixels: Tensor
+    kinds: Tensor
+    colours: Tensor
+    reach: Tensor
+    input_ids: Tensor
+    attention_mask: Tensor
+    masks: Tensor
+    boxes: Tensor
+    counts: Tensor
+    ignored: Tensor
+
+    def to(self, device: torch.device) -> Batch:
+        """On a device."""
+        return Batch(**{f.name: getattr(self, f.name).to(device) for f in fields(self)})
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A text, and the instances that it means.
+
+    Attributes:
+        phrase: What is said.
+        large: Instances that must be found; empty if the text names nothing in the picture.
+        small: Instances that may be found.
+    """
+
+    phrase: Phrase
+    large: tuple[int, ...] = ()
+    small: tuple[int, ...] = ()
+
+
+def present_text(
+    rng: np.random.Generator, large: Sequence[ThingTruth], small: Sequence[ThingTruth]
+) -> Asked:
+    """A text about something large; every class in a picture is asked for equally often."""
+    kinds = sorted({thing.kind for thing in large})
+    kind = kinds[int(rng.integers(len(kinds)))]
+    alike = [thing for thing in large if thing.kind == kind]
+    thing = alike[int(rng.integers(len(alike)))]
+    said = phrase(rng, kind, thing.colour if rng.random() < _COLOURED else '')
+    return Asked(
+        said, tuple(t.instance for t in large if said.means(t)),
+        tuple(t.instance for t in small if said.means(t)),
+    )  # fmt: skip
+
+
+def absent_text(rng: np.random.Generator, seen: Sequence[ThingTruth]) -> Asked:
+    """A text that is true of nothing that is seen; without a colour as often as one that is."""
+    kinds = {thing.kind for thing in seen}
+    nouns = [noun for noun, meant in NOUNS.items() if not kinds & set(meant)]
+    if nouns and rng.random() > _COLOURED:
+        kind = NOUNS[nouns[int(rng.integers(len(nouns)))]][0]
+        said = phrase(rng, kind, '')
+        if not kinds & set(said.kinds):
+            return Asked(said)
+    return Asked(absent_phrase(rng, seen))
+
+
+class Sampler:
+    """Makes batches from clips.
+
+    Args:
+        clips: To choose from.
+        tokenizer: Of texts.
+        length: Tokens of a text.
+        side: Of the network's input in px.
+        stride: Px of the network's input per cell of a mask.
+    """
+
+    def __init__(
+        self, clips: Sequence[Clip], tokenizer: Any, length: int, side: int, stride: int
+    ) -> None:
+        self._clips, self._tokenizer = clips, tokenizer
+        self._length, self._side, self._stride = length, side, stride
+
+    def batch(self, rng: np.random.Generator, phase: Phase) -> Batch:
+        """Some pictures and texts."""
+        views = [self._view(rng) for _ in range(phase.pictures)]
+        asked = [(view, self._ask(rng, view, phase.texts)) for view in views]
+        texts = [(view, item) for view, items in asked for item in items]
+        most = max((len(item.large) for _, item in texts), default=0)
+        targets = [view.targets(item, most) for view, item in texts]
+        masks, boxes, ignored = (
+            torch.from_numpy(np.stack(parts)) if targets else torch.empty(0)
+            for parts in (zip(*targets, strict=True) if targets else ((), (), ()))
+        )
+        words = self._words([item.phrase.text for _, item in texts])
+        dense = [
+            torch.from_numpy(np.stack(p)) for p in zip(*(v.dense() for v in views), strict=True)
+        ]
+        counts = torch.tensor([len(item.large) for _, item in texts], dtype=torch.int64)
+        pixels = torch.from_numpy(np.stack([normalised(view.rgb) for view in views]))
+        return Batch(pixels, dense[0], dense[1], dense[2], *words, masks, boxes, counts, ignored)
+
+    def _words(self, texts: list[str]) -> tuple[Tensor, Tensor]:
+        if not texts:
+            return torch.empty(0), torch.empty(0)
+        found = self._tokenizer(
+            texts, padding='max_length', truncation=True, max_length=self._length,
+            return_tensors='pt',
+        )  # fmt: skip
+        return found['input_ids'], found['attention_mask']
+
+    def _view(self, rng: np.random.Generator) -> View:
+        while True:
+            clip = self._clips[int(rng.integers(len(self._clips)))]
+            frame = int(rng.integers(len(clip.rgb)))
+            crop = random_crop(rng, clip.rgb.shape[1:3], self._side)
+            ids = crop.labels(clip.ids[frame], self._side)
+            areas = np.bincount(ids.ravel(), minlength=_NUMBERS)
+            if any(areas[thing.instance] >= SMALLEST_PX for thing in clip.things):
+                rgb = jittered_lightly(rng, crop.picture(clip.rgb[frame]))
+                return View(rgb, ids, clip.things, areas, self._stride)
+
+    def _ask(self, rng: np.random.Generator, view: View, texts: int) -> list[Asked]:
+        present = [present_text(rng, view.large, view.small) for _ in range((texts + 1) // 2)]
+        seen = (*view.large, *view.small)
+        return present + [absent_text(rng, seen) for _ in range(texts // 2)]
+
+
+class View:
+    """A picture as the network sees it, with its truth.
+
+    Args:
+        rgb: (S, S, 3).
+        ids: (S, S), instance of every pixel.
+        things: Of the clip.
+        areas: (256,) px of each instance.
+        stride: Px per cell.
+    """
+
+    def __init__(
+        self, rgb: Pixels, ids: Pixels, things: Sequence[ThingTruth],
+        areas: npt.NDArray[np.int64], stride: int,
+    ) -> None:  # fmt: skip
+        self.rgb, self._ids, self._stride = rgb, ids, stride
+        self.large = [t for t in things if areas[t.instance] >= SMALLEST_PX]
+        self.small = [t for t in things if 0 < areas[t.instance] < SMALLEST_PX]
+        self._things, self._areas = things, areas
+
+    def dense(
+        self,
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+        """Class, colour and reach of every cell: that of the pixel in its middle."""
+        kinds, colours = np.zeros(_NUMBERS, np.int64), np.zeros(_NUMBERS, np.int64)
+        boxes = np.zeros((_NUMBERS, 4), np.float32)
+        for thing in self._things:
+            kinds[thing.instance] = 1 + KINDS.index(thing.kind)
+            if thing.colour:
+                colours[thing.instance] = 1 + list(COLOURS).index(thing.colour)
+            if self._areas[thing.instance]:
+                boxes[thing.instance] = self._box(self._ids == thing.instance)
+        middle = slice(self._stride // 2, None, self._stride)
+        cells = self._ids[middle, middle]
+        places = (np.arange(len(cells), dtype=np.float32) + 0.5) / len(cells)
+        around = np.moveaxis(boxes[cells], -1, 0)  # (4, h, h)
+        here = np.stack([*np.meshgrid(places, places)] * 2)
+        signs = np.array([1, 1, -1, -1], np.float32)[:, None, None]
+        return kinds[cells], colours[cells], ((here - around) * signs * (cells > 0))
+
+    def targets(
+        self, asked: Asked, most: int
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+        """Masks, boxes and what is ignored, padded to `most` instances."""
+        cells = self._ids.shape[0] // self._stride
+        masks, boxes = np.zeros((most, cells, cells), np.float32), np.zeros((most, 4), np.float32)
+        for row, number in enumerate(asked.large):
+            mask = self._ids == number
+            masks[row], boxes[row] = self._shares(mask), self._box(mask)
+        ignored = np.zeros((cells, cells), np.bool_)
+        for number in asked.small:
+            ignored |= self._shares(self._ids == number) > 0
+        return np.where(ignored, 0, masks), boxes, ignored
+
+    def _shares(self, mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
+        cells, step = mask.shape[0] // self._stride, self._stride
+        return mask.reshape(cells, step, cells, step).mean((1, 3), dtype=np.float32)
+
+    @staticmethod
+    def _box(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
+        """X0, y0, x1, y1 around a mask in shares of the picture."""
+        rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+        corners = (columns[0], rows[0], columns[-1] + 1, rows[-1] + 1)
+        return np.array(corners, np.float32) / mask.shape[0]

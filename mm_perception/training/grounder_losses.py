@@ -1,0 +1,195 @@
+"""What the grounder answers to texts, and how wrong that is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from scipy.optimize import linear_sum_assignment
+from torch import Tensor, nn
+from torch.nn import functional
+from torchvision.ops import generalized_box_iou
+
+from mm_perception.training.grounder_batches import Batch
+from mm_perception.training.losses import dice_loss
+from mm_perception.training.sam2_batches import KINDS
+from mm_perception.world.materials import COLOURS
+
+_SIZES = (1 + len(KINDS), 1 + len(COLOURS), 1, 4)
+
+
+@dataclass(frozen=True)
+class Answers:
+    """To T texts by Q queries, from D decoder layers.
+
+    Attributes:
+        boxes: (D, T, Q, 4) xyxy in shares of the picture.
+        logits: (D, T, Q) that it is what the text means.
+        presence: (D, T) that anything is.
+        masks: (T, Q, h, w) logits, of the last layer.
+        semantic: (T, h, w) logits that a place is what the text means.
+    """
+
+    boxes: Tensor
+    logits: Tensor
+    presence: Tensor
+    masks: Tensor
+    semantic: Tensor
+
+
+def answers_of(model: Any, seen: Any, input_ids: Tensor, attention_mask: Tensor) -> Answers:
+    """The forward pass of Sam3Model with the answers of every decoder layer.
+
+    Args:
+        model: A Sam3Model.
+        seen: Output of its vision encoder for B pictures.
+        input_ids: (B * K, L), K texts for each picture.
+        attention_mask: (B * K, L).
+    """
+    times = len(input_ids) // len(seen.fpn_hidden_states[0])
+    maps = [level.repeat_interleave(times, 0) for level in seen.fpn_hidden_states[:-1]]
+    coarse_code = seen.fpn_position_encoding[-2].repeat_interleave(times, 0)
+    texts = model.get_text_features(
+        input_ids=input_ids, attention_mask=attention_mask, return_dict=True
+    ).pooler_output
+    words = attention_mask.bool()
+    encoded = model.detr_encoder(
+        vision_features=[maps[-1]], text_features=texts, vision_pos_embeds=[coarse_code],
+        text_mask=words,
+    )  # fmt: skip
+    decoded = model.detr_decoder(
+        vision_features=encoded.last_hidden_state, text_features=texts,
+        vision_pos_encoding=encoded.pos_embeds_flattened, text_mask=words,
+        spatial_shapes=encoded.spatial_shapes,
+    )  # fmt: skip
+    hidden = decoded.intermediate_hidden_states
+    places = torch.logit(decoded.reference_boxes.float(), eps=1e-3)
+    boxes = (places + model.detr_decoder.box_head(hidden).float()).sigmoid()
+    logits = model.dot_product_scoring(
+        decoder_hidden_states=hidden, text_features=texts, text_mask=words
+    )
+    drawn = model.mask_decoder(
+        decoder_queries=hidden[-1], backbone_features=maps,
+        encoder_hidden_states=encoded.last_hidden_state, prompt_features=texts,
+        prompt_mask=words,
+    )  # fmt: skip
+    middle, extent = boxes[..., :2], boxes[..., 2:]
+    return Answers(
+        torch.cat([middle - extent / 2, middle + extent / 2], dim=-1),
+        logits.squeeze(-1).float(), decoded.presence_logits.squeeze(-1).float(),
+        drawn.pred_masks.float(), drawn.semantic_seg[:, 0].float(),
+    )  # fmt: skip
+
+
+def dense_losses(heads: nn.ModuleList, maps: Sequence[Tensor], batch: Batch) -> dict[str, Tensor]:
+    """Of class, colour, edge and reach at every place."""
+    kinds, colours, edges, reach = read_places(heads, maps).split(_SIZES, dim=1)
+    is_thing = (batch.kinds > 0).float()
+    count = is_thing.sum().clamp(min=1)
+    of_colour = functional.cross_entropy(colours, batch.colours, reduction='none')
+    plain = batch.kinds[:, None].float()
+    spread = functional.max_pool2d(plain, 3, 1, 1)
+    narrow = -functional.max_pool2d(-plain, 3, 1, 1)
+    away = (reach - batch.reach).abs().mean(1)
+    right = (kinds.argmax(1) == batch.kinds) & (colours.argmax(1) == batch.colours)
+    return {
+        'kinds': functional.cross_entropy(kinds, batch.kinds),
+        'kinds_of_things': 0.3 * _mean(
+            functional.cross_entropy(kinds, batch.kinds, reduction='none'), is_thing, count
+        ),
+        'colours': 0.5 * _mean(of_colour, is_thing, count),
+        'edges': 0.5 * functional.binary_cross_entropy_with_logits(
+            edges, (spread != narrow).float()
+        ),
+        'reach': 2 * _mean(away, is_thing, count),
+        '_right': _mean(right.float(), is_thing, count),
+    }  # fmt: skip
+
+
+def read_places(heads: nn.ModuleList, maps: Sequence[Tensor]) -> Tensor:
+    """What the helping heads say of every place, (B, channels, h, w); maps are fine to coarse."""
+    total: Tensor | None = None
+    for head, level in zip(reversed(heads), reversed(maps), strict=True):
+        said = head(level).float()
+        if total is not None:
+            said = said + functional.interpolate(total, size=said.shape[-2:], mode='bilinear')
+        total = said
+    if total is None:
+        raise ValueError('no maps')
+    return total
+
+
+def text_losses(found: Answers, batch: Batch) -> dict[str, Tensor]:
+    """Of presence, of the place of all that a text means, and of each instance.
+
+    Each instance is the business of one query (Carion et al., DETR, 2020, section 3.1).
+    """
+    is_there = (batch.counts > 0).float()
+    rows, queries, columns = _matched(found, batch)
+    target = torch.zeros_like(found.logits[-1])
+    target[rows, queries] = 1
+    num = max(1, len(rows))
+    score = sum(_focal(layer, target) for layer in found.logits) / num
+    boxes = batch.boxes[rows, columns]
+    box = sum(
+        5 * (layer[rows, queries] - boxes).abs().mean(-1).sum()
+        + 2 * (1 - torch.diag(generalized_box_iou(layer[rows, queries], boxes))).sum()
+        for layer in found.boxes
+    ) / (num * len(found.boxes))
+    presence = torch.stack(
+        [functional.binary_cross_entropy_with_logits(p, is_there) for p in found.presence]
+    ).mean()
+    keep = 1 - batch.ignored.float()
+    union = batch.masks.amax(1) if batch.masks.shape[1] else torch.zeros_like(keep)
+    semantic = _pixels(found.semantic, union, keep, is_there)
+    masks = batch.masks[rows, columns]
+    instance = _pixels(found.masks[rows, queries], masks, keep[rows], torch.ones(len(rows)))
+    sure = ((found.presence[-1] > 0) == (is_there > 0)).float().mean()
+    return {
+        'score': torch.as_tensor(score), 'box': torch.as_tensor(box), 'presence': 2 * presence,
+        'semantic': semantic, 'instance': instance, '_sure': sure,
+    }  # fmt: skip
+
+
+@torch.no_grad()
+def _matched(found: Answers, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+    """Texts, queries and instances that belong together, (N,) each."""
+    boxes, chances = found.boxes[-1].float(), found.logits[-1].sigmoid()
+    rows, queries, columns = [], [], []
+    for row, count in enumerate(batch.counts.tolist()):
+        if not count:
+            continue
+        real = batch.boxes[row, :count]
+        cost = (
+            5 * torch.cdist(boxes[row], real, p=1) / 4
+            - 2 * generalized_box_iou(boxes[row], real)
+            - 2 * chances[row][:, None]
+        )
+        taken, of = linear_sum_assignment(cost.cpu().numpy())
+        rows += [row] * len(taken)
+        queries += taken.tolist()
+        columns += of.tolist()
+    return torch.tensor(rows), torch.tensor(queries), torch.tensor(columns)
+
+
+def _focal(logits: Tensor, target: Tensor) -> Tensor:
+    """Focal loss (Lin et al., 2017, equation 5) with alpha 0.5 and gamma 2, summed."""
+    entropy = functional.binary_cross_entropy_with_logits(logits, target, reduction='none')
+    miss = (target - logits.sigmoid()).abs()
+    return (2 * miss**2 * entropy).sum()
+
+
+def _pixels(logits: Tensor, target: Tensor, keep: Tensor, is_there: Tensor) -> Tensor:
+    """Cross entropy of all, and Dice of what is there, over the pixels that are kept."""
+    if not len(logits):
+        return logits.sum() * 0
+    entropy = functional.binary_cross_entropy_with_logits(logits, target, reduction='none')
+    dice = dice_loss(logits.masked_fill(keep == 0, -20.0), target * keep)
+    weight = is_there.to(dice)
+    return 3 * (entropy * keep).mean() + 2 * (dice * weight).sum() / weight.sum().clamp(min=1)
+
+
+def _mean(values: Tensor, weights: Tensor, count: Tensor) -> Tensor:
+    return (values * weights).sum() / count
