@@ -23,8 +23,8 @@ import numpy as np
 import torch
 
 from bench.provenance import ROOT, provenance
-from mm_perception.training.data import Pixels, load_clips
-from mm_perception.training.recipe import FINAL_SEED, weights_of
+from mm_perception.training.data import FINAL_SEED, Pixels, load_clips
+from mm_perception.training.recipe import weights_of
 from mm_perception.world.variety import Split
 
 RESULTS = ROOT / 'bench' / 'results' / 'nano.json'

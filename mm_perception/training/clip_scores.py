@@ -21,8 +21,7 @@ from mm_perception.training.clip import (
     box_around,
     is_main,
 )
-from mm_perception.training.data import Pixels, load_clips
-from mm_perception.training.recipe import FINAL_SEED
+from mm_perception.training.data import Pixels, final_clips
 from mm_perception.world.clips import Clip, ThingTruth
 from mm_perception.world.language import scene_caption, scenery_of
 from mm_perception.world.materials import COLOURS
@@ -115,23 +114,29 @@ def final_scores(
     weights: Path, device: str, progress: Callable[[int], None] = lambda done: None
 ) -> dict[str, Any]:
     """Scores on worlds that nothing else has seen, beside chance and a grey picture."""
-    clips = load_clips(Split.HELD_OUT, 240, num_frames=1, first=FINAL_SEED, progress=progress)
+    clips = final_clips(240, progress=progress)
     engine = load_clip(str(weights), device)
     pictures, things = crops(clips, (0,))
     novel = [is_novel_pair(thing.colour, thing.kind) for thing in things]
     right = zero_shot(engine, pictures, things)
     grey = [np.full_like(p, p.mean(dtype=np.float64)) for p in pictures]
     shapes = [np.repeat(p.mean(2, keepdims=True).astype(np.uint8), 3, axis=2) for p in pictures]
+    known_clips = final_clips(120, Split.TRAIN, progress)
+    known = zero_shot(engine, *crops(known_clips, (0,)))
+    known_recalls = [recall(engine, known_clips[i : i + 60], i) for i in (0, 60)]
     recalls = [recall(engine, clips[i : i + 60], i) for i in range(0, len(clips), 60)]
     pairs = len(COLOURS) * len(_KINDS)
     return {
         'zero-shot colour and class, pairs never seen together': round(_mean(right, novel), 3),
         'zero-shot colour and class, all pairs': round(float(right.mean()), 3),
+        'the same in new worlds of known things': round(float(known.mean()), 3),
         'crops (of pairs never seen together)': f'{len(things)} ({sum(novel)})',
         'chance of zero-shot': round(1 / pairs, 4),
         'the same without form: crops of one even colour':
             round(float(zero_shot(engine, grey, things).mean()), 3),
         'the same without colour': round(float(zero_shot(engine, shapes, things).mean()), 3),
         'recall@1 of 50 scene captions (mean of 4 galleries)': round(float(np.mean(recalls)), 3),
+        'recall@1 in new worlds of known things (2 galleries)':
+            round(float(np.mean(known_recalls)), 3),
         'chance of recall': 1 / GALLERY,
     }  # fmt: skip

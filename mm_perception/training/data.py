@@ -16,6 +16,8 @@ from mm_perception.world.clips import Clip, ClipPlan, make_clips
 from mm_perception.world.variety import Split
 
 Pixels = npt.NDArray[np.uint8]
+#: First seed of worlds that only final scores see; training and validation use those from 0.
+FINAL_SEED = 100_000
 
 
 def worlds_folder() -> Path:
@@ -40,6 +42,17 @@ def load_clips(
         clips.append(Clip.load(path))
         progress(done)
     return clips
+
+
+def final_clips(
+    count: int, split: Split = Split.HELD_OUT, progress: Callable[[int], None] = lambda done: None
+) -> list[Clip]:
+    """Single pictures that only final scores see.
+
+    Those of the split `train` are of new seeds too, but of nothing that training never shows: what
+    a score loses from them to held-out ones is the price of the unknown.
+    """
+    return load_clips(split, count, num_frames=1, first=FINAL_SEED, progress=progress)
 
 
 @dataclass(frozen=True)

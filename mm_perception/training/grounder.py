@@ -180,7 +180,8 @@ def _make(clips: Sequence[Clip], held_out: Sequence[Clip], scale: float) -> list
 
     return [
         stage(Phase(1800, pictures=16, texts=0), 1.5e-3, 3),
-        stage(Phase(1000, pictures=6, texts=6), 1e-3, 4),
+        stage(Phase(400, pictures=8, texts=4, pasted=0.5), 1e-3, 4),
+        stage(Phase(750, pictures=8, texts=4, pasted=0.5), 1e-3, 5),
     ]
 
 
@@ -209,6 +210,7 @@ RECIPE = Recipe(
     net='grounder',
     title='From a text to masks, or to the answer that nothing is there: a Sam3Model.',
     num_clips=1200,
+    num_stills=2400,
     num_held_out=60,
     make=_make,
     save=_save,

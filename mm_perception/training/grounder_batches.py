@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -31,11 +32,13 @@ class Phase:
         steps: Updates.
         pictures: Per batch.
         texts: About each picture, half of them about what is not there; 0 to learn to see first.
+        pasted: Share of pictures into which things of other worlds are pasted.
     """
 
     steps: int
     pictures: int
     texts: int
+    pasted: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -114,6 +117,50 @@ def absent_text(rng: np.random.Generator, seen: Sequence[ThingTruth]) -> Asked:
     return Asked(absent_phrase(rng, seen))
 
 
+def paste(
+    rng: np.random.Generator, other: Clip, rgb: Pixels, ids: Pixels, things: list[ThingTruth]
+) -> tuple[Pixels, Pixels]:
+    """Put a thing of another world somewhere into a picture (Ghiasi et al., 2021, section 3).
+
+    So things are not known by what usually is around them, and every one is seen before many
+    backgrounds.
+
+    Args:
+        rng: Chance.
+        other: Where the thing is from.
+        rgb: (S, S, 3).
+        ids: (S, S).
+        things: Of the picture; the new one is appended.
+
+    Returns:
+        The picture and its instances with the thing, or as they were if there is none to take.
+    """
+    frame, number = (
+        int(rng.integers(len(other.rgb))),
+        len(things) and max(thing.instance for thing in things),
+    )
+    areas = np.bincount(other.ids[frame].ravel(), minlength=_NUMBERS)
+    whole = [t for t in other.things if t.colour and areas[t.instance] >= 3 * SMALLEST_PX]
+    if not whole or number + 1 >= _NUMBERS:
+        return rgb, ids
+    thing = whole[int(rng.integers(len(whole)))]
+    mask = other.ids[frame] == thing.instance
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    part = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    height, width = mask[part].shape
+    scale = rng.uniform(0.5, 1.3) * len(ids) / max(mask.shape)
+    size = [int(np.clip(round(scale * s), 4, len(ids))) for s in (width, height)]
+    flip = slice(None, None, -1 if rng.random() < 0.5 else 1)
+    own = cv2.resize(mask[part][:, flip].astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
+    skin = cv2.resize(np.ascontiguousarray(other.rgb[frame][part][:, flip]), size)
+    x, y = (int(rng.integers(0, len(ids) - s + 1)) for s in size)
+    there = slice(y, y + size[1]), slice(x, x + size[0])
+    rgb, ids = rgb.copy(), ids.copy()
+    rgb[there][own > 0], ids[there][own > 0] = skin[own > 0], number + 1
+    things.append(replace(thing, instance=number + 1))
+    return rgb, ids
+
+
 class Sampler:
     """Makes batches from clips.
 
@@ -133,7 +180,7 @@ class Sampler:
 
     def batch(self, rng: np.random.Generator, phase: Phase) -> Batch:
         """Some pictures and texts."""
-        views = [self._view(rng) for _ in range(phase.pictures)]
+        views = [self._view(rng, phase.pasted) for _ in range(phase.pictures)]
         asked = [(view, self._ask(rng, view, phase.texts)) for view in views]
         texts = [(view, item) for view, items in asked for item in items]
         most = max((len(item.large) for _, item in texts), default=0)
@@ -159,16 +206,20 @@ class Sampler:
         )  # fmt: skip
         return found['input_ids'], found['attention_mask']
 
-    def _view(self, rng: np.random.Generator) -> View:
+    def _view(self, rng: np.random.Generator, pasted: float) -> View:
         while True:
             clip = self._clips[int(rng.integers(len(self._clips)))]
             frame = int(rng.integers(len(clip.rgb)))
             crop = random_crop(rng, clip.rgb.shape[1:3], self._side)
-            ids = crop.labels(clip.ids[frame], self._side)
+            ids, things = crop.labels(clip.ids[frame], self._side), list(clip.things)
+            rgb = crop.picture(clip.rgb[frame])
+            if rng.random() < pasted:
+                for _ in range(int(rng.integers(1, 4))):
+                    other = self._clips[int(rng.integers(len(self._clips)))]
+                    rgb, ids = paste(rng, other, rgb, ids, things)
             areas = np.bincount(ids.ravel(), minlength=_NUMBERS)
-            if any(areas[thing.instance] >= SMALLEST_PX for thing in clip.things):
-                rgb = jittered_lightly(rng, crop.picture(clip.rgb[frame]))
-                return View(rgb, ids, clip.things, areas, self._stride)
+            if any(areas[thing.instance] >= SMALLEST_PX for thing in things):
+                return View(jittered_lightly(rng, rgb), ids, things, areas, self._stride)
 
     def _ask(self, rng: np.random.Generator, view: View, texts: int) -> list[Asked]:
         present = [present_text(rng, view.large, view.small) for _ in range((texts + 1) // 2)]

@@ -17,9 +17,8 @@ from mm_perception.evaluation.masks import Mask
 from mm_perception.nets.grounders import Grounder, load_grounder
 from mm_perception.nets.grounders.grounder import GrounderSettings
 from mm_perception.nets.grounders.sam3 import Sam3
-from mm_perception.training.data import Crop, Pixels, load_clips, normalised
+from mm_perception.training.data import Crop, Pixels, final_clips, normalised
 from mm_perception.training.grounder_losses import read_places
-from mm_perception.training.recipe import FINAL_SEED
 from mm_perception.training.sam2_batches import KINDS
 from mm_perception.world.clips import Clip, ThingTruth
 from mm_perception.world.language import Phrase, absent_phrase, phrase
@@ -160,9 +159,9 @@ def final_scores(
     weights: Path, device: str, progress: Callable[[int], None] = lambda done: None
 ) -> dict[str, Any]:
     """Scores on worlds that nothing else has seen, beside what needs no network or less of one."""
-    clips = load_clips(Split.HELD_OUT, 240, num_frames=1, first=FINAL_SEED, progress=progress)
     grounder = load_grounder('sam3', GrounderSettings(weights=str(weights), device=device))
-    asked = questions(clips, 1)
+    asked = questions(final_clips(240, progress=progress), 1)
+    known = ask(grounder, questions(final_clips(120, Split.TRAIN, progress), 1))
     scores = ask(grounder, asked)
     grey = ask(grounder, [replace(q, rgb=_without_colour(q.rgb)) for q in asked])
     bare = ask(grounder, [replace(q, phrase=_without_colour_word(q.phrase)) for q in asked])
@@ -173,6 +172,8 @@ def final_scores(
         'the same, colours and classes never seen together':
             _rounded(scores.overlaps[scores.novel]),
         'false alarms, texts that name nothing there': _rounded(scores.alarms),
+        'mean IoU in new worlds of known things': _rounded(known.overlaps),
+        'false alarms in new worlds of known things': _rounded(known.alarms),
         'present texts (never seen together)':
             f'{len(scores.overlaps)} ({int(scores.novel.sum())})',
         'absent texts': len(scores.alarms),

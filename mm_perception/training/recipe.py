@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import json
 import platform
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,8 +22,6 @@ from mm_perception.world.clips import VERSION, Clip
 from mm_perception.world.variety import Split
 
 SCORES = 'scores.json'
-#: Seeds of held-out worlds that only final scores see; validation uses the first ones.
-FINAL_SEED = 100_000
 
 
 @dataclass(frozen=True)
@@ -40,6 +37,7 @@ class Recipe:
             each starts with the weights of the one before, and an optimizer of its own.
         save: Writes network (and tokenizer) in hub layout.
         score: Final scores from the folder of weights, with baselines.
+        num_stills: Training clips of one picture beside them, seeds from `num_clips`.
         notes: Paragraphs for the card: architecture, limits.
         core: What is saved of what is trained.
     """
@@ -53,6 +51,7 @@ class Recipe:
     score: Callable[[Path, str, Callable[[int], None]], dict[str, Any]]
     notes: tuple[str, ...]
     core: Callable[[nn.Module], Any] = lambda model: model
+    num_stills: int = 0
 
 
 def recipe_of(net: str) -> Recipe:
@@ -97,10 +96,12 @@ def train_net(
     Returns:
         The final scores.
     """
-    started_s, threads = time.monotonic(), max(1, workers - 1)
+    threads = max(1, workers - 1)
     count = max(8, round(recipe.num_clips * min(scale, 1.0)))
     report(f'clips: {count} for training, {recipe.num_held_out} held out')
     clips = load_clips(Split.TRAIN, count, workers=workers)
+    stills = round(recipe.num_stills * min(scale, 1.0))
+    clips += load_clips(Split.TRAIN, stills, num_frames=1, first=recipe.num_clips, workers=workers)
     held_out = load_clips(Split.HELD_OUT, recipe.num_held_out, workers=workers)
     stages = recipe.make(clips, held_out, scale)
     if first_stage > len(stages):
@@ -120,8 +121,8 @@ def train_net(
     scores = score_net(recipe, out, device)
     facts = {
         'parameters': sum(p.numel() for p in recipe.core(model).parameters()),
-        'training_clips': count, 'clip_version': VERSION, 'device': _machine(device),
-        'minutes': round((time.monotonic() - started_s) / 60, 1),
+        'training_clips': count, 'training_stills': stills, 'clip_version': VERSION, 'device': _machine(device),
+        'minutes': minutes_of(log),
         'stages': [asdict(task.settings) for task in stages],
     }  # fmt: skip
     _document(recipe, out, scores, facts)
@@ -132,6 +133,17 @@ def _document(recipe: Recipe, out: Path, scores: dict[str, Any], facts: dict[str
     text = json.dumps({'scores': scores, 'training': facts}, indent=1)
     (out / SCORES).write_text(text + '\n')
     (out / 'README.md').write_text(card(recipe, scores, facts))
+
+
+def minutes_of(log: str) -> float:
+    """How long trainings took, those of earlier stages and what was cut and went on included."""
+    total, last = 0.0, 0.0
+    for line in log.splitlines():
+        now = float(json.loads(line)['seconds'])
+        if now < last:  # another stage, or a training that went on, starts from 0
+            total += last
+        last = now
+    return round((total + last) / 60, 1)
 
 
 def restored(recipe: Recipe, stage: loop.Task, folder: Path) -> nn.Module:
@@ -167,7 +179,8 @@ def card(recipe: Recipe, scores: dict[str, Any], facts: dict[str, Any]) -> str:
         '',
         *[line for note in recipe.notes for line in (note, '')],
         '## Data',
-        f'{facts["training_clips"]} clips (version {facts["clip_version"]}) of the synthetic',
+        f'{facts["training_clips"]} clips of 8 pictures and {facts["training_stills"]} single',
+        f'pictures (version {facts["clip_version"]}) of the synthetic',
         'world, seeds from 0 of the split `train`; no other data. Held-out worlds have other',
         'seeds and, in part, shapes, patterns, light, lenses and pairs of colour and class that',
         'training never shows (`mm_perception/world/variety.py`).', '',

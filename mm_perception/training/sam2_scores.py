@@ -16,8 +16,7 @@ import torch
 from mm_perception.evaluation.masks import Mask, VideoScore, mask_iou, score_object
 from mm_perception.nets.sam2 import ObjectPrompt, Sam2Engine
 from mm_perception.nets.sam2.weights import LoadedModel, load_model
-from mm_perception.training.data import Pixels, load_clips
-from mm_perception.training.recipe import FINAL_SEED
+from mm_perception.training.data import FINAL_SEED, Pixels, final_clips, load_clips
 from mm_perception.training.sam2_batches import middle_of
 from mm_perception.world.clips import Clip
 from mm_perception.world.variety import Split
@@ -109,17 +108,20 @@ def final_scores(
     before and after.
     """
     model = load_model(str(weights)).model.to(device)
-    pictures = load_clips(Split.HELD_OUT, 100, num_frames=1, first=FINAL_SEED, progress=progress)
+    pictures = final_clips(100, progress=progress)
     films = load_clips(
         Split.HELD_OUT, 8, num_frames=60, step_s=0.1, first=FINAL_SEED, progress=progress
     )
     found = score_pictures(model, pictures)
+    known = score_pictures(model, final_clips(60, Split.TRAIN, progress))
     simple = _simple_scores(pictures)
     objects = [item for clip in films for item in _follow(model, clip)]
     hidden = [item for item in objects if item.was_hidden]
     return {
         'mean IoU from one box': round(found['box_iou'], 3),
         'mean IoU from one point': round(found['point_iou'], 3),
+        'mean IoU from one box in new worlds of known things': round(known['box_iou'], 3),
+        'mean IoU from one point in new worlds of known things': round(known['point_iou'], 3),
         'objects (100 px or more)': int(found['objects']),
         'baseline: all of the box': simple['box'],
         'baseline: the largest ellipse in the box': simple['ellipse'],

@@ -12,7 +12,7 @@ import torch
 from mm_perception.nets.grounders import Found, Grounder, load_grounder
 from mm_perception.nets.grounders.grounder import GrounderSettings
 from mm_perception.training.grounder import IMAGE_SIDE, RECIPE, STRIDE, GrounderTask
-from mm_perception.training.grounder_batches import Phase
+from mm_perception.training.grounder_batches import Phase, paste
 from mm_perception.training.grounder_scores import ask, questions
 from mm_perception.training.loop import Settings, train
 from mm_perception.world.language import NOUNS
@@ -64,6 +64,20 @@ def test_texts_that_name_something_come_with_its_mask_and_box_and_others_with_no
                 assert (mask * (1 - inside)).sum() == 0
             assert batch.masks[row, count:].sum() == 0
     assert {0, 1} <= counts
+
+
+def test_a_pasted_thing_is_seen_and_keeps_its_class_and_colour() -> None:
+    clip, things = moving_square(), []
+    rgb, ids = np.zeros((200, 200, 3), np.uint8), np.zeros((200, 200), np.uint8)
+    pasted, marked = paste(np.random.default_rng(3), clip, rgb, ids, things)
+    (thing,) = things
+    assert (thing.kind, thing.colour) in {('car', 'red'), ('van', 'blue')}
+    own = marked == thing.instance
+    assert own.sum() > 100
+    channel = 0 if thing.colour == 'red' else 2
+    assert (pasted[own].argmax(1) == channel).all()
+    assert not pasted[~own].any()
+    assert not rgb.any(), 'the picture of others is left alone'
 
 
 def test_places_know_class_colour_and_reach() -> None:
