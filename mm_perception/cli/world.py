@@ -1,4 +1,4 @@
-"""Make a drive through a synthetic street: a rosbag2 with sensors, TF and the truth about it.
+"""Make a drive through a synthetic street or room: a rosbag2 with sensors, TF and the truth.
 
 With --live the drive is rendered first and then published through ROS 2 at real time, again and
 again with the stamps of now, until Ctrl-C.
@@ -24,7 +24,11 @@ if TYPE_CHECKING:
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument('--out', type=Path, help='folder to write')
-    parser.add_argument('--seed', type=int, default=1, help='another seed is another street')
+    parser.add_argument('--seed', type=int, default=1, help='another seed is another world')
+    parser.add_argument(
+        '--place', choices=('street', 'room'), default='street',
+        help='a vehicle drives through a street, or a robot looks around in a room',
+    )  # fmt: skip
     parser.add_argument('--seconds', type=float, default=6.0)
     parser.add_argument('--rate', type=float, default=10.0, metavar='HZ', help='of the cameras')
     parser.add_argument('--cameras', type=int, choices=(1, 6), default=1)
@@ -85,6 +89,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _drive(args: argparse.Namespace) -> Drive:
     """What was asked for."""
+    import numpy as np
+
     from mm_perception.world.damage import Damage
     from mm_perception.world.drive import Drive, one_camera, ring_of_cameras
     from mm_perception.world.lidar import Lidar
@@ -100,12 +106,15 @@ def _drive(args: argparse.Namespace) -> Drive:
         if not least <= value <= most:
             raise ConfigError(option, value, f'a number from {least} to {most}')
     rig = one_camera if args.cameras == 1 else ring_of_cameras
+    is_room = args.place == 'room'
+    lidar = Lidar(at=np.array([0.0, 0.0, 1.35])) if is_room else Lidar()
+    ears = MicrophoneArray(at=np.array([0.0, 0.0, 1.5])) if is_room else MicrophoneArray()
     return Drive(
         seed=args.seed,
         seconds=args.seconds,
         rate_hz=args.rate,
-        cameras=rig(args.width, round(args.width * 9 / 16)),
-        lidar=None if args.no_lidar else Lidar(),
+        cameras=rig(args.width, round(args.width * 9 / 16), args.place),
+        lidar=None if args.no_lidar else lidar,
         optics=Optics(fineness=args.fine),
         damage=Damage(
             dropped=args.drop,
@@ -115,8 +124,9 @@ def _drive(args: argparse.Namespace) -> Drive:
             miscalibration_rad=math.radians(args.miscalibrate_deg),
             silence=args.silence,
         ),
-        microphones=MicrophoneArray() if args.speech else None,
+        microphones=ears if args.speech else None,
         has_depth=args.depth,
+        place=args.place,
     )
 
 

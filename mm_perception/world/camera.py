@@ -23,10 +23,12 @@ class Camera:
         name: Also of its topics and frames.
         width: Pixels.
         height: Pixels.
-        focal: Focal length in pixels.
+        focal: Focal length in widths of a pixel.
         distortion: plumb_bob k1 k2 p1 p2 k3; empty for none.
         at: (3,) place on the body, metres.
         turn: (3, 3) rotation from optical axes to the body.
+        principal: Principal point, x and y in pixels; None for the middle of the picture.
+        stretch: Width of a pixel over its height: the focal length along y is so much longer.
     """
 
     name: str
@@ -36,6 +38,8 @@ class Camera:
     distortion: tuple[float, ...] = ()
     at: Array = field(default_factory=lambda: np.zeros(3))
     turn: Array = field(default_factory=lambda: OPTICAL.copy())
+    principal: tuple[float, float] | None = None
+    stretch: float = 1.0
 
     @property
     def frame_id(self) -> str:
@@ -44,14 +48,9 @@ class Camera:
 
     @property
     def matrix(self) -> Array:
-        """(3, 3) intrinsics; the principal point is the middle of the picture."""
-        return np.array(
-            [
-                [self.focal, 0, (self.width - 1) / 2],
-                [0, self.focal, (self.height - 1) / 2],
-                [0, 0, 1.0],
-            ]
-        )  # fmt: skip
+        """(3, 3) intrinsics."""
+        x, y = self.principal or ((self.width - 1) / 2, (self.height - 1) / 2)
+        return np.array([[self.focal, 0, x], [0, self.focal * self.stretch, y], [0, 0, 1.0]])
 
     def rays(self, fineness: int = 1) -> Array:
         """Unit vectors in optical axes, (H * fineness * W * fineness, 3), row by row.
@@ -59,7 +58,8 @@ class Camera:
         Args:
             fineness: Rays per pixel and side.
         """
-        return _rays(self.width, self.height, self.focal, self.distortion, fineness)
+        pinhole = tuple(self.matrix[(0, 1, 0, 1), (0, 1, 2, 2)].tolist())
+        return _rays(self.width, self.height, pinhole, self.distortion, fineness)
 
     def project(self, points: Array) -> Array:
         """Pixels (N, 2), x and y, of points (N, 3) in optical axes, metres.
@@ -92,13 +92,15 @@ class Camera:
 
 @lru_cache(maxsize=16)
 def _rays(
-    width: int, height: int, focal: float, distortion: tuple[float, ...], fineness: int
-) -> Array:
+    width: int, height: int, pinhole: tuple[float, ...], distortion: tuple[float, ...],
+    fineness: int,
+) -> Array:  # fmt: skip
+    focal_x, focal_y, x, y = pinhole
     step = 1 / fineness
     columns = (np.arange(width * fineness) + 0.5) * step - 0.5
     rows = (np.arange(height * fineness) + 0.5) * step - 0.5
     u, v = np.meshgrid(columns, rows)
-    plane = np.stack([(u - (width - 1) / 2) / focal, (v - (height - 1) / 2) / focal], axis=-1)
+    plane = np.stack([(u - x) / focal_x, (v - y) / focal_y], axis=-1)
     flat = plane.reshape(-1, 1, 2)
     if any(distortion):
         criteria = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 50, 1e-10)

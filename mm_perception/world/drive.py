@@ -1,4 +1,4 @@
-"""A drive through a street: what carries which sensors, and what they see."""
+"""A drive through a street, or a look around in a room: which sensors there are, what they see."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from functools import lru_cache, partial
+from typing import Literal
 
 import numpy as np
 
@@ -19,11 +20,15 @@ from mm_perception.world.lidar import Lidar, Points
 from mm_perception.world.microphone import MicrophoneArray
 from mm_perception.world.motion import turn_about
 from mm_perception.world.render import Optics, View, look
-from mm_perception.world.scene import Array, Stage
+from mm_perception.world.robot import robot_path
+from mm_perception.world.room import make_room
+from mm_perception.world.scene import Array, Motion, Stage
 from mm_perception.world.street import make_street
 from mm_perception.world.variety import Split
 
 NOT_NAMED = ('tree',)
+#: A vehicle drives through a street, a robot looks around in a room.
+Place = Literal['street', 'room']
 
 
 class Stream(IntEnum):
@@ -42,19 +47,23 @@ class Stream(IntEnum):
     MICROPHONES = 11
 
 
-def one_camera(width: int = 640, height: int = 360) -> tuple[Camera, ...]:
+def one_camera(width: int = 640, height: int = 360, place: Place = 'street') -> tuple[Camera, ...]:
     """One camera that looks ahead."""
-    return (Camera('camera_front', width, height, 0.62 * width, at=np.array([0.6, 0.0, 1.5])),)
+    ahead, up = (0.6, 1.5) if place == 'street' else (0.15, 1.2)
+    return (Camera('camera_front', width, height, 0.62 * width, at=np.array([ahead, 0.0, up])),)
 
 
-def ring_of_cameras(width: int = 480, height: int = 270) -> tuple[Camera, ...]:
-    """Six cameras around a car."""
+def ring_of_cameras(
+    width: int = 480, height: int = 270, place: Place = 'street'
+) -> tuple[Camera, ...]:
+    """Six cameras around a car, or a robot."""
     names = ('front', 'front_left', 'back_left', 'back', 'back_right', 'front_right')
+    ahead, up = (0.8, 1.5) if place == 'street' else (0.15, 1.2)
     cameras = []
     for index, name in enumerate(names):
         yaw = index * np.pi / 3
         turn = turn_about(2, yaw)
-        at = turn @ np.array([0.8, 0.0, 0.0]) + np.array([0.0, 0.0, 1.5])
+        at = turn @ np.array([ahead, 0.0, 0.0]) + np.array([0.0, 0.0, up])
         focal = 0.62 * width
         cameras.append(Camera(f'camera_{name}', width, height, focal, at=at, turn=turn @ OPTICAL))
     return tuple(cameras)
@@ -65,7 +74,7 @@ class Drive:
     """What is driven and recorded.
 
     Attributes:
-        seed: Of the street, of the way through it and of all noise.
+        seed: Of the place, of the way through it and of all noise.
         seconds: Length.
         rate_hz: Of the cameras.
         cameras: On the vehicle.
@@ -76,7 +85,8 @@ class Drive:
         damage: What goes wrong.
         microphones: On the vehicle; with them people near the way speak. None for none.
         has_depth: Record the true depth of pictures; it takes more room than the pictures.
-        split: What may appear in the street.
+        split: What may appear in the place.
+        place: street or room.
     """
 
     seed: int = 1
@@ -91,6 +101,7 @@ class Drive:
     microphones: MicrophoneArray | None = None
     has_depth: bool = False
     split: Split = Split.ANY
+    place: Place = 'street'
 
     @property
     def num_frames(self) -> int:
@@ -102,8 +113,8 @@ class Drive:
         return index / self.rate_hz
 
     def ego(self, time_s: float) -> tuple[Array, Array]:
-        """True place and rotation of the vehicle's base_link (on the road) in the street."""
-        return _ego_path(self.seed)(time_s)
+        """True place and rotation of base_link (on the ground) in the world."""
+        return _path(self.seed, self.split, self.place)(time_s)
 
     def rng(self, stream: Stream, *key: int) -> np.random.Generator:
         """Random numbers for one purpose."""
@@ -111,8 +122,8 @@ class Drive:
 
     @property
     def stage(self) -> Stage:
-        """The street, at whatever moment it was left."""
-        return _stage(self.seed, self.split)
+        """The street or room, at whatever moment it was left."""
+        return _stage(self.seed, self.split, self.place)
 
     @property
     def names(self) -> dict[int, str]:
@@ -200,8 +211,12 @@ def make_scan(drive: Drive, lidar: Lidar, index: int) -> Scan:
 
 
 @lru_cache(maxsize=2)
-def _stage(seed: int, split: Split) -> Stage:
-    return Stage(make_street(seed, split))
+def _stage(seed: int, split: Split, place: Place) -> Stage:
+    return Stage((make_street if place == 'street' else make_room)(seed, split))
 
 
-_ego_path = lru_cache(maxsize=2)(ego_path)
+@lru_cache(maxsize=2)
+def _path(seed: int, split: Split, place: Place) -> Motion:
+    if place == 'street':
+        return ego_path(seed)
+    return robot_path(_stage(seed, split, place).scene, seed)

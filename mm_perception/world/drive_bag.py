@@ -51,9 +51,9 @@ def write_drive(
     - /ground_truth/bev and /ground_truth/bev/classes, once a second: cells around base_link, with
       0 free, 100 occupied, -1 unknown, and with numbers of `truth.CLASSES`.
 
-    Frames: map is the street. base_link in odom, and /odom, drift; map to odom is the correction
-    of that, so that base_link in map is true. A picture is logged at its moment; a scan, whose
-    stamp is the start of its turn, when the turn is over.
+    Frames: map is the street or room. base_link in odom, and /odom, drift; map to odom is the
+    correction of that, so that base_link in map is true. A picture is logged at its moment; a
+    scan, whose stamp is the start of its turn, when the turn is over.
 
     Args:
         folder: New folder.

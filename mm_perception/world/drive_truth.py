@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mm_perception.world.camera import Camera
-from mm_perception.world.drive import NOT_NAMED, Drive, Frame, Stream
+from mm_perception.world.drive import NOT_NAMED, Drive, Frame, Place, Stream
 from mm_perception.world.materials import COLOURS
 from mm_perception.world.render import View
 from mm_perception.world.scene import Array
@@ -40,8 +40,16 @@ from mm_perception.world.truth import (
 
 #: Things farther from base_link are left out, metres.
 REACH_M = 60.0
-_KINDS = ('car', 'van', 'truck', 'bus', 'cyclist', 'pedestrian', 'cone', 'barrier')
-_VOCABULARY = Vocabulary(_KINDS, tuple(COLOURS))
+_KINDS: dict[Place, tuple[str, ...]] = {
+    'street': ('car', 'van', 'truck', 'bus', 'cyclist', 'pedestrian', 'cone', 'barrier'),
+    'room': (
+        'person', 'ball', 'crate', 'table', 'chair', 'sofa', 'lamp', 'fridge', 'cup', 'plant',
+        'television',
+    ),
+}  # fmt: skip
+_GRIDS: dict[Place, Grid] = {'street': Grid(), 'room': Grid(0.1, 6.0, 6.0, 6.0)}
+#: What comes closer than that to base_link is an event, metres.
+_NEAR_M: dict[Place, float] = {'street': 4.0, 'room': 1.0}
 
 
 class TruthLog:
@@ -55,8 +63,9 @@ class TruthLog:
 
     def __init__(self, drive: Drive, start_ns: int, grid: Grid | None = None) -> None:
         self._drive, self._start_ns = drive, start_ns
-        self.grid = grid or Grid()
-        self._watch = Watch()
+        self.grid = grid or _GRIDS[drive.place]
+        self._watch = Watch(_NEAR_M[drive.place])
+        self._vocabulary = Vocabulary(_KINDS[drive.place], tuple(COLOURS))
         self._frames: list[dict[str, Any]] = []
         self._speech: list[Utterance] = []
 
@@ -133,7 +142,7 @@ class TruthLog:
         self, camera: Camera, view: View, time_s: float, skeletons: Sequence[Skeleton],
         rng: np.random.Generator,
     ) -> dict[str, Any]:  # fmt: skip
-        sight = sight_of(view, self._drive.stage.scene.things)
+        sight = sight_of(view, self._drive.stage.scene.things, self._drive.place)
         self._watch.picture(time_s, camera.name, sight.pixels, view.ids.size)
         at, turn = self._drive.ego(time_s)
         joints = [
@@ -146,7 +155,7 @@ class TruthLog:
             'keypoints': {str(k.instance): _rows(k.pixels, k.visible) for k in joints},
             'relations': [[r.first, r.how, r.second] for r in relations_in(sight)],
             'captions': captions_of(rng, sight),
-            'questions': [asdict(q) for q in questions_about(rng, sight, _VOCABULARY)],
+            'questions': [asdict(q) for q in questions_about(rng, sight, self._vocabulary)],
         }
 
     def _microphones(self) -> dict[str, Any] | None:

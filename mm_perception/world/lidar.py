@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from mm_perception.world.rays import dot, rotated
 from mm_perception.world.scene import Array, Motion, Stage
 
 Points = npt.NDArray[np.void]
@@ -91,7 +92,8 @@ class Lidar:
         elevation = np.linspace(self.lowest, self.highest, self.channels)
         across, up = (grid.reshape(-1) for grid in np.meshgrid(azimuth, elevation))
         rays = np.stack([np.cos(up) * np.cos(across), np.cos(up) * np.sin(across), np.sin(up)], -1)
-        hits = stage.cast(at + turn @ self.at, rays @ turn.T)
+        directions = rotated(rays, turn)
+        hits = stage.cast(at + turn @ self.at, directions)
         kept = (hits.geom >= 0) & (hits.distance < self.reach)
         kept &= rng.random(len(rays)) >= self.dropout
         which = np.flatnonzero(kept)
@@ -100,7 +102,7 @@ class Lidar:
         points = np.zeros(len(which), POINT)
         points['x'], points['y'], points['z'] = (beams * distance[:, None]).T
         # Less comes back from dark surfaces, and from those that are met at a flat angle.
-        facing = np.abs((hits.normal[which] * (beams @ turn.T)).sum(1))
+        facing = np.abs(dot(hits.normal[which], directions[which]))
         points['intensity'] = np.clip(255 * facing * (0.15 + 0.85 * shade[geom]), 0, 255)
         points['ring'] = which // len(azimuth)
         points['instance'] = stage.instances[geom]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -10,9 +11,11 @@ import numpy.typing as npt
 
 from mm_perception.world.camera import Camera
 from mm_perception.world.materials import PATTERNS, amount, noise
+from mm_perception.world.rays import BUNDLE, Indices, dot, length, rotated
 from mm_perception.world.scene import Hits, Light, Stage
 
 Floats = npt.NDArray[np.float32]
+_TILE = round(BUNDLE**0.5)
 
 
 class Shader:
@@ -32,10 +35,10 @@ class Shader:
         self, origin: npt.NDArray[np.float64], directions: npt.NDArray[np.float64], hits: Hits
     ) -> Floats:
         """(N, 3) linear RGB that comes back along the rays."""
-        out = self._sky(directions)
-        seen = np.flatnonzero(hits.geom >= 0)
-        if len(seen) == 0:
-            return out
+        out = np.empty((len(directions), 3), np.float32)
+        is_sky = hits.geom < 0
+        out[is_sky] = self._sky(directions[is_sky])
+        seen = np.flatnonzero(~is_sky)
         geom, normal = hits.geom[seen], hits.normal[seen].astype(np.float32)
         points = origin + directions[seen] * hits.distance[seen, None]
         albedo = self._albedo(geom, points)
@@ -44,13 +47,22 @@ class Shader:
         total = albedo * (up + self._glow[geom][:, None])
         view = -directions[seen].astype(np.float32)
         for lamp in self._stage.scene.lights:
-            total += self._from_lamp(lamp, points, normal, view, albedo, geom)
+            lit, towards, brightness = self._lit_by(lamp, points, normal)
+            half = towards + view[lit]
+            half /= length(half)[:, None] + 1e-6
+            shine = self._gloss[geom[lit]] * np.clip(dot(normal[lit], half), 0, 1) ** 40
+            facing = dot(normal[lit], towards)
+            returned = (albedo[lit] * facing[:, None] + shine[:, None]) * brightness[:, None]
+            total[lit] += returned * lamp.strength.astype(np.float32)
         out[seen] = total
         return out
 
     def _albedo(self, geom: npt.NDArray[np.int32], points: npt.NDArray[np.float64]) -> Floats:
-        turn, at = self._stage.geom_turn[geom], self._stage.geom_at[geom]
-        local = np.einsum('nij,ni->nj', turn, points - at).astype(np.float32)
+        x, y, z = (points - self._stage.geom_at[geom]).T
+        turn = self._stage.geom_turn.transpose(1, 2, 0)[:, :, geom]
+        local = np.empty((len(geom), 3), np.float32)
+        for axis in range(3):
+            local[:, axis] = turn[0, axis] * x + turn[1, axis] * y + turn[2, axis] * z
         local /= self._scale[geom][:, None]
         share = np.zeros(len(geom), np.float32)
         pattern = self._pattern[geom]
@@ -59,27 +71,21 @@ class Shader:
             share[which] = amount(PATTERNS[index], local[which], self._stage.scene.seed)
         return self._first[geom] * (1 - share[:, None]) + self._second[geom] * share[:, None]
 
-    def _from_lamp(
-        self, lamp: Light, points: npt.NDArray[np.float64], normal: Floats, view: Floats,
-        albedo: Floats, geom: npt.NDArray[np.int32],
-    ) -> Floats:  # fmt: skip
+    def _lit_by(
+        self, lamp: Light, points: npt.NDArray[np.float64], normal: Floats
+    ) -> tuple[Indices, Floats, Floats]:
+        """Which points a lamp shines on, the directions (M, 3) to it, how bright it is there."""
         towards = lamp.at - points
-        distance = np.linalg.norm(towards, axis=1)
-        towards = (towards / distance[:, None]).astype(np.float32)
-        facing = np.clip((normal * towards).sum(1), 0, None)
-        lit = np.flatnonzero(facing > 0)
-        back = self._stage.cast(lamp.at, -towards[lit].astype(np.float64))
-        free = back.distance >= distance[lit] * (1 - 1e-5) - 0.02
-        brightness = np.zeros(len(points), np.float32)
-        brightness[lit] = free
+        distance = length(towards)
+        towards /= distance[:, None]
+        single = towards.astype(np.float32)
+        lit = np.flatnonzero(dot(normal, single) > 0)
+        back = self._stage.cast(lamp.at, -single[lit].astype(np.float64))
+        lit = lit[back.distance >= distance[lit] * (1 - 1e-5) - 0.02]
+        brightness = np.ones(len(lit), np.float32)
         if not lamp.is_sun:
-            brightness /= np.maximum(distance, 0.3).astype(np.float32) ** 2
-        half = towards + view
-        half /= np.linalg.norm(half, axis=1, keepdims=True) + 1e-6
-        shine = self._gloss[geom] * np.clip((normal * half).sum(1), 0, 1) ** 40
-        strength = lamp.strength.astype(np.float32)
-        returned: Floats = (albedo * facing[:, None] + shine[:, None]) * brightness[:, None]
-        return returned * strength
+            brightness /= np.maximum(distance[lit], 0.3).astype(np.float32) ** 2
+        return lit, single[lit], brightness
 
     def _sky(self, directions: npt.NDArray[np.float64]) -> Floats:
         sky = self._stage.scene.sky
@@ -149,16 +155,28 @@ def look(
     to_world = turn @ camera.turn
     origin = at + turn @ camera.at
     fine = optics.fineness
-    optical = camera.rays(fine)
-    directions = optical @ to_world.T
-    hits = stage.cast(origin, directions)
     shape = (camera.height * fine, camera.width * fine)
-    light = Shader(stage).light(origin, directions, hits).reshape(*shape, 3)
+    tiled, back = _tiles(*shape)
+    optical = camera.rays(fine)
+    directions = rotated(optical, to_world)[tiled]
+    hits = stage.cast(origin, directions)
+    light = Shader(stage).light(origin, directions, hits)[back].reshape(*shape, 3)
     middle = (slice(fine // 2, None, fine), slice(fine // 2, None, fine))
-    solids = hits.geom.reshape(shape)[middle]
-    depth = (hits.distance * optical[:, 2]).astype(np.float32).reshape(shape)[middle]
+    solids = hits.geom[back].reshape(shape)[middle]
+    depth = (hits.distance[back] * optical[:, 2]).astype(np.float32).reshape(shape)[middle]
     ids = np.where(solids >= 0, stage.instances[np.maximum(solids, 0)], 0).astype(np.uint16)
     return View(_develop(light, camera, optics, rng), depth, ids, solids)
+
+
+@lru_cache(maxsize=8)
+def _tiles(height: int, width: int) -> tuple[Indices, Indices]:
+    """Order of pixels tile by tile, and that of the tiled ones row by row, (H * W,) each.
+
+    Rays that follow each other are then close to each other, which makes casting them fast.
+    """
+    row, column = np.divmod(np.arange(height * width), width)
+    tiled = np.lexsort((column, row, column // _TILE, row // _TILE))
+    return tiled, np.argsort(tiled)
 
 
 def _develop(

@@ -10,15 +10,17 @@ import numpy as np
 import numpy.typing as npt
 
 from mm_perception.world.materials import Material
+from mm_perception.world.rays import BUNDLE, Bounds, Bundles, Indices, length
 
 Array = npt.NDArray[np.float64]
-Indices = npt.NDArray[np.intp]
 #: (T) seconds to ((3,) metres, (3, 3) rotation) of a frame in the world.
 Motion = Callable[[float], tuple[Array, Array]]
 
 _FAR_M = 1e4
-#: What is not higher than this is floor: rays that rise never meet it.
+#: What is flat and not higher than this is floor.
 _FLOOR_M = 0.3
+#: Solids of the floor that make one block.
+_PATCH = 8
 _SHAPES = {
     'box': mujoco.mjtGeom.mjGEOM_BOX,
     'sphere': mujoco.mjtGeom.mjGEOM_SPHERE,
@@ -132,43 +134,75 @@ class Scene:
 
 
 class _Block:
-    """Solids that are rigid together: a MuJoCo model in their own frame, and where that is."""
+    """Solids that are rigid together: a MuJoCo model of their own, and where it is.
 
-    def __init__(
-        self, solids: list[Solid], motion: Motion | None, first: int, top: float = np.inf
-    ) -> None:
+    Args:
+        solids: In the frame of the block.
+        motion: Of that frame in the world; None if it is the world's.
+        first: Number of the first of them in the stage.
+    """
+
+    def __init__(self, solids: list[Solid], motion: Motion | None, first: int) -> None:
         spec = mujoco.MjSpec()
         spec.memory = 1 << 20
+        body = spec.worldbody if motion is None else spec.worldbody.add_body(mocap=True)
         for solid in solids:
-            geom = spec.worldbody.add_geom(type=_SHAPES[solid.shape], pos=solid.at)
+            geom = body.add_geom(type=_SHAPES[solid.shape], pos=solid.at)
             geom.size[: len(solid.size)] = solid.size
             if solid.turn is not None:
                 mujoco.mju_mat2Quat(geom.quat, np.ascontiguousarray(solid.turn).reshape(-1))
         self.model = spec.compile()
         self.data = mujoco.MjData(self.model)
         mujoco.mj_kinematics(self.model, self.data)
-        self.first, self.num = first, len(solids)
+        self.own = slice(first, first + len(solids))
+        self.motion, self.at, self.turn = motion, np.zeros(3), np.eye(3)
         self.local_at = self.data.geom_xpos.copy()
         self.local_turn = self.data.geom_xmat.reshape(-1, 3, 3).copy()
-        self.motion = motion
-        radii = self.model.geom_rbound
-        self.is_endless = bool((radii == 0).any())
-        self.centre = self.local_at.mean(0)
-        away = np.linalg.norm(self.local_at - self.centre, axis=1)
-        self.radius = float((away + radii).max())
-        #: Nothing of it is higher, metres.
-        self.top = top
-        self.at, self.turn = np.zeros(3), np.eye(3)
+        #: In its own frame, metres: a ball, and a box around its middle.
+        low, high, radius = self._limits()
+        self.middle, self.half, self.radius = (low + high) / 2, (high - low) / 2, radius
 
-    def place(self, time_s: float) -> None:
-        if self.motion is not None:
-            self.at, self.turn = self.motion(time_s)
+    def _limits(self) -> tuple[Array, Array, float]:
+        """Corners (3,) of a box around all solids, and the radius of a ball around its middle."""
+        at, turns = self.local_at, self.local_turn
+        offset, half = (part.copy() for part in np.split(self.model.geom_aabb, 2, axis=1))
+        is_plane = self.model.geom_type == mujoco.mjtGeom.mjGEOM_PLANE
+        offset[is_plane], half[is_plane] = 0.0, (_FAR_M, _FAR_M, 0.0)
+        centre = at + np.einsum('gij,gj->gi', turns, offset)
+        reach = np.einsum('gij,gj->gi', np.abs(turns), half)
+        low, high = (centre - reach).min(0), (centre + reach).max(0)
+        radii = np.where(is_plane, 2 * _FAR_M, self.model.geom_rbound)
+        return low, high, float((length(at - (low + high) / 2) + radii).max())
+
+    def place(self, time_s: float) -> bool:
+        """Move its solids, as rays meet them, to where they are then; False if they are there."""
+        if self.motion is None:
+            return False
+        at, turn = self.motion(time_s)
+        if at is self.at and turn is self.turn:
+            return False
+        self.at, self.turn = at, turn
+        self.data.mocap_pos[0] = at
+        mujoco.mju_mat2Quat(self.data.mocap_quat[0], np.ascontiguousarray(turn).reshape(-1))
+        mujoco.mj_kinematics(self.model, self.data)
+        # The same again without the last digit that a quaternion takes: two faces that lie in one
+        # plane, such as the top of a table and of its legs, keep the order they have at rest.
+        self.data.geom_xpos[:] = self.local_at @ turn.T + at
+        self.data.geom_xmat[:] = (turn @ self.local_turn).reshape(-1, 9)
+        return True
 
 
 def _is_floor(solid: Solid) -> bool:
     if solid.shape not in ('plane', 'box') or solid.turn is not None:
         return False
     return solid.at[2] + (solid.size[2] if solid.shape == 'box' else 0.0) < _FLOOR_M
+
+
+def _blocks_of(ground: list[tuple[str, Solid]]) -> list[list[tuple[str, Solid]]]:
+    """What is flat and low, some at a time, then each other solid."""
+    floor = [item for item in ground if _is_floor(item[1])]
+    patches = [floor[first : first + _PATCH] for first in range(0, len(floor), _PATCH)]
+    return patches + [[item] for item in ground if not _is_floor(item[1])]
 
 
 class Stage:
@@ -193,99 +227,80 @@ class Stage:
         self.kinds: list[str] = []
         self._blocks: list[_Block] = []
         instances: list[int] = []
-        floor = [(kind, solid) for kind, solid in scene.ground if _is_floor(solid)]
-        groups = [floor, *([item] for item in scene.ground if not _is_floor(item[1]))]
-        for index, group in enumerate(groups):
-            if not group:
-                continue
-            solids, top = [solid for _, solid in group], np.inf if index else _FLOOR_M
-            self._blocks.append(_Block(solids, None, len(self.materials), top))
+        for group in _blocks_of(scene.ground):
+            solids = [solid for _, solid in group]
+            self._blocks.append(_Block(solids, None, len(self.solids)))
             self.solids += solids
-            self.materials += [solid.material for _, solid in group]
             self.kinds += [kind for kind, _ in group]
             instances += [0] * len(group)
         for number, thing in enumerate(scene.things, 1):
             thing.instance = number
             for part in thing.parts:
-                self._blocks.append(_Block(part.solids, part.motion, len(self.materials)))
+                self._blocks.append(_Block(part.solids, part.motion, len(self.solids)))
                 self.solids += part.solids
-                self.materials += [solid.material for solid in part.solids]
                 self.kinds += [thing.kind] * len(part.solids)
                 instances += [number] * len(part.solids)
+        self.materials = [solid.material for solid in self.solids]
         self.instances = np.array(instances, np.int32)
         self.geom_at = np.zeros((len(instances), 3))
         self.geom_turn = np.zeros((len(instances), 3, 3))
+        num = len(self._blocks)
+        self._bounds = Bounds(
+            np.zeros((num, 3)), np.array([block.radius for block in self._blocks]),
+            np.zeros((num, 3)), np.zeros((num, 3)),
+        )  # fmt: skip
+        for index in range(num):
+            self._track(index)
         self.set_time(0.0)
 
     def set_time(self, time_s: float) -> None:
         """Move everything to where it is then."""
-        for block in self._blocks:
-            block.place(time_s)
-            own = slice(block.first, block.first + block.num)
-            self.geom_at[own] = block.local_at @ block.turn.T + block.at
-            self.geom_turn[own] = block.turn @ block.local_turn
+        for index, block in enumerate(self._blocks):
+            if block.place(time_s):
+                self._track(index)
+
+    def _track(self, index: int) -> None:
+        """Take over where a block is."""
+        block, bounds = self._blocks[index], self._bounds
+        self.geom_at[block.own] = block.data.geom_xpos
+        self.geom_turn[block.own] = block.data.geom_xmat.reshape(-1, 3, 3)
+        middle, half = block.turn @ block.middle + block.at, np.abs(block.turn) @ block.half
+        bounds.centre[index], bounds.low[index] = middle, middle - half
+        bounds.high[index] = middle + half
 
     def cast(self, origin: Array, directions: Array) -> Hits:
         """Cast rays from one point.
 
         Args:
             origin: (3,) metres.
-            directions: (N, 3) unit vectors.
+            directions: (N, 3) unit vectors; the closer those that follow each other, the faster.
         """
+        bundles = Bundles(directions)
+        shape = bundles.rays.shape
+        hits = Hits(np.full(shape[:2], -1, np.int32), np.full(shape[:2], np.inf), np.zeros(shape))
+        for block, chosen in zip(self._blocks, bundles.near(self._bounds, origin), strict=True):
+            if len(chosen):
+                _cast_block(block, origin, bundles.rays, chosen, hits)
         num = len(directions)
-        hits = Hits(np.full(num, -1, np.int32), np.full(num, np.inf), np.zeros((num, 3)))
-        bundles = _Bundles(directions)
-        for block in self._blocks:
-            rays = bundles.near(block, origin)
-            if len(rays):
-                _cast_block(block, origin, directions, rays, hits)
-        return hits
+        return Hits(
+            hits.geom.reshape(-1)[:num], hits.distance.reshape(-1)[:num],
+            hits.normal.reshape(-1, 3)[:num],
+        )  # fmt: skip
 
 
-class _Bundles:
-    """Neighbouring rays together, so that most are not looked at one by one."""
-
-    _SIZE = 64
-
-    def __init__(self, directions: Array) -> None:
-        self._directions, num = directions, len(directions)
-        fill = np.repeat(directions[-1:], -num % self._SIZE, axis=0)
-        groups = np.concatenate([directions, fill]).reshape(-1, self._SIZE, 3)
-        axes = groups.mean(1)
-        self._axes = axes / np.maximum(np.linalg.norm(axes, axis=1, keepdims=True), 1e-9)
-        least = np.einsum('gri,gi->gr', groups, self._axes).min(1)
-        self._spread = np.arccos(np.clip(least, -1, 1)) + 1e-6
-
-    def near(self, block: _Block, origin: Array) -> Indices:
-        """Rays that may meet a block, and some more."""
-        if origin[2] > block.top:
-            return np.flatnonzero(self._directions[:, 2] < 0)
-        towards = block.turn @ block.centre + block.at - origin
-        distance = float(np.linalg.norm(towards))
-        if block.is_endless or distance <= block.radius * 1.001:
-            return np.arange(len(self._directions))
-        away = np.arccos(np.clip(self._axes @ (towards / distance), -1, 1))
-        chosen = np.flatnonzero(away <= np.arcsin(block.radius / distance) + self._spread)
-        rays = (chosen[:, None] * self._SIZE + np.arange(self._SIZE)).reshape(-1)
-        return rays[rays < len(self._directions)]
-
-
-def _cast_block(
-    block: _Block, origin: Array, directions: Array, rays: Indices, hits: Hits
-) -> None:
-    local = np.ascontiguousarray(directions[rays] @ block.turn)
-    num = len(local)
-    geom, distance = np.empty(num, np.int32), np.empty(num)
-    normal = np.zeros(num * 3)
+def _cast_block(block: _Block, origin: Array, rays: Array, chosen: Indices, hits: Hits) -> None:
+    """Cast the chosen bundles of (G, 64, 3) rays; `hits` are of that shape too."""
+    num = len(chosen) * BUNDLE
+    geom, distance, normal = np.empty(num, np.int32), np.empty(num), np.empty(num * 3)
     mujoco.mj_multiRay(
-        block.model, block.data, block.turn.T @ (origin - block.at), local.reshape(-1), None, 1,
-        -1, geom, distance, normal, num, _FAR_M,
+        block.model, block.data, origin, rays[chosen].reshape(-1), None, 1, -1, geom, distance,
+        normal, num, _FAR_M,
     )  # fmt: skip
-    nearer = np.flatnonzero((geom >= 0) & (distance < hits.distance[rays]))
-    target = rays[nearer]
-    hits.geom[target] = geom[nearer] + block.first
+    nearer = np.flatnonzero((geom >= 0) & (distance < hits.distance[chosen].reshape(-1)))
+    target = chosen[nearer // BUNDLE], nearer % BUNDLE
+    hits.geom[target] = geom[nearer] + block.own.start
     hits.distance[target] = distance[nearer]
-    hits.normal[target] = normal.reshape(-1, 3)[nearer] @ block.turn.T
+    hits.normal[target] = normal.reshape(-1, 3)[nearer]
 
 
 def instances_of(things: Iterable[Thing], kind: str) -> list[Thing]:

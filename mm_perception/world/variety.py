@@ -13,7 +13,7 @@ from mm_perception.world.materials import COLOURS
 Option = TypeVar('Option')
 #: One colour-class pair in this many is kept from training.
 _PAIRS_PER_NOVEL = 6
-#: Of the choices in a held-out world, this share is of what training never saw.
+#: Of the choices in a held-out world, at least this share is of what training never saw.
 _NOVEL_SHARE = 0.4
 
 

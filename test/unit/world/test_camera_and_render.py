@@ -74,8 +74,9 @@ def test_ids_are_of_the_nearest_thing_and_0_for_what_is_none() -> None:
 
 @pytest.mark.parametrize('fineness', [1, 3])
 @pytest.mark.parametrize('distortion', [(), (-0.28, 0.09, 0.001, -0.002, -0.01)])
-def test_rays_are_the_inverse_of_projection(distortion, fineness) -> None:
-    camera = Camera('camera', 40, 30, 32.0, distortion)
+@pytest.mark.parametrize('pinhole', [{}, {'principal': (14.0, 21.5), 'stretch': 1.2}])
+def test_rays_are_the_inverse_of_projection(distortion, fineness, pinhole) -> None:
+    camera = Camera('camera', 40, 30, 32.0, distortion, **pinhole)
     rays = camera.rays(fineness)
     assert rays.shape == (40 * 30 * fineness**2, 3)
     np.testing.assert_allclose(np.linalg.norm(rays, axis=1), 1)
@@ -97,6 +98,14 @@ def test_calibration_says_what_the_rays_do() -> None:
     assert info.frame_id == 'camera_optical'
     np.testing.assert_array_equal(info.k, camera.matrix)
     np.testing.assert_array_equal(info.d, [-0.1, 0, 0, 0, 0])
+
+
+def test_convention_any_pinhole() -> None:
+    camera = Camera('camera', 40, 30, 20.0, principal=(14.0, 21.5), stretch=1.5)
+    np.testing.assert_array_equal(camera.info(0).k, [[20, 0, 14], [0, 30, 21.5], [0, 0, 1]])
+    ahead, beside = camera.project(np.array([[0.0, 0.0, 2.0], [1.0, -1.0, 2.0]]))
+    np.testing.assert_allclose(ahead, [14, 21.5], atol=1e-9)
+    np.testing.assert_allclose(beside, [24, 6.5], atol=1e-9)
 
 
 def test_a_box_throws_a_shadow() -> None:

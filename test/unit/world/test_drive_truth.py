@@ -22,7 +22,7 @@ from mm_perception.world.drive_truth import TruthLog
 from mm_perception.world.lidar import Lidar
 from mm_perception.world.microphone import MicrophoneArray
 from mm_perception.world.motion import turn_about
-from mm_perception.world.truth import CLASSES, KEYPOINTS
+from mm_perception.world.truth import CLASSES, KEYPOINTS, boxes_of
 from test.unit.world.test_drive_bag import Messages, of_transform, read, stamp_ns
 from test.unit.world.test_speech import beep, needs_espeak
 
@@ -127,6 +127,27 @@ def test_pixels_and_depth_are_those_of_the_masks(recorded) -> None:
             reach = np.linalg.norm(box['size']) / 2 + 0.01
             ahead = box['centre'][0] - 0.6  # where the camera is
             assert (np.abs(own - ahead) < reach).all()
+
+
+def test_boxes_enclose_the_masks_in_the_picture(recorded) -> None:
+    drive, _, truth, folder = recorded
+    camera = drive.cameras[0]
+    masks, whole = read_masks(folder, f'/ground_truth/output/masks/{CAMERA}'), 0
+    for index, frame in enumerate(truth['frames']):
+        at, turn = drive.ego(drive.time_s(index))
+        boxes = {b.instance: b for b in boxes_of(drive.stage, drive.time_s(index))}
+        id_map = masks[frame['cameras'][CAMERA]['stamp_ns']].id_map
+        for box in frame['boxes']:
+            rows, columns = np.nonzero(id_map == box['instance'])
+            corners = (boxes[box['instance']].corners() - at) @ turn  # in base_link
+            pixels = camera.project((corners - camera.at) @ camera.turn)
+            np.testing.assert_allclose(corners.mean(0), box['centre'], atol=1e-3)
+            if len(rows) and np.isfinite(pixels).all():
+                low, high = pixels.min(0) - 0.5, pixels.max(0) + 0.5
+                assert (low <= (columns.min(), rows.min())).all(), box['instance']
+                assert (high >= (columns.max(), rows.max())).all(), box['instance']
+                whole += len(rows) > 10
+    assert whole > 10
 
 
 def test_joints_lie_in_the_masks_where_they_are_visible(recorded) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mm_perception.world.camera import Camera
-from mm_perception.world.language import Scenery
+from mm_perception.world.language import NOUNS, Scenery
 from mm_perception.world.materials import COLOURS
 from mm_perception.world.motion import standing
 from mm_perception.world.render import View, look
@@ -159,7 +159,19 @@ def test_captions_name_only_what_is_there(streets) -> None:
     for view, sight, things, _ in streets:
         texts = captions_of(np.random.default_rng(0), sight, 4)
         assert len(set(texts)) == len(texts) > 0
-        seen = {things[i - 1].colour for i in np.unique(view.ids).tolist() if i}
+        seen = {(things[i - 1].kind, things[i - 1].colour) for i in np.unique(view.ids) if i}
         for text in texts:
-            assert set(text.split()) & set(COLOURS) <= seen
+            parts = re.split(r' (?:left of|right of|in front of|behind|and) ', text)
+            for part in parts:
+                assert part in ('a street', 'a room') or _means(part) & seen, (text, part)
     assert isinstance(sight.scenery, Scenery)
+
+
+def _means(words: str) -> set[tuple[str, str]]:
+    """Classes and colours that a part of a caption such as 'a van wearing red' can mean."""
+    words = re.sub(r'^an? | in a (street|room)$', '', words)
+    match = re.fullmatch(r'(?P<noun>.+) (?:in|wearing) (?P<colour>\w+)', words) or re.fullmatch(
+        r'(?P<colour>\w+) (?P<noun>.+)', words
+    )
+    assert match, words
+    return {(kind, match['colour']) for kind in NOUNS[match['noun']]}

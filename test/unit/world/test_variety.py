@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
+from mm_perception.world import clips
 from mm_perception.world.materials import COLOURS
 from mm_perception.world.room import make_room
 from mm_perception.world.street import make_street
@@ -51,6 +53,31 @@ def test_ranges() -> None:
     assert min(train) >= 0.5
     assert min(held_out) < 0.1
     assert max(held_out) > 0.9
+
+
+def test_light_backgrounds_and_cameras_are_held_out_too() -> None:
+    seen = {split: [_look_of(seed, split) for seed in SEEDS] for split in Split}
+    lowest_sun, widest_lens = (
+        {split: min(look[i] for look in looks) for split, looks in seen.items()} for i in (0, 1)
+    )
+    assert lowest_sun[Split.TRAIN] >= 0.5 > lowest_sun[Split.HELD_OUT]
+    assert widest_lens[Split.TRAIN] >= 0.58 > widest_lens[Split.HELD_OUT]
+    novel = {('building', 'tiles'), ('pavement', 'checked'), ('wall', 'bricks')}
+    assert not [look for look in seen[Split.TRAIN] if look[2] & novel]
+    assert novel <= set().union(*(look[2] for look in seen[Split.HELD_OUT]))
+
+
+def _look_of(seed: int, split: Split) -> tuple[float, float, set[tuple[str, str]]]:
+    """Height of the sun in radians, focal length in widths, and what has which pattern."""
+    street, room = make_street(seed, split), make_room(seed, split)
+    camera = clips._camera(Dice((seed, 2), split))
+    ground = [*street.ground, *room.ground]
+    towards = street.lights[0].at
+    return (
+        float(np.arcsin(towards[2] / np.linalg.norm(towards))),
+        camera.focal / max(camera.width, camera.height),
+        {(kind, solid.material.pattern) for kind, solid in ground},
+    )
 
 
 def test_splits_of_one_seed_differ() -> None:
