@@ -10,7 +10,9 @@ from __future__ import annotations
 import ctypes
 import logging
 import os
+import random
 import shutil
+import socket
 import tempfile
 from pathlib import Path
 
@@ -23,6 +25,7 @@ SEGMENT_VARIABLE = 'MMP_SHM_SEGMENT_MB'
 LOCAL_VARIABLE = 'MMP_LOCAL_ONLY'
 SEGMENT_MB = 64
 _SMALLEST_MB = 4
+_PARTICIPANTS = 16
 _MALLOC = {-3: 32 << 20, -1: 1 << 30, -2: 64 << 20}  # mmap threshold, trim threshold, top pad
 
 _PROFILE = """<?xml version="1.0" encoding="UTF-8" ?>
@@ -154,6 +157,28 @@ def tune_malloc() -> bool:
         return False
     results = [mallopt(option, value) for option, value in _MALLOC.items()]
     return all(result == 1 for result in results)
+
+
+def free_domain() -> int:
+    """A domain that no ROS program of this computer is in.
+
+    Participant p of domain d listens on port 7410 + 250 d + 2 p. Ports from 32768 on, which begin
+    within domain 101, Linux gives to any program.
+    """
+    for domain in random.sample(range(1, 101), 100):
+        first = 7410 + 250 * domain
+        if all(_is_port_free(first + 2 * participant) for participant in range(_PARTICIPANTS)):
+            return domain
+    raise ConfigError('ROS_DOMAIN_ID', '1 to 100', 'one that is not in use')
+
+
+def _is_port_free(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind(('', port))
+        except OSError:
+            return False
+    return True
 
 
 def shell_exports() -> str:

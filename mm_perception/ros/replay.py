@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -73,7 +72,7 @@ class OnlineReplay:
 
     def run(self, progress: Callable[[int], None] = lambda done: None) -> None:
         """Play the bag once; Ctrl-C ends it, what was recorded is kept."""
-        os.environ['ROS_DOMAIN_ID'] = str(random.randint(1, 230))
+        os.environ['ROS_DOMAIN_ID'] = str(dds.free_domain())
         dds.prepare(local_only=True)
         rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
         node = Node('mmp_replay', start_parameter_services=False)

@@ -149,9 +149,11 @@ class TrackAction:
 
     def _on_status(self, item: Sample | Deferred) -> None:
         status = item.resolve() if isinstance(item, Deferred) else item
-        if not isinstance(status, PromptStatus) or status.prompt_id not in self._goals:
+        if not isinstance(status, PromptStatus):
             return
-        goal = self._goals[status.prompt_id]
+        goal = self._goals.get(status.prompt_id)
+        if goal is None:  # not asked for by an action, or over
+            return
         goal.tracks += [track for track in status.track_ids if track not in goal.tracks]
         if status.state is PromptState.REJECTED:
             _end(goal, status.message or 'the prompt was refused')
@@ -162,13 +164,14 @@ class TrackAction:
             return
         scores = {str(i): float(s) for i, s in zip(masks.ids, masks.scores, strict=True)}
         for goal in list(self._goals.values()):
+            if goal.ended.done():  # the executor has not come to tell it
+                continue
             goal.frames += 1
             seen = [track for track in goal.tracks if track in scores]
             feedback = message_class(TRACK).Feedback(frames=goal.frames, track_ids=seen)
             feedback.stamp = time_message(masks.stamp_ns)
             feedback.scores = [scores[track] for track in seen]
-            if not goal.ended.done():
-                goal.handle.publish_feedback(feedback)
+            goal.handle.publish_feedback(feedback)
             if goal.max_frames and goal.frames >= goal.max_frames:
                 _end(goal, '')
 

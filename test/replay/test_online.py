@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -39,7 +38,6 @@ def environment(tmp_path: Path) -> dict[str, str]:
     return {
         **os.environ,
         'PYTHONPATH': os.pathsep.join([str(site), str(root), os.environ.get('PYTHONPATH', '')]),
-        'ROS_DOMAIN_ID': str(random.randint(1, 230)),
         'ROS_LOG_DIR': str(tmp_path / 'log'),
     }
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-import random
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from mm_perception.bag.reader import BagReader
+from mm_perception.ros.dds import free_domain
 from test.data.shape_bag import COMPRESSED, IMAGE, INFO, TOPICS, write_shape_bag
 from test.replay.masker_stack import records_of
 
@@ -23,7 +24,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
     """A domain of its own, on 127.0.0.1 only."""
     return {
         **os.environ,
-        'ROS_DOMAIN_ID': str(random.randint(1, 230)),
+        'ROS_DOMAIN_ID': str(free_domain()),
         'MMP_LOCAL_ONLY': '1',
         'ROS_LOG_DIR': str(tmp_path / 'log'),
     }
@@ -48,12 +49,22 @@ def finish(process: subprocess.Popen[str], *, with_signal: int | None = None) ->
     return output
 
 
+def wait_for(recorder: subprocess.Popen[str], count: int) -> None:
+    """Wait until it has so many messages: it says so every five seconds."""
+    deadline_s = time.monotonic() + 60
+    assert recorder.stdout is not None
+    for line in recorder.stdout:
+        if line == f'{count} messages\n' or time.monotonic() > deadline_s:
+            return  # what is missing, if anything is, the bag tells better
+
+
 def test_what_is_played_is_recorded(tmp_path: Path, environment: dict[str, str]) -> None:
     """DDS pads a message to four bytes; but for that every byte is the same."""
     bag = write_shape_bag(tmp_path / 'shape', num_frames=12)
     recorder = mmp(environment, 'record', '--out', tmp_path / 'recorded')
     player = mmp(environment, 'play', bag, '--wait')
     played = finish(player)
+    wait_for(recorder, 12 * (len(TOPICS) - 1) + 1)
     recorded = finish(recorder, with_signal=signal.SIGINT)
     assert player.returncode == 0, played
     assert recorder.returncode == 0, recorded
@@ -73,6 +84,7 @@ def test_only_the_topics_asked_for(tmp_path: Path, environment: dict[str, str]) 
     recorder = mmp(environment, 'record', '--out', tmp_path / 'recorded', '--topics', IMAGE, INFO)
     player = mmp(environment, 'play', bag, '--wait', '--clock', '--topics', IMAGE, COMPRESSED)
     assert 'Traceback' not in finish(player)
+    wait_for(recorder, 5)
     output = finish(recorder, with_signal=signal.SIGINT)
     assert recorder.returncode == 1
     assert INFO in output, 'the topic that never came is named'
@@ -82,8 +94,8 @@ def test_only_the_topics_asked_for(tmp_path: Path, environment: dict[str, str]) 
 
 def test_ctrl_c_ends_a_looping_player_quietly(tmp_path: Path, environment: dict[str, str]) -> None:
     bag = write_shape_bag(tmp_path / 'shape', num_frames=5)
-    recorder = mmp(environment, 'record', '--out', tmp_path / 'recorded', '--seconds', '12')
     player = mmp(environment, 'play', bag, '--wait', '--loop', '--rate', '5')
+    recorder = mmp(environment, 'record', '--out', tmp_path / 'recorded', '--seconds', '15')
     recorded = finish(recorder)
     output = finish(player, with_signal=signal.SIGINT)
     assert 'Traceback' not in output

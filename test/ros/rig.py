@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import random
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -45,24 +43,12 @@ def install_plugins(folder: Path) -> None:
     )
 
 
-def free_domain() -> int:
-    """A domain that nobody on this machine uses: its first discovery port is free."""
-    for domain in random.sample(range(10, 100), 90):
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            try:
-                probe.bind(('127.0.0.1', 7400 + 250 * domain + 10))
-            except OSError:
-                continue
-            return domain
-    raise RuntimeError('every ROS domain from 10 to 99 is in use')
-
-
 class Rig:
     """One container and one robot node, in a domain of their own."""
 
     def __init__(self, folder: Path, monkeypatch: Any) -> None:
         self.folder = folder
-        monkeypatch.setenv('ROS_DOMAIN_ID', str(free_domain()))
+        monkeypatch.setenv('ROS_DOMAIN_ID', str(dds.free_domain()))
         monkeypatch.setenv('ROS_LOG_DIR', str(folder / 'log'))
         monkeypatch.setenv('PYTHONPATH', f'{folder / "site"}:{ROOT}')
         monkeypatch.setenv('MMP_LOCAL_ONLY', '1')

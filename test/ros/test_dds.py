@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import random
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -54,13 +54,12 @@ node = rclpy.create_node('camera')
 publisher = node.create_publisher(Image, '/image', qos_profile_sensor_data)
 message = Image(width=640, height=480, encoding='rgb8', step=1920)
 message.data = bytes(480 * 1920)
-while not publisher.get_subscription_count():
+end = time.monotonic() + 60
+while not publisher.get_subscription_count() and time.monotonic() < end:
     time.sleep(0.05)
-time.sleep(1.0)
-for _ in range(60):
+while publisher.get_subscription_count() and time.monotonic() < end:
     publisher.publish(message)
     time.sleep(0.05)
-time.sleep(0.5)
 """
 HEAR = """
 import sys, time
@@ -75,13 +74,12 @@ got = []
 hear = lambda m: got.append(len(m.data))
 node.create_subscription(Image, '/image', hear, qos_profile_sensor_data)
 print('ready', flush=True)
-end = time.monotonic() + 30
-while time.monotonic() < end and not (got and time.monotonic() - last > 3):
-    before = len(got)
+end = time.monotonic() + 60
+while time.monotonic() < end and len(got) < 45:
     rclpy.spin_once(node, timeout_sec=0.1)
-    if len(got) > before:
-        last = time.monotonic()
 print(len(got), set(got) == {921600})
+node.destroy_node()
+rclpy.shutdown()
 """
 
 
@@ -89,7 +87,7 @@ print(len(got), set(got) == {921600})
 def environment(tmp_path: Path) -> dict[str, str]:
     return {
         **{k: v for k, v in os.environ.items() if k not in dds.PROFILE_VARIABLES},
-        'ROS_DOMAIN_ID': str(random.randrange(10, 100)), 'ROS_LOG_DIR': str(tmp_path),
+        'ROS_DOMAIN_ID': str(dds.free_domain()), 'ROS_LOG_DIR': str(tmp_path),
         'XDG_CACHE_HOME': str(tmp_path), 'PYTHONPATH': str(ROOT), 'MMP_SHM_SEGMENT_MB': '32',
     }  # fmt: skip
 
@@ -119,10 +117,10 @@ def test_raw_best_effort_pictures_arrive(environment: dict[str, str], has_profil
     assert viewer.stdout is not None
     assert viewer.stdout.readline().strip() == 'ready'
     camera = script(TALK, environment)
-    said = viewer.communicate(timeout=60)[0].split()
-    assert camera.wait(30) == 0
-    # The default transport delivers none of them; a loaded machine may lose a few.
-    assert int(said[0]) >= 45
+    said = viewer.communicate(timeout=90)[0].split()
+    assert camera.wait(75) == 0
+    # Of the default transport's none arrives, however many are sent; a busy machine loses a few.
+    assert int(said[0]) == 45
     assert said[1] == 'True'
 
 
@@ -146,6 +144,13 @@ def test_segment_shrinks_where_shared_memory_is_short(monkeypatch, caplog) -> No
     monkeypatch.setattr(dds.shutil, 'disk_usage', lambda path: usage)
     assert dds.segment_mb() == 16
     assert 'reduced from 64 to 16 MB' in caplog.text
+
+
+def test_a_domain_in_use_is_not_free(monkeypatch) -> None:
+    monkeypatch.setattr(dds.random, 'sample', lambda domains, count: [domains[98], domains[99]])
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as second_participant:
+        second_participant.bind(('127.0.0.1', 7410 + 250 * 99 + 2))
+        assert dds.free_domain() == 100
 
 
 def test_log_folder_where_there_is_no_home(monkeypatch, tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import random
 import time
 from collections.abc import Callable, Iterator
 
@@ -33,7 +32,7 @@ def node(monkeypatch: pytest.MonkeyPatch) -> Iterator[Node]:
     monkeypatch.setenv(dds.PROFILE_VARIABLES[0], str(dds.write_profile(16, local_only=True)))
     monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'SYSTEM_DEFAULT')
     context = rclpy.Context()
-    rclpy.init(context=context, domain_id=random.randint(10, 230))
+    rclpy.init(context=context, domain_id=dds.free_domain())
     node = Node('intake_test', context=context, start_parameter_services=False)
     yield node
     node.destroy_node()
@@ -51,7 +50,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def until(done: Callable[[], bool]) -> None:
-    end_s = time.monotonic() + 20
+    end_s = time.monotonic() + 60
     while not done():
         assert time.monotonic() < end_s
         time.sleep(0.001)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import random
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from tf2_msgs.msg import TFMessage
 from vision_msgs.msg import Detection3D, Detection3DArray
 
 from mm_perception.bag.reader import BagReader
+from mm_perception.ros import dds
 from mm_perception.ros.live import restamped
 from mm_perception.ros.wire import deserialize, serialize, type_name_of
 
@@ -71,7 +72,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
     """A domain of its own, on 127.0.0.1 only."""
     return {
         **os.environ,
-        'ROS_DOMAIN_ID': str(random.randint(1, 230)),
+        'ROS_DOMAIN_ID': str(dds.free_domain()),
         'MMP_LOCAL_ONLY': '1',
         'ROS_LOG_DIR': str(tmp_path / 'log'),
         'TMPDIR': str(tmp_path),
@@ -85,6 +86,14 @@ def mmp(environment: dict[str, str], *words: str | Path) -> subprocess.Popen[str
     )
 
 
+def counts(recorder: subprocess.Popen[str]) -> Iterator[int]:
+    """How many messages it has, every five seconds."""
+    assert recorder.stdout is not None
+    for line in recorder.stdout:
+        if line.endswith(' messages\n'):
+            yield int(line.split()[0])
+
+
 @pytest.mark.ros
 def test_a_live_world_goes_on_with_the_stamps_of_now(
     tmp_path: Path, environment: dict[str, str]
@@ -92,11 +101,16 @@ def test_a_live_world_goes_on_with_the_stamps_of_now(
     began_ns = time.time_ns()
     options = '--live --local-only --seconds 1 --width 64 --rate 5 --workers 1 --no-lidar'
     world = mmp(environment, 'world', *options.split())
-    recorder = mmp(environment, 'record', '--out', tmp_path / 'recorded', '--seconds', '12')
+    recorder = mmp(environment, 'record', '--out', tmp_path / 'recorded')
     try:
-        recorded, _ = recorder.communicate(timeout=90)
+        lines = counts(recorder)
+        while next(lines) == 0:
+            assert world.poll() is None
+        next(lines)  # 5 s later
+        recorder.send_signal(signal.SIGINT)
+        recorded, _ = recorder.communicate(timeout=45)
         world.send_signal(signal.SIGINT)
-        said, _ = world.communicate(timeout=30)
+        said, _ = world.communicate(timeout=45)
     finally:
         for process in (world, recorder):
             process.kill()

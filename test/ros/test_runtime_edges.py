@@ -23,6 +23,16 @@ EYE = {
 }
 
 
+def wait_reliable(rig: Rig, topic: str) -> None:
+    """Until the node has seen a publisher and subscribes as that one publishes."""
+
+    def is_reliable() -> bool:
+        infos = rig.node.get_subscriptions_info_by_topic(topic)
+        return {info.qos_profile.reliability for info in infos} == {RELIABLE.reliability}
+
+    rig.until(is_reliable, f'a reliable subscription to {topic}')
+
+
 def test_picture_latched_before_the_start_is_seen(rig: Rig) -> None:
     notes = rig.hear(Text, '/eye/output/note')
     publisher = rig.node.create_publisher(type(picture(1)), '/camera/image', LATCHED)
@@ -46,16 +56,7 @@ def test_reliable_publisher_is_replaced_by_a_best_effort_one(rig: Rig) -> None:
     rig.start(EYE)
     camera = rig.camera(qos=RELIABLE)
     rig.feed(camera, lambda: notes, 'a note')
-    rig.until(
-        lambda: (
-            {
-                info.qos_profile.reliability
-                for info in rig.node.get_subscriptions_info_by_topic('/camera/image')
-            }
-            == {RELIABLE.reliability}
-        ),
-        'a reliable subscription',
-    )
+    wait_reliable(rig, '/camera/image')
     rig.node.destroy_publisher(camera)
     before = len(notes)
     camera = rig.node.create_publisher(type(picture(1)), '/camera/image', BEST_EFFORT)
@@ -106,6 +107,7 @@ def test_bag_that_loops_rewinds_and_keeps_prompts(rig: Rig) -> None:
     rig.start(EYE)
     camera = rig.camera()
     prompt = rig.node.create_publisher(String, '/prompt', 10)
+    wait_reliable(rig, '/prompt')  # what the one before it has not handed over is lost with it
     rig.until(prompt.get_subscription_count, 'a subscription to prompts')
     prompt.publish(String(data='cup'))
     rig.feed(camera, lambda: notes and notes[-1].text.split()[1:2] == ['cup'], 'the prompt')

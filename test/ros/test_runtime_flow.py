@@ -116,7 +116,7 @@ def test_two_nodes_share_one_subscription_and_it_outlives_its_owner(rig: Rig) ->
     rig.feed(camera, lambda: notes, 'a note')
     rig.wait_active('one')
     rig.wait_active('two')
-    assert camera.get_subscription_count() == 1
+    rig.until(lambda: camera.get_subscription_count() == 1, 'one subscription for both')
     assert rig.change('one', 'deactivate')
     rig.until(lambda: camera.get_subscription_count() == 1, 'subscription of the other')
     before = len(notes)

@@ -17,7 +17,8 @@ echo "$*" >> "$UV_LOG"
 for last; do :; done
 case "$1 $2" in
 '--version '*) echo 'uv 99.0.0' ;;
-'venv '*) mkdir -p "$last/bin" "$last/lib"; echo x >> "$last/visits"; sleep "${UV_SLEEP:-0}" ;;
+'venv '*) mkdir -p "$last/bin" "$last/lib"; echo x >> "$last/visits"; sleep "${UV_SLEEP:-0}"
+    while [ -n "$UV_GATE" ] && [ ! -e "$UV_GATE" ]; do sleep 0.1; done ;;
 'export '*) echo "$UV_DEFAULT_INDEX" > "$last" ;;
 'pip sync') [ -z "$UV_FAILS" ] || { echo 'no route to host' >&2; exit 2; } ;;
 'build '*)
@@ -157,10 +158,17 @@ def test_killed_in_the_middle(machine: Machine) -> None:
 
 
 def test_two_at_once_build_once(machine: Machine) -> None:
-    both = [machine.start(UV_SLEEP='1') for _ in range(2)]
-    outputs = [process.communicate(timeout=60) for process in both]
+    gate = machine.cache / 'gate'
+    first = machine.start(UV_GATE=str(gate))
+    while not list((machine.cache / 'envs').glob('*/visits')):
+        time.sleep(0.05)
+    second = machine.start(UV_GATE=str(gate))
+    assert second.stderr is not None
+    assert 'waiting for another set-up' in second.stderr.readline()
+    gate.touch()
+    outputs = [process.communicate(timeout=60) for process in (first, second)]
     assert outputs[0][0] == outputs[1][0]
-    assert sum('waiting for another set-up' in err for _, err in outputs) == 1
+    assert not any('waiting for another set-up' in err for _, err in outputs)
     assert sum(call.startswith('venv') for call in machine.calls()) == 1
 
 
@@ -182,10 +190,10 @@ def test_keeps_two_environments_and_those_in_use(machine: Machine) -> None:
 
 def test_command_holds_its_environment(machine: Machine) -> None:
     env = machine.environment()
-    process = machine.start('sleep', '30')
+    process = machine.start('sleep', '90')
     try:
         with open(env / '.complete') as stamp:
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + 60
             while time.monotonic() < deadline:
                 try:
                     fcntl.flock(stamp, fcntl.LOCK_EX | fcntl.LOCK_NB)
