@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from mm_perception.evaluation.result import Evaluation
     from mm_perception.world.drive import Drive
 
-#: Who is asked for what. The stack `colour` understands the first of these words only.
-STACK, TEXT = 'colour', 'the red car'
+#: Who is asked for what.
+STACK, TEXT = 'track', 'the red car'
 #: A street in which the car stands, is hidden by another, is seen again, and is passed.
 SEED, SECONDS = 131, 6.0
 

@@ -44,9 +44,7 @@ if TYPE_CHECKING:
 class ClipConfig:
     """Settings of the `clip` plugin."""
 
-    weights: str = parameter(
-        'openai/clip-vit-base-patch32', 'A hub id, a directory, open_clip:..., nano, or random.'
-    )
+    weights: str = parameter('nano', 'nano, a hub id, a directory, open_clip:..., or random.')
     labels: tuple[str, ...] = parameter(
         (), 'Texts that each picture is compared with; empty publishes no labels.', live=True
     )

@@ -63,9 +63,7 @@ if TYPE_CHECKING:
 class Sam2Config:
     """Settings of the `sam2` plugin."""
 
-    weights: str = parameter(
-        'facebook/sam2.1-hiera-tiny', 'A hub id, a directory, a .pt file, nano, or random.'
-    )
+    weights: str = parameter('nano', 'nano, a hub id, a directory, a .pt file, or random.')
     image_size: int = parameter(
         0, 'Side of the network input in pixels, 0: as trained. Smaller is faster.', minimum=0
     )

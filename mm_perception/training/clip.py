@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel
 
-from mm_perception.training.data import Crop, Pixels, jittered, normalised
+from mm_perception.training.data import LARGEST_SHARE, Crop, Pixels, jittered, normalised
 from mm_perception.training.loop import Settings
 from mm_perception.training.recipe import Recipe, save_half
 from mm_perception.training.sam2_batches import KINDS
@@ -109,7 +109,7 @@ class Batch:
 class Pupil(nn.Module):
     """The network, and a head that reads what is in each patch and is thrown away."""
 
-    def __init__(self, model: CLIPModel) -> None:
+    def __init__(self, model: Any) -> None:
         super().__init__()
         self.model = model
         self.head = nn.Linear(model.config.vision_config.hidden_size, _NUM_KINDS + _NUM_COLOURS)
@@ -221,7 +221,10 @@ class ClipTask:
     @cache  # noqa: B019
     def _main_things(self, index: int, frame: int) -> tuple[ThingTruth, ...]:
         ids, things = self._clips[index].ids[frame], self._scenery(index, frame).things
-        return tuple(thing for thing in things if is_main(ids, thing.instance))
+        return tuple(
+            thing for thing in things
+            if (ids == thing.instance).mean() <= LARGEST_SHARE and is_main(ids, thing.instance)
+        )  # fmt: skip
 
 
 def _sample(clip: Clip, frame: int, crop: Crop, said: Phrase, thing: ThingTruth | None) -> _Sample:

@@ -21,7 +21,7 @@ from mm_perception.training.clip import (
     box_around,
     is_main,
 )
-from mm_perception.training.data import Pixels, final_clips
+from mm_perception.training.data import LARGEST_SHARE, Pixels, final_clips
 from mm_perception.world.clips import Clip, ThingTruth
 from mm_perception.world.language import scene_caption, scenery_of
 from mm_perception.world.materials import COLOURS
@@ -63,13 +63,14 @@ def quick_scores(engine: ClipEngine, clips: Sequence[Clip]) -> dict[str, float]:
 
 
 def crops(clips: Sequence[Clip], frames: Sequence[int]) -> tuple[list[Pixels], list[ThingTruth]]:
-    """Crops of all that is large enough and not mostly behind something else."""
+    """Crops of all that is large enough, not too close, and not mostly behind something else."""
     pictures, things = [], []
     for clip in clips:
         for frame in frames:
             for thing in scenery_of(clip, frame, SMALLEST_CROP_PX).things:
-                if is_main(clip.ids[frame], thing.instance):
-                    x0, y0, x1, y1 = box_around(clip.ids[frame] == thing.instance, 0.1)
+                own = clip.ids[frame] == thing.instance
+                if own.mean() <= LARGEST_SHARE and is_main(clip.ids[frame], thing.instance):
+                    x0, y0, x1, y1 = box_around(own, 0.1)
                     pictures.append(np.ascontiguousarray(clip.rgb[frame, y0:y1, x0:x1]))
                     things.append(thing)
     return pictures, things

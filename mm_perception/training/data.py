@@ -18,6 +18,8 @@ from mm_perception.world.variety import Split
 Pixels = npt.NDArray[np.uint8]
 #: First seed of worlds that only final scores see; training and validation use those from 0.
 FINAL_SEED = 100_000
+#: Of a picture: a thing that covers more is so close that nobody could name it, nor is asked to.
+LARGEST_SHARE = 0.5
 
 
 def worlds_folder() -> Path:

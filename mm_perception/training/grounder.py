@@ -180,8 +180,7 @@ def _make(clips: Sequence[Clip], held_out: Sequence[Clip], scale: float) -> list
 
     return [
         stage(Phase(1800, pictures=16, texts=0), 1.5e-3, 3),
-        stage(Phase(400, pictures=8, texts=4, pasted=0.5), 1e-3, 4),
-        stage(Phase(750, pictures=8, texts=4, pasted=0.5), 1e-3, 5),
+        stage(Phase(1050, pictures=8, texts=4, pasted=0.3), 1.2e-3, 4),
     ]
 
 

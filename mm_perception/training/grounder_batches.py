@@ -265,7 +265,8 @@ class View:
         around = np.moveaxis(boxes[cells], -1, 0)  # (4, h, h)
         here = np.stack([*np.meshgrid(places, places)] * 2)
         signs = np.array([1, 1, -1, -1], np.float32)[:, None, None]
-        return kinds[cells], colours[cells], ((here - around) * signs * (cells > 0))
+        reach = ((here - around) * signs * (cells > 0)).astype(np.float32)
+        return kinds[cells], colours[cells], reach
 
     def targets(
         self, asked: Asked, most: int
@@ -283,11 +284,14 @@ class View:
 
     def _shares(self, mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
         cells, step = mask.shape[0] // self._stride, self._stride
-        return mask.reshape(cells, step, cells, step).mean((1, 3), dtype=np.float32)
+        return np.asarray(
+            mask.reshape(cells, step, cells, step).mean((1, 3), dtype=np.float32), np.float32
+        )
 
     @staticmethod
     def _box(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
         """X0, y0, x1, y1 around a mask in shares of the picture."""
         rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
         corners = (columns[0], rows[0], columns[-1] + 1, rows[-1] + 1)
-        return np.array(corners, np.float32) / mask.shape[0]
+        box: npt.NDArray[np.float32] = np.array(corners, np.float32) / np.float32(mask.shape[0])
+        return box

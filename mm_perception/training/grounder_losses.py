@@ -17,7 +17,7 @@ from mm_perception.training.losses import dice_loss
 from mm_perception.training.sam2_batches import KINDS
 from mm_perception.world.materials import COLOURS
 
-_SIZES = (1 + len(KINDS), 1 + len(COLOURS), 1, 4)
+_SIZES = [1 + len(KINDS), 1 + len(COLOURS), 1, 4]
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def answers_of(model: Any, seen: Any, input_ids: Tensor, attention_mask: Tensor)
 
 def dense_losses(heads: nn.ModuleList, maps: Sequence[Tensor], batch: Batch) -> dict[str, Tensor]:
     """Of class, colour, edge and reach at every place."""
-    kinds, colours, edges, reach = read_places(heads, maps).split(_SIZES, dim=1)
+    kinds, colours, edges, reach = torch.split(read_places(heads, maps), _SIZES, dim=1)
     is_thing = (batch.kinds > 0).float()
     count = is_thing.sum().clamp(min=1)
     of_colour = functional.cross_entropy(colours, batch.colours, reduction='none')
@@ -131,7 +131,7 @@ def text_losses(found: Answers, batch: Batch) -> dict[str, Tensor]:
     target = torch.zeros_like(found.logits[-1])
     target[rows, queries] = 1
     num = max(1, len(rows))
-    score = sum(_focal(layer, target) for layer in found.logits) / num
+    score = sum(_focal(layer, target) for layer in found.logits) / (num * len(found.logits))
     boxes = batch.boxes[rows, columns]
     box = sum(
         5 * (layer[rows, queries] - boxes).abs().mean(-1).sum()

@@ -17,7 +17,7 @@ from mm_perception.evaluation.masks import Mask
 from mm_perception.nets.grounders import Grounder, load_grounder
 from mm_perception.nets.grounders.grounder import GrounderSettings
 from mm_perception.nets.grounders.sam3 import Sam3
-from mm_perception.training.data import Crop, Pixels, final_clips, normalised
+from mm_perception.training.data import LARGEST_SHARE, Crop, Pixels, final_clips, normalised
 from mm_perception.training.grounder_losses import read_places
 from mm_perception.training.sam2_batches import KINDS
 from mm_perception.world.clips import Clip, ThingTruth
@@ -64,7 +64,8 @@ def questions(clips: Sequence[Clip], seed: int, most: int = 4) -> list[Question]
     for clip in clips:
         areas = np.bincount(clip.ids[0].ravel(), minlength=256)
         seen = [thing for thing in clip.things if areas[thing.instance]]
-        large = [thing for thing in seen if areas[thing.instance] >= SMALLEST_PX and thing.colour]
+        limits = SMALLEST_PX, LARGEST_SHARE * clip.ids[0].size
+        large = [t for t in seen if t.colour and limits[0] <= areas[t.instance] <= limits[1]]
         for index in rng.permutation(len(large))[:most]:
             thing = large[int(index)]
             colour = thing.colour if rng.random() < 0.75 else ''

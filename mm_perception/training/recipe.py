@@ -121,8 +121,8 @@ def train_net(
     scores = score_net(recipe, out, device)
     facts = {
         'parameters': sum(p.numel() for p in recipe.core(model).parameters()),
-        'training_clips': count, 'training_stills': stills, 'clip_version': VERSION, 'device': _machine(device),
-        'minutes': minutes_of(log),
+        'training_clips': count, 'training_stills': stills, 'clip_version': VERSION,
+        'device': _machine(device), 'minutes': minutes_of(log),
         'stages': [asdict(task.settings) for task in stages],
     }  # fmt: skip
     _document(recipe, out, scores, facts)

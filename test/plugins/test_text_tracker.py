@@ -12,6 +12,7 @@ import torch
 from mm_perception.errors import ConfigError
 from mm_perception.nets.grounders import Found, Grounder, load_grounder
 from mm_perception.nets.grounders.grounder import GrounderSettings
+from mm_perception.nets.sam2 import Sam2Session
 from mm_perception.plugin import Context
 from mm_perception.plugins.text_tracker import TextTracker, TextTrackerConfig
 from mm_perception.samples import Image, Masks, Prompt, PromptAction, PromptState, PromptStatus
@@ -20,6 +21,10 @@ from test.plugins.samples import SECOND_NS, box_prompt, inputs_for, picture
 CAMERAS = ('left', 'right')
 FOUND, NOT_FOUND, REMOVED = PromptState.FOUND, PromptState.NOT_FOUND, PromptState.REMOVED
 REJECTED, SEARCHING = PromptState.REJECTED, PromptState.SEARCHING
+RANDOM = {
+    'grounder': 'clip_proposals', 'grounder_weights': 'random', 'segmenter_weights': 'random',
+    'segment_from': 'mask',
+}  # fmt: skip
 
 
 @pytest.fixture(scope='module', autouse=True)
@@ -63,7 +68,7 @@ class Rig:
     """The plugin with a grounder made by hand, two cameras, and ten pictures a second."""
 
     def __init__(self, **settings: Any) -> None:
-        values = {'segmenter_weights': 'random', 'grounder_weights': 'random', **settings}
+        values = {**RANDOM, **settings}
         context = Context(
             streams={'image': CAMERAS}, is_wanted=lambda port, stream: port != 'overlay'
         )
@@ -102,6 +107,31 @@ def states(told: list[PromptStatus]) -> list[tuple[str, PromptState, tuple[str, 
 
 def text(words: str = 'cup', **changes: Any) -> Prompt:
     return Prompt(text=words, stream='left', **changes)
+
+
+@pytest.mark.parametrize('kind', ['box', 'mask'])
+def test_a_track_begins_from_what_the_settings_say(
+    monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    rig = Rig(segment_from=kind)
+    rig.grounder.put('cup', 10)
+    given: list[Any] = []
+    real = Sam2Session.step
+
+    def step(session: Any, rgb: Any, prompts: Sequence[Any] = (), removed: Any = ()) -> Any:
+        given.extend(prompts)
+        return real(session, rgb, prompts, removed)
+
+    monkeypatch.setattr(Sam2Session, 'step', step)
+    rig.see(text())
+    (prompt,) = given
+    if kind == 'mask':
+        assert prompt.box is None
+        assert prompt.mask.sum() == 400
+    else:
+        assert prompt.mask is None
+        assert list(prompt.box) == [10, 8, 30, 28]
+    rig.plugin.close()
 
 
 def test_a_text_becomes_a_track_where_the_grounder_says(rig: Rig) -> None:
@@ -184,11 +214,10 @@ def test_a_lost_object_keeps_its_id_when_it_comes_back(rig: Rig) -> None:
     rig.grounder.put('cup', 10)
     rig.see(text())
     rig.grounder.scene.clear()
-    always = {'segmenter_weights': 'random', 'grounder_weights': 'random'}
-    rig.plugin.reconfigure(TextTrackerConfig(min_visible=1.0, **always))  # SAM: it is hidden
+    rig.plugin.reconfigure(TextTrackerConfig(min_visible=1.0, **RANDOM))  # SAM: it is hidden
     masks, _ = rig.see()
     assert (masks.ids, masks.visible) == ((1,), (False,))
-    rig.plugin.reconfigure(TextTrackerConfig(**always))
+    rig.plugin.reconfigure(TextTrackerConfig(**RANDOM))
     rig.plugin._cameras['left'].book.tracks[1].is_visible = False
     rig.grounder.put('cup', 40)
     masks, _ = rig.see(after_s=1.0)
@@ -332,7 +361,7 @@ def test_unknown_grounders_are_named_with_those_there_are() -> None:
 def test_every_network_in_place_from_text_to_mask_on_random_weights() -> None:
     """Random weights find nothing sensible; with thresholds at zero every stage still runs."""
     config = TextTrackerConfig(
-        prompts=('a thing',), segmenter_weights='random', grounder_weights='random', grid=4,
+        **RANDOM, prompts=('a thing',), grid=4,
         birth_score=0.0, keep_score=0.0, max_tracks=3,
         min_proposal_iou=0.5, min_proposal_stability=0.5,
     )  # fmt: skip

@@ -57,12 +57,10 @@ class TextTrackerConfig:
 
     prompts: tuple[str, ...] = parameter((), 'Texts to track from the start.', live=True)
     grounder: str = parameter(
-        'clip_proposals', 'What finds texts: clip_proposals, grounding_dino, owlv2 or sam3.'
+        'sam3', 'What finds texts: sam3, clip_proposals, grounding_dino or owlv2.'
     )
-    grounder_weights: str = parameter(
-        'openai/clip-vit-base-patch32', 'Of the grounder; for clip_proposals those of CLIP.'
-    )
-    segmenter_weights: str = parameter('facebook/sam2.1-hiera-tiny', 'Of SAM 2.')
+    grounder_weights: str = parameter('nano', 'Of the grounder; for clip_proposals those of CLIP.')
+    segmenter_weights: str = parameter('nano', 'Of SAM 2.')
     image_size: int = parameter(
         0, 'Side of the input of SAM 2 in pixels, 0: as trained.', minimum=0
     )
@@ -81,6 +79,10 @@ class TextTrackerConfig:
     min_proposal_stability: float = parameter(
         0.85, 'Least stability of a proposal against its threshold (clip_proposals).',
         minimum=0.0, maximum=1.0,
+    )  # fmt: skip
+    segment_from: str = parameter(
+        'box', 'What SAM 2 begins a track from, where the grounder gives both.',
+        choices=('box', 'mask'),
     )  # fmt: skip
     redetect_every_s: float = parameter(
         1.0, 'Seconds between two searches for known texts.', minimum=0.0, live=True
@@ -172,8 +174,8 @@ class TextTracker(Plugin[TextTrackerConfig]):
     def tiny(cls) -> TextTrackerConfig:
         """Networks with random weights for tests."""
         return TextTrackerConfig(
-            prompts=('a thing',), grounder_weights='random', segmenter_weights='random', grid=4,
-            min_proposal_iou=0.5, min_proposal_stability=0.5,
+            prompts=('a thing',), grounder='clip_proposals', grounder_weights='random',
+            segmenter_weights='random', grid=4, min_proposal_iou=0.5, min_proposal_stability=0.5,
         )  # fmt: skip
 
     def load(self, device: str) -> None:
@@ -275,7 +277,10 @@ class TextTracker(Plugin[TextTrackerConfig]):
                 raise PromptError('the models are not loaded', name, 'configure the node first')
             engine = self._shared.model
             session = engine.open_session(max_objects=self.config.max_tracks)
-            camera = Camera(name, engine, session, TrackBook(self._next_id), self._desk)
+            camera = Camera(
+                name, engine, session, TrackBook(self._next_id), self._desk,
+                uses_masks=self.config.segment_from == 'mask',
+            )  # fmt: skip
             for text in self.config.prompts:
                 camera.want(text)
             self._cameras[name] = camera

@@ -48,6 +48,8 @@ class Camera:
         session: Of this camera.
         book: Living tracks; every one of them is an object of the session after a step.
         desk: Where what became of prompts is told.
+        uses_masks: The session begins tracks from masks of the grounder, where it gives some, and
+            not from its boxes.
         texts: What is searched for.
         last_search_ns: Stamp of the newest picture that was searched.
         is_new_text: A text waits for its first search.
@@ -59,6 +61,7 @@ class Camera:
     session: Sam2Session
     book: TrackBook
     desk: PromptDesk
+    uses_masks: bool = False
     texts: dict[str, Text] = field(default_factory=dict)
     last_search_ns: int | None = None
     is_new_text: bool = False
@@ -221,8 +224,9 @@ class Camera:
 
         is_known = track.track_id in self.session.object_ids
         kind: Literal['add', 'refine'] = 'refine' if is_known else 'add'
-        box = found.box if found.mask is None else None
-        step = ObjectPrompt(track.track_id, kind, box=box, mask=found.mask)
+        mask = found.mask if self.uses_masks else None
+        box = found.box if mask is None else None
+        step = ObjectPrompt(track.track_id, kind, box=box, mask=mask)
         try:
             check_object_prompt(step, self.size, self.engine)
         except (PromptError, ShapeError):
