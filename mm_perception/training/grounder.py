@@ -20,7 +20,13 @@ from transformers import Sam3Config, Sam3ImageProcessor, Sam3Model, Sam3Processo
 
 from mm_perception.training.clip import _DEVIATION, _MEAN
 from mm_perception.training.grounder_batches import Batch, Phase, Sampler
-from mm_perception.training.grounder_losses import Answers, answers_of, dense_losses, text_losses
+from mm_perception.training.grounder_losses import (
+    Answers,
+    Matcher,
+    answers_of,
+    dense_losses,
+    text_losses,
+)
 from mm_perception.training.loop import Settings
 from mm_perception.training.recipe import Recipe, save_half
 from mm_perception.training.sam2_batches import KINDS
@@ -71,7 +77,7 @@ class Pupil(nn.Module):
     """The network, and heads that help its image encoder to learn and are thrown away.
 
     They say of every place its class, its colour, whether an edge is there, and how far the thing
-    reaches to its four sides.
+    reaches to its four sides; and which places a text means.
     """
 
     def __init__(self, model: Any) -> None:
@@ -80,6 +86,7 @@ class Pupil(nn.Module):
         self.heads = nn.ModuleList(
             nn.Conv2d(_CHANNELS, 1 + len(KINDS) + 1 + len(COLOURS) + 1 + 4, 1) for _ in range(3)
         )
+        self.matcher = Matcher(_CHANNELS)
 
     def see(self, pixels: Tensor) -> Any:
         """Features of pictures (B, 3, S, S)."""
@@ -91,7 +98,7 @@ class Pupil(nn.Module):
 
 
 class GrounderTask:
-    """Places first, then texts.
+    """Places first, then texts, then both.
 
     Args:
         clips: Of training worlds.
@@ -142,11 +149,15 @@ class GrounderTask:
         """Of places, and of answers to texts where there are any."""
         pupil: Any = model
         data: Batch = batch.to(device)
-        seen = pupil.see(data.pixels)
-        losses = dense_losses(pupil.heads, seen.fpn_hidden_states[:-1], data)
+        with torch.set_grad_enabled(not data.is_blind):
+            seen = pupil.see(data.pixels)
+        losses = {}
+        if not data.is_blind:
+            losses = dense_losses(pupil.heads, seen.fpn_hidden_states[:-1], data)
         if data.counts.numel():
             found = pupil.answer(seen, data.input_ids, data.attention_mask)
             losses |= text_losses(found, data)
+            losses |= pupil.matcher.losses(seen.fpn_hidden_states[1], found, data)
         return losses
 
     def validate(self, model: nn.Module, device: torch.device) -> dict[str, float]:
@@ -180,7 +191,9 @@ def _make(clips: Sequence[Clip], held_out: Sequence[Clip], scale: float) -> list
 
     return [
         stage(Phase(1800, pictures=16, texts=0), 1.5e-3, 3),
-        stage(Phase(1050, pictures=8, texts=4, pasted=0.3), 1.2e-3, 4),
+        stage(Phase(500, pictures=8, texts=4, pasted=0.3, is_blind=True), 1.5e-3, 4),
+        stage(Phase(600, pictures=8, texts=4, pasted=0.3), 8e-4, 5),
+        stage(Phase(540, pictures=8, texts=4, pasted=0.3), 7e-4, 6),
     ]
 
 

@@ -33,12 +33,15 @@ class Phase:
         pictures: Per batch.
         texts: About each picture, half of them about what is not there; 0 to learn to see first.
         pasted: Share of pictures into which things of other worlds are pasted.
+        is_blind: The image encoder learns nothing: while texts mean nothing yet, they would only
+            teach it noise.
     """
 
     steps: int
     pictures: int
     texts: int
     pasted: float = 0.0
+    is_blind: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,7 @@ class Batch:
         boxes: (T, M, 4) xyxy in shares of the picture.
         counts: (T,) int64, how many instances a text means.
         ignored: (T, h, h) bool, cells with something that a text means but is too small.
+        is_blind: See `Phase`.
     """
 
     pixels: Tensor
@@ -69,10 +73,12 @@ class Batch:
     boxes: Tensor
     counts: Tensor
     ignored: Tensor
+    is_blind: bool = False
 
     def to(self, device: torch.device) -> Batch:
         """On a device."""
-        return Batch(**{f.name: getattr(self, f.name).to(device) for f in fields(self)})
+        tensors = {f.name: getattr(self, f.name) for f in fields(self) if f.name != 'is_blind'}
+        return replace(self, **{name: value.to(device) for name, value in tensors.items()})
 
 
 @dataclass(frozen=True)
@@ -195,7 +201,10 @@ class Sampler:
         ]
         counts = torch.tensor([len(item.large) for _, item in texts], dtype=torch.int64)
         pixels = torch.from_numpy(np.stack([normalised(view.rgb) for view in views]))
-        return Batch(pixels, dense[0], dense[1], dense[2], *words, masks, boxes, counts, ignored)
+        return Batch(
+            pixels, dense[0], dense[1], dense[2], *words, masks, boxes, counts, ignored,
+            phase.is_blind,
+        )  # fmt: skip
 
     def _words(self, texts: list[str]) -> tuple[Tensor, Tensor]:
         if not texts:

@@ -30,6 +30,8 @@ class Answers:
         presence: (D, T) that anything is.
         masks: (T, Q, h, w) logits, of the last layer.
         semantic: (T, h, w) logits that a place is what the text means.
+        texts: (T, C) mean features of the words.
+        encoded: (T, C, h / 4, w / 4) features of places that have read the text.
     """
 
     boxes: Tensor
@@ -37,6 +39,8 @@ class Answers:
     presence: Tensor
     masks: Tensor
     semantic: Tensor
+    texts: Tensor
+    encoded: Tensor
 
 
 def answers_of(model: Any, seen: Any, input_ids: Tensor, attention_mask: Tensor) -> Answers:
@@ -76,10 +80,13 @@ def answers_of(model: Any, seen: Any, input_ids: Tensor, attention_mask: Tensor)
         prompt_mask=words,
     )  # fmt: skip
     middle, extent = boxes[..., :2], boxes[..., 2:]
+    weights = words[..., None].to(texts)
+    places = encoded.last_hidden_state.transpose(1, 2).reshape(maps[-1].shape)
     return Answers(
         torch.cat([middle - extent / 2, middle + extent / 2], dim=-1),
         logits.squeeze(-1).float(), decoded.presence_logits.squeeze(-1).float(),
         drawn.pred_masks.float(), drawn.semantic_seg[:, 0].float(),
+        (texts * weights).sum(1) / weights.sum(1), places,
     )  # fmt: skip
 
 
@@ -121,6 +128,56 @@ def read_places(heads: nn.ModuleList, maps: Sequence[Tensor]) -> Tensor:
     return total
 
 
+class Matcher(nn.Module):
+    """Two ways to tell which places a text means, that help and are thrown away.
+
+    One compares places and texts that know nothing of each other, as CLIP does, and so teaches
+    both the same words; the other asks the places once they have read the text. What the decoder
+    says comes from both and is too far away to teach them soon.
+
+    Args:
+        channels: Of places and of texts.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.place = nn.Conv2d(channels, channels, 1)
+        self.text = nn.Linear(channels, channels)
+        self.bias = nn.Parameter(torch.tensor(-2.0))
+        self.reader = nn.Conv2d(channels, 1, 1)
+
+    def losses(self, level: Tensor, found: Answers, batch: Batch) -> dict[str, Tensor]:
+        """Of both.
+
+        Args:
+            level: (B, C, h / 2, w / 2) features of pictures.
+            found: Answers to K texts about each.
+            batch: With the truth.
+        """
+        times = len(found.texts) // len(level)
+        places, texts = self.place(level), self.text(found.texts)
+        apart = torch.einsum('bchw,bkc->bkhw', places, texts.unflatten(0, (-1, times)))
+        apart = apart.flatten(0, 1).float() / texts.shape[1] ** 0.5 + self.bias
+        read = self.reader(found.encoded)[:, 0].float()
+        union, keep = union_of(batch)
+        is_there = (batch.counts > 0).float()
+        parts = {'apart': apart, 'read': read}
+        return {
+            name: _pixels(logits, *(_shrunk(m, logits) for m in (union, keep)), is_there)
+            for name, logits in parts.items()
+        }
+
+
+def union_of(batch: Batch) -> tuple[Tensor, Tensor]:
+    """Share of each cell that is what a text means, and whether it counts, (T, h, w) each."""
+    keep = 1 - batch.ignored.float()
+    return (batch.masks.amax(1) if batch.masks.shape[1] else torch.zeros_like(keep)), keep
+
+
+def _shrunk(values: Tensor, like: Tensor) -> Tensor:
+    return functional.adaptive_avg_pool2d(values[:, None], like.shape[-2:])[:, 0]
+
+
 def text_losses(found: Answers, batch: Batch) -> dict[str, Tensor]:
     """Of presence, of the place of all that a text means, and of each instance.
 
@@ -141,8 +198,7 @@ def text_losses(found: Answers, batch: Batch) -> dict[str, Tensor]:
     presence = torch.stack(
         [functional.binary_cross_entropy_with_logits(p, is_there) for p in found.presence]
     ).mean()
-    keep = 1 - batch.ignored.float()
-    union = batch.masks.amax(1) if batch.masks.shape[1] else torch.zeros_like(keep)
+    union, keep = union_of(batch)
     semantic = _pixels(found.semantic, union, keep, is_there)
     masks = batch.masks[rows, columns]
     instance = _pixels(found.masks[rows, queries], masks, keep[rows], torch.ones(len(rows)))

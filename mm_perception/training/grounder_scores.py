@@ -161,11 +161,12 @@ def final_scores(
 ) -> dict[str, Any]:
     """Scores on worlds that nothing else has seen, beside what needs no network or less of one."""
     grounder = load_grounder('sam3', GrounderSettings(weights=str(weights), device=device))
-    asked = questions(final_clips(240, progress=progress), 1)
-    known = ask(grounder, questions(final_clips(120, Split.TRAIN, progress), 1))
+    asked = questions(final_clips(160, progress=progress), 1, most=3)
+    known = ask(grounder, questions(final_clips(80, Split.TRAIN, progress), 1, most=3))
     scores = ask(grounder, asked)
-    grey = ask(grounder, [replace(q, rgb=_without_colour(q.rgb)) for q in asked])
-    bare = ask(grounder, [replace(q, phrase=_without_colour_word(q.phrase)) for q in asked])
+    part = asked[: len(asked) // 2]
+    grey = ask(grounder, [replace(q, rgb=_without_colour(q.rgb)) for q in part])
+    bare = ask(grounder, [replace(q, phrase=_without_colour_word(q.phrase)) for q in part])
     whole = [q.truth.mean() for q in asked if q.truth.any()]
     found = float((scores.overlaps > 0).mean())
     return {

@@ -150,7 +150,7 @@ RECIPE = Recipe(
     core=_core,
     notes=(
         'Hiera of widths 32 to 256, 128 channels in decoder and memory, two layers of memory '
-        'attention, input of 256 px.',
+        'attention, input of 384 px.',
         'It knows the synthetic world: use a public checkpoint for real pictures.',
     ),
 )

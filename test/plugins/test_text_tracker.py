@@ -134,6 +134,16 @@ def test_a_track_begins_from_what_the_settings_say(
     rig.plugin.close()
 
 
+def test_what_is_far_less_sure_than_the_best_answer_is_no_track(rig: Rig) -> None:
+    rig.grounder.put('cup', 10, score=0.9)
+    rig.grounder.put('cup', 40, score=0.4)
+    rig.grounder.put('dog', 40, score=0.4)
+    _, told = rig.see(text(prompt_id='mine'))
+    assert states(told)[-1] == ('mine', FOUND, ('1',))
+    _, told = rig.see(text('dog'))
+    assert states(told)[-1] == ('dog', FOUND, ('2',)), 'each text by itself'
+
+
 def test_a_text_becomes_a_track_where_the_grounder_says(rig: Rig) -> None:
     rig.grounder.put('cup', 10)
     masks, told = rig.see(text(prompt_id='mine'))

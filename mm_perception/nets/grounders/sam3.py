@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -54,11 +55,20 @@ class Sam3(Grounder):
                 target_sizes=[tuple(image.shape[:2])],
             )[0]  # fmt: skip
             for mask, score in zip(results['masks'], results['scores'], strict=True):
-                pixels = mask.cpu().numpy() > 0
-                box = mask_box(pixels)
+                whole = largest_part(mask.cpu().numpy() > 0)
+                box = mask_box(whole)
                 if box is not None:
-                    found.append(Found(index, np.array(box, np.float32), float(score), pixels))
+                    found.append(Found(index, np.array(box, np.float32), float(score), whole))
         return sorted(found, key=lambda f: -f.score)
+
+
+def largest_part(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """The largest of the connected parts of a mask (H, W): specks would blow up its box."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
+    if count < 2:
+        return mask
+    part: npt.NDArray[np.bool_] = labels == 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
+    return part
 
 
 def load(settings: GrounderSettings) -> Grounder:

@@ -30,7 +30,7 @@ from mm_perception.plugin import (
     Reference,
     Request,
 )
-from mm_perception.plugins.text_tracker.camera import Camera
+from mm_perception.plugins.text_tracker.camera import Camera, sure_ones
 from mm_perception.plugins.text_tracker.track_book import Rules, TrackBook
 from mm_perception.prompt_desk import PromptDesk
 from mm_perception.samples import (
@@ -88,11 +88,17 @@ class TextTrackerConfig:
         1.0, 'Seconds between two searches for known texts.', minimum=0.0, live=True
     )
     birth_score: float = parameter(
-        0.5, 'A new track needs at least this.', minimum=0.0, maximum=1.0, live=True
-    )
+        0.12, 'A new track needs at least this; public weights are surer: 0.4.',
+        minimum=0.0, maximum=1.0, live=True,
+    )  # fmt: skip
     keep_score: float = parameter(
-        0.25, 'A living track is confirmed from this on.', minimum=0.0, maximum=1.0, live=True
-    )
+        0.05, 'A living track is confirmed from this on; public weights: 0.25.',
+        minimum=0.0, maximum=1.0, live=True,
+    )  # fmt: skip
+    relative_score: float = parameter(
+        0.5, 'What is less sure than this share of the surest answer to its text is left out.',
+        minimum=0.0, maximum=1.0, live=True,
+    )  # fmt: skip
     match_iou: float = parameter(
         0.3, 'Overlap by which a detection is a track.', minimum=0.01, maximum=1.0, live=True
     )
@@ -311,7 +317,9 @@ class TextTracker(Plugin[TextTrackerConfig]):
         if self._grounder is None:
             raise PromptError('the grounder is not loaded', camera.name, 'configure the node')
         texts = list(camera.texts)
-        found = self._grounder.ground(rgb, texts, self.config.keep_score)
+        found = sure_ones(
+            self._grounder.ground(rgb, texts, self.config.keep_score), self.config.relative_score
+        )
         return camera.learn(found, texts, stamp_ns, self.config.rules())
 
 

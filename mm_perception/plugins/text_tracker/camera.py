@@ -268,6 +268,14 @@ class Camera:
         self.desk.tell(track.prompt_id, self.name, removed, [track.track_id], message=why)
 
 
+def sure_ones(found: Sequence[Found], share: float) -> list[Found]:
+    """Answers that are at least as sure as a share of the surest one to the same text."""
+    best: dict[int, float] = {}
+    for item in found:
+        best[item.text_index] = max(item.score, best.get(item.text_index, 0.0))
+    return [item for item in found if item.score >= share * best[item.text_index]]
+
+
 def _sighting(found: Found, texts: Sequence[str]) -> Sighting:
     x0, y0, x1, y1 = (float(v) for v in found.box)
     return Sighting(texts[found.text_index], found.score, (x0, y0, x1, y1), found.mask)
