@@ -115,10 +115,7 @@ def train(
         model.train()
         for group in (group for optimizer in optimizers for group in optimizer.param_groups):
             group['lr'] = learning_rate(settings, step)
-        with (
-            torch.autocast(device.type, torch.bfloat16, enabled=settings.is_mixed),
-            _fast_attention(device),
-        ):
+        with _arithmetic(device, settings):
             parts = task.loss(model, batch, device)
         total = torch.stack([v for name, v in parts.items() if not name.startswith('_')]).sum()
         model.zero_grad(set_to_none=True)
@@ -184,9 +181,13 @@ def make_optimizers(model: nn.Module, settings: Settings) -> list[torch.optim.Op
     return [*optimizers, torch.optim.AdamW(groups, lr=rate)]
 
 
-def _fast_attention(device: torch.device) -> contextlib.AbstractContextManager[Any]:
+@contextlib.contextmanager
+def _arithmetic(device: torch.device, settings: Settings) -> Iterator[None]:
     """On a CPU the backward pass of torch's fused attention takes twice as long as plain maths."""
-    return sdpa_kernel(SDPBackend.MATH) if device.type == 'cpu' else contextlib.nullcontext()
+    is_cpu = device.type == 'cpu'
+    attention = sdpa_kernel(SDPBackend.MATH) if is_cpu else contextlib.nullcontext()
+    with torch.autocast(device.type, torch.bfloat16, enabled=settings.is_mixed), attention:
+        yield
 
 
 def _batches(task: Task, first: int, threads: int) -> Iterator[tuple[int, Any]]:

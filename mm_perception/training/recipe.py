@@ -121,15 +121,29 @@ def train_net(
     scores = score_net(recipe, out, device)
     facts = {
         'parameters': sum(p.numel() for p in recipe.core(model).parameters()),
-        'training_clips': count, 'training_stills': stills, 'clip_version': VERSION,
-        'device': _machine(device), 'minutes': minutes_of(log),
-        'stages': [asdict(task.settings) for task in stages],
+        'training_clips': count, 'training_stills': stills, 'device': _machine(device),
     }  # fmt: skip
-    _document(recipe, out, scores, facts)
+    document(recipe, out, scores, facts, stages)
     return scores
 
 
-def _document(recipe: Recipe, out: Path, scores: dict[str, Any], facts: dict[str, Any]) -> None:
+def document(
+    recipe: Recipe, out: Path, scores: dict[str, Any], facts: dict[str, Any],
+    stages: Sequence[loop.Task],
+) -> None:  # fmt: skip
+    """Write scores and card beside weights and log.
+
+    Args:
+        recipe: Which network.
+        out: Folder of weights and log.
+        scores: Final ones.
+        facts: How the training went.
+        stages: Of the recipe.
+    """
+    facts = {
+        **facts, 'clip_version': VERSION, 'minutes': minutes_of((out / loop.LOG).read_text()),
+        'stages': [asdict(task.settings) for task in stages],
+    }  # fmt: skip
     text = json.dumps({'scores': scores, 'training': facts}, indent=1)
     (out / SCORES).write_text(text + '\n')
     (out / 'README.md').write_text(card(recipe, scores, facts))
