@@ -26,7 +26,7 @@ from mm_perception.world.materials import COLOURS
 from mm_perception.world.variety import Split, is_novel_pair
 
 SMALLEST_PX = 100  # area of the things that must be found
-MIN_SCORE = 0.5
+MIN_SCORE = 0.2  # as in the text tracker
 
 
 @dataclass(frozen=True)

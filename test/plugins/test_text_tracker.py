@@ -21,9 +21,10 @@ from test.plugins.samples import SECOND_NS, box_prompt, inputs_for, picture
 CAMERAS = ('left', 'right')
 FOUND, NOT_FOUND, REMOVED = PromptState.FOUND, PromptState.NOT_FOUND, PromptState.REMOVED
 REJECTED, SEARCHING = PromptState.REJECTED, PromptState.SEARCHING
-RANDOM = {
+RANDOM: dict[str, Any] = {
     'grounder': 'clip_proposals', 'grounder_weights': 'random', 'segmenter_weights': 'random',
-    'segment_from': 'mask',
+    'segment_from': 'mask', 'redetect_every_s': 1.0, 'max_misses': 3, 'renew_iou': 0.0,
+    'birth_score': 0.5, 'keep_score': 0.25,
 }  # fmt: skip
 
 
@@ -134,7 +135,8 @@ def test_a_track_begins_from_what_the_settings_say(
     rig.plugin.close()
 
 
-def test_what_is_far_less_sure_than_the_best_answer_is_no_track(rig: Rig) -> None:
+def test_what_is_far_less_sure_than_the_best_answer_is_no_track() -> None:
+    rig = Rig(birth_score=0.3)
     rig.grounder.put('cup', 10, score=0.9)
     rig.grounder.put('cup', 40, score=0.4)
     rig.grounder.put('dog', 40, score=0.4)
@@ -142,6 +144,7 @@ def test_what_is_far_less_sure_than_the_best_answer_is_no_track(rig: Rig) -> Non
     assert states(told)[-1] == ('mine', FOUND, ('1',))
     _, told = rig.see(text('dog'))
     assert states(told)[-1] == ('dog', FOUND, ('2',)), 'each text by itself'
+    rig.plugin.close()
 
 
 def test_a_text_becomes_a_track_where_the_grounder_says(rig: Rig) -> None:
@@ -371,9 +374,9 @@ def test_unknown_grounders_are_named_with_those_there_are() -> None:
 def test_every_network_in_place_from_text_to_mask_on_random_weights() -> None:
     """Random weights find nothing sensible; with thresholds at zero every stage still runs."""
     config = TextTrackerConfig(
-        **RANDOM, prompts=('a thing',), grid=4,
-        birth_score=0.0, keep_score=0.0, max_tracks=3,
-        min_proposal_iou=0.5, min_proposal_stability=0.5,
+        **{**RANDOM, 'birth_score': 0.0, 'keep_score': 0.0, 'relative_score': 0.0},
+        prompts=('a thing',), grid=4, max_tracks=3, min_proposal_iou=0.5,
+        min_proposal_stability=0.5,
     )  # fmt: skip
     plugin = TextTracker(config)
     plugin.load('cpu')

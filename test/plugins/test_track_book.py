@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -198,3 +199,30 @@ def test_convention_box_iou(a: tuple[float, ...], b: tuple[float, ...], iou: flo
 def test_convention_mask_iou() -> None:
     assert mask_iou(square(0), square(5)) == pytest.approx(50 / 150)
     assert mask_iou(np.zeros((2, 2), bool), np.zeros((2, 2), bool)) == 0.0
+
+
+RENEWING = replace(RULES, renew_iou=0.5)
+
+
+def test_a_track_that_drifted_from_its_detection_is_begun_anew(book: TrackBook) -> None:
+    book.associate([sight(10)], TEXTS, 0, RENEWING)
+    track = book.tracks[1]
+    track.see(square(14), SECOND_NS // 2)  # 6 of 10 columns are left: IoU 6 / 14
+    decisions = book.associate([sight(10)], TEXTS, SECOND_NS, RENEWING)
+    assert [(t.track_id, s.box) for t, s in decisions.moved] == [(1, sight(10).box)]
+    assert track.last_box == sight(10).box
+    assert book.associate([sight(10)], TEXTS, 2 * SECOND_NS, RENEWING).moved == []
+    track.see(square(14), SECOND_NS)
+    assert book.associate([sight(10)], TEXTS, 2 * SECOND_NS, RULES).moved == []
+
+
+def test_a_missed_track_moves_to_what_is_found_close_to_where_it_was(book: TrackBook) -> None:
+    book.associate([sight(10)], TEXTS, 0, RENEWING)
+    book.tracks[1].see(square(50), SECOND_NS // 2)  # hijacked by something else
+    decisions = book.associate([sight(24)], TEXTS, SECOND_NS, RENEWING)
+    assert [t.track_id for t, _ in decisions.moved] == [1]
+    assert list(book.tracks) == [1], 'under its id'
+    book.tracks[1].see(square(60), SECOND_NS)
+    far = book.associate([sight(88)], TEXTS, 2 * SECOND_NS, RENEWING)
+    assert far.moved == []
+    assert [t.track_id for t, _ in far.births] == [2]

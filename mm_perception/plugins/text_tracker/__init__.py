@@ -1,8 +1,9 @@
 """Name an object in free text, get its mask and its track: a grounder finds it, SAM 2 keeps it.
 
 The grounder looks when a text is new and then every `redetect_every_s`: it confirms living tracks,
-brings back hidden ones under their old id, and finds newcomers. Between that SAM 2 follows them
-all as one batch. Where nothing answers the text, the status says NOT_FOUND and nothing is masked.
+begins those anew that drifted, brings back hidden ones under their old id, and finds newcomers.
+Between that SAM 2 follows them all as one batch. Where nothing answers the text, the status says
+NOT_FOUND and nothing is masked.
 
 When time is set back, or a camera changes its resolution, tracks and memory are dropped; texts are
 searched for again, and what was given by points, boxes or masks is reported REMOVED.
@@ -85,14 +86,14 @@ class TextTrackerConfig:
         choices=('box', 'mask'),
     )  # fmt: skip
     redetect_every_s: float = parameter(
-        1.0, 'Seconds between two searches for known texts.', minimum=0.0, live=True
+        0.3, 'Seconds between two searches for known texts.', minimum=0.0, live=True
     )
     birth_score: float = parameter(
-        0.12, 'A new track needs at least this; public weights are surer: 0.4.',
+        0.2, 'A new track needs at least this; public weights are surer: 0.4.',
         minimum=0.0, maximum=1.0, live=True,
     )  # fmt: skip
     keep_score: float = parameter(
-        0.05, 'A living track is confirmed from this on; public weights: 0.25.',
+        0.1, 'A living track is confirmed from this on; public weights: 0.25.',
         minimum=0.0, maximum=1.0, live=True,
     )  # fmt: skip
     relative_score: float = parameter(
@@ -102,8 +103,12 @@ class TextTrackerConfig:
     match_iou: float = parameter(
         0.3, 'Overlap by which a detection is a track.', minimum=0.01, maximum=1.0, live=True
     )
+    renew_iou: float = parameter(
+        0.5, 'A track that overlaps its detection by less has drifted: begin it anew; 0: never.',
+        minimum=0.0, maximum=1.0, live=True,
+    )  # fmt: skip
     max_misses: int = parameter(
-        3, 'Searches in a row that may miss a visible track.', minimum=0, live=True
+        2, 'Searches in a row that may miss a visible track.', minimum=0, live=True
     )
     death_after_s: float = parameter(
         5.0, 'A hidden track is given up after so many seconds.', minimum=0.0, live=True
@@ -130,8 +135,9 @@ class TextTrackerConfig:
     def rules(self) -> Rules:
         """The thresholds of the track book."""
         return Rules(
-            self.birth_score, self.match_iou, self.max_tracks, self.max_misses, self.death_after_s
-        )
+            self.birth_score, self.match_iou, self.max_tracks, self.max_misses,
+            self.death_after_s, self.renew_iou,
+        )  # fmt: skip
 
 
 class TextTracker(Plugin[TextTrackerConfig]):
@@ -307,7 +313,9 @@ class TextTracker(Plugin[TextTrackerConfig]):
                 # What the user drew in this very picture comes before what was detected.
                 steps = {**self._search(camera, rgb, stamp_ns), **steps}
             living = [step for i, step in steps.items() if i in camera.book.tracks]
-            return camera.session.step(rgb, living, camera.removed_ids())
+            result = camera.session.step(rgb, living, camera.removed_ids())
+            camera.renewed.clear()
+            return result
         except Exception as error:
             camera.undo_births()
             self._desk.fail(mark, prompts, camera.name, str(error))

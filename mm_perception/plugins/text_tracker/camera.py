@@ -54,6 +54,7 @@ class Camera:
         last_search_ns: Stamp of the newest picture that was searched.
         is_new_text: A text waits for its first search.
         size: Height and width of the pictures.
+        renewed: Tracks that the session forgets in the next step and begins anew.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Camera:
     last_search_ns: int | None = None
     is_new_text: bool = False
     size: tuple[int, int] = (0, 0)
+    renewed: set[int] = field(default_factory=set)
 
     def want(self, text: str, prompt_id: str = '') -> None:
         """Search for a text from now on."""
@@ -101,8 +103,9 @@ class Camera:
         self.is_new_text = bool(self.texts)
 
     def removed_ids(self) -> list[int]:
-        """Objects of the session that are no track any more."""
-        return [i for i in self.session.object_ids if i not in self.book.tracks]
+        """Objects that the session has to forget: no track any more, or begun anew."""
+        known = self.session.object_ids
+        return [i for i in known if i not in self.book.tracks or i in self.renewed]
 
     def apply(
         self, prompts: Sequence[Prompt], stamp_ns: int, max_age_s: float, max_tracks: int
@@ -209,7 +212,9 @@ class Camera:
         prompt_ids = {text: known.prompt_id for text, known in self.texts.items()}
         decisions = self.book.associate([s for s, _ in pairs], prompt_ids, stamp_ns, rules)
         steps = {}
-        for track, sighting in (*decisions.births, *decisions.returns):
+        self.renewed = set() if self.uses_masks else {t.track_id for t, _ in decisions.returns}
+        self.renewed |= {track.track_id for track, _ in decisions.moved}
+        for track, sighting in (*decisions.births, *decisions.returns, *decisions.moved):
             step = self._step_for(track, source[id(sighting)])
             if step is None:
                 self.book.tracks.pop(track.track_id, None)
@@ -222,7 +227,7 @@ class Camera:
         """A detection as a prompt for SAM 2; None for one too small for its input."""
         from mm_perception.nets.sam2 import ObjectPrompt
 
-        is_known = track.track_id in self.session.object_ids
+        is_known = track.track_id in self.session.object_ids and track.track_id not in self.renewed
         kind: Literal['add', 'refine'] = 'refine' if is_known else 'add'
         mask = found.mask if self.uses_masks else None
         box = found.box if mask is None else None

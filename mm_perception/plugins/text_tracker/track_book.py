@@ -13,6 +13,8 @@ from mm_perception.samples import mask_box
 
 Mask = npt.NDArray[np.bool_]
 Box = tuple[float, float, float, float]
+#: A track that was missed may be found again within so many times the size of what is found.
+_REACH = 3.0
 
 
 @dataclass
@@ -30,6 +32,7 @@ class Track:
         misses: Detections in a row that did not find it although it was visible.
         mask: (H, W) bool in the newest picture; None before the first.
         last_box: Its box when it was last visible, xyxy in pixels.
+        found_box: Its box when a detection last showed it, likewise.
     """
 
     track_id: int
@@ -42,6 +45,7 @@ class Track:
     misses: int = 0
     mask: Mask | None = None
     last_box: Box | None = None
+    found_box: Box | None = None
 
     def see(self, mask: Mask, stamp_ns: int) -> None:
         """It is visible in this picture."""
@@ -79,6 +83,7 @@ class Decisions:
         births: New tracks with what showed them.
         returns: Tracks that were hidden, and where they came back.
         confirmed: Tracks that were found where they were thought to be.
+        moved: Tracks that drifted away from what was found, and where they begin anew.
         deaths: Tracks that are given up.
         others: Per text, tracks of other texts or of geometry on which it was found too.
     """
@@ -86,6 +91,7 @@ class Decisions:
     births: list[tuple[Track, Sighting]] = field(default_factory=list)
     returns: list[tuple[Track, Sighting]] = field(default_factory=list)
     confirmed: list[Track] = field(default_factory=list)
+    moved: list[tuple[Track, Sighting]] = field(default_factory=list)
     deaths: list[Track] = field(default_factory=list)
     others: dict[str, list[Track]] = field(default_factory=dict)
 
@@ -100,6 +106,7 @@ class Rules:
         max_tracks: Most living tracks.
         max_misses: A visible track that detections miss so often is given up.
         death_after_s: A hidden track is given up after this long.
+        renew_iou: A track that overlaps its detection by less has drifted.
     """
 
     birth_score: float
@@ -107,6 +114,7 @@ class Rules:
     max_tracks: int
     max_misses: int
     death_after_s: float
+    renew_iou: float = 0.0
 
 
 class TrackBook:
@@ -183,7 +191,10 @@ class TrackBook:
         pairs = match(visible, sightings, min_iou=rules.match_iou)
         for row, column in pairs:
             visible[row].score, visible[row].misses = sightings[column].score, 0
+            visible[row].found_box = sightings[column].box
             decisions.confirmed.append(visible[row])
+            if overlap(visible[row], sightings[column]) < rules.renew_iou:
+                self._move(visible[row], sightings[column], stamp_ns, decisions)
         matched = {row for row, _ in pairs}
         for row, track in enumerate(visible):
             if row not in matched:
@@ -212,8 +223,12 @@ class TrackBook:
                 decisions.others.setdefault(text, []).append(occupant)
             return
         track = self._nearest_hidden(text, sighting)
+        lost = self._nearest_missed(text, sighting) if rules.renew_iou else None
         if track is not None:
             decisions.returns.append((track, sighting))
+        elif lost is not None:
+            self._move(lost, sighting, stamp_ns, decisions)
+            return
         elif len(self.tracks) < rules.max_tracks:
             track = self.add(prompt_id, sighting.score, stamp_ns, text=text)
             decisions.births.append((track, sighting))
@@ -221,7 +236,24 @@ class TrackBook:
             return
         track.score, track.misses = sighting.score, 0
         track.last_seen_ns, track.is_visible = stamp_ns, True
-        track.mask, track.last_box = sighting.mask, sighting.box
+        track.mask, track.last_box, track.found_box = sighting.mask, sighting.box, sighting.box
+
+    @staticmethod
+    def _move(track: Track, sighting: Sighting, stamp_ns: int, decisions: Decisions) -> None:
+        """Begin a track anew where it was found."""
+        decisions.moved.append((track, sighting))
+        track.score, track.misses, track.last_seen_ns = sighting.score, 0, stamp_ns
+        track.mask, track.last_box, track.found_box = sighting.mask, sighting.box, sighting.box
+
+    def _nearest_missed(self, text: str, sighting: Sighting) -> Track | None:
+        """The visible track that this search did not find, and that was last found closest by."""
+        reach = _REACH * max(sighting.box[2] - sighting.box[0], sighting.box[3] - sighting.box[1])
+        near = [
+            (away, track.track_id) for track in self.tracks.values()
+            if track.text == text and track.is_visible and track.misses and track.found_box
+            and (away := _distance(track.found_box, sighting)) < reach
+        ]  # fmt: skip
+        return self.tracks[min(near)[1]] if near else None
 
     def _occupant(self, sighting: Sighting, rules: Rules) -> Track | None:
         """The visible track of any text that is where the detection is."""
@@ -233,14 +265,17 @@ class TrackBook:
         """The hidden track of a text that was last seen closest to a detection."""
 
         def distance(track: Track) -> float:
-            if track.last_box is None:
-                return float('inf')
-            x = (track.last_box[0] + track.last_box[2]) / 2 - sighting.centre[0]
-            y = (track.last_box[1] + track.last_box[3]) / 2 - sighting.centre[1]
-            return float(np.hypot(x, y))
+            return float('inf') if track.last_box is None else _distance(track.last_box, sighting)
 
         hidden = [t for t in self.tracks.values() if t.text == text and not t.is_visible]
         return min(hidden, key=distance, default=None)
+
+
+def _distance(box: Box, sighting: Sighting) -> float:
+    """Between the middles of a box and of a detection, pixels."""
+    x = (box[0] + box[2]) / 2 - sighting.centre[0]
+    y = (box[1] + box[3]) / 2 - sighting.centre[1]
+    return float(np.hypot(x, y))
 
 
 def overlap(track: Track, sighting: Sighting) -> float:
