@@ -163,7 +163,7 @@ class Matcher(nn.Module):
         is_there = (batch.counts > 0).float()
         parts = {'apart': apart, 'read': read}
         return {
-            name: _pixels(logits, *(_shrunk(m, logits) for m in (union, keep)), is_there)
+            name: _pixels(logits, _shrunk(union, logits), _shrunk(keep, logits), is_there)
             for name, logits in parts.items()
         }
 
@@ -175,7 +175,8 @@ def union_of(batch: Batch) -> tuple[Tensor, Tensor]:
 
 
 def _shrunk(values: Tensor, like: Tensor) -> Tensor:
-    return functional.adaptive_avg_pool2d(values[:, None], like.shape[-2:])[:, 0]
+    height, width = like.shape[-2:]
+    return functional.adaptive_avg_pool2d(values[:, None], (height, width))[:, 0]
 
 
 def text_losses(found: Answers, batch: Batch) -> dict[str, Tensor]:
