@@ -231,8 +231,8 @@ RECIPE = Recipe(
     notes=(
         'ViT of 6 layers and 192 channels on 240 px in patches of 12; 36 queries; text encoder of '
         '2 layers and a vocabulary of whole words. What is not in it is read as unknown.',
-        'It knows the synthetic world and its words: use a public checkpoint for real pictures. Its '
-        'scores are low numbers: 0.2 is where the text tracker believes it.',
+        'It knows the synthetic world and its words: use a public checkpoint for real pictures. '
+        'Its scores are low numbers: 0.2 is where the text tracker believes it.',
         'The shipped weights: the learning rate of the third stage fell as if for 850 steps, and '
         'was cut at 600. The first stage saw the clips only, the others the single pictures too '
         '(the second stage was begun again with them).',
