@@ -40,7 +40,10 @@ class Sam3(Grounder):
         found = []
         length = self._model.config.text_config.max_position_embeddings
         words = tokenize(self._processor, texts, length).to(self._device)
-        pixels = self._processor.image_processor(images=image, return_tensors='pt')['pixel_values']
+        # Of an array that cannot be written to, torch warns.
+        pixels = self._processor.image_processor(images=image.copy(), return_tensors='pt')[
+            'pixel_values'
+        ]
         seen = self._model.get_vision_features(pixel_values=pixels.to(self._device))
         for index in range(len(texts)):
             row = slice(index, index + 1)
