@@ -73,7 +73,8 @@ def bench_clip(frames: list[Pixels]) -> dict[str, Any]:
 
 
 def bench_grounder(frames: list[Pixels]) -> dict[str, Any]:
-    from mm_perception.nets.grounders import GrounderSettings, load_grounder
+    from mm_perception.nets.grounders import load_grounder
+    from mm_perception.nets.grounders.grounder import GrounderSettings
 
     settings = GrounderSettings(weights=str(weights_of('grounder')), device='cpu')
     grounder = load_grounder('sam3', settings)

@@ -23,6 +23,7 @@ REJECTED, SEARCHING = PromptState.REJECTED, PromptState.SEARCHING
 RANDOM: dict[str, Any] = {
     'grounder': 'clip_proposals', 'grounder_weights': 'random', 'segmenter_weights': 'random',
     'segment_from': 'mask', 'redetect_every_s': 1.0, 'max_misses': 3, 'renew_iou': 0.0,
+    'confirm_births': False,
     'birth_score': 0.5, 'keep_score': 0.25,
 }  # fmt: skip
 
@@ -159,9 +160,9 @@ def test_texts_can_be_changed_while_running(rig: Rig) -> None:
     rig.grounder.put('cup', 10)
     rig.grounder.put('dog', 40)
     rig.see()
-    rig.plugin.reconfigure(TextTrackerConfig(prompts=('cup',)))
+    rig.plugin.reconfigure(TextTrackerConfig(**RANDOM, prompts=('cup',)))
     assert rig.see()[0].labels == ('cup',)
-    rig.plugin.reconfigure(TextTrackerConfig(prompts=('dog',)))
+    rig.plugin.reconfigure(TextTrackerConfig(**RANDOM, prompts=('dog',)))
     masks, told = rig.see()
     assert states(told) == [('cup', REMOVED, ('1',)), ('dog', FOUND, ('2',))]
     assert masks.labels == ('dog',)

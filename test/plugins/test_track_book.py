@@ -226,3 +226,15 @@ def test_a_missed_track_moves_to_what_is_found_close_to_where_it_was(book: Track
     far = book.associate([sight(88)], TEXTS, 2 * SECOND_NS, RENEWING)
     assert far.moved == []
     assert [t.track_id for t, _ in far.births] == [2]
+
+
+def test_what_only_one_search_finds_is_no_track(book: TrackBook) -> None:
+    careful = replace(RULES, confirms_births=True)
+    assert book.associate([sight(10)], TEXTS, 0, careful).births == []
+    assert list(book.pending) == ['car']
+    assert book.associate([], TEXTS, SECOND_NS, careful).births == []
+    assert book.associate([sight(12)], TEXTS, 2 * SECOND_NS, careful).births == []
+    assert book.associate([sight(60)], TEXTS, 3 * SECOND_NS, careful).births == [], 'elsewhere'
+    decisions = book.associate([sight(64)], TEXTS, 4 * SECOND_NS, careful)
+    assert [t.track_id for t, _ in decisions.births] == [1]
+    assert book.pending == {}

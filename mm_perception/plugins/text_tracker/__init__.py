@@ -103,6 +103,9 @@ class TextTrackerConfig:
     match_iou: float = parameter(
         0.3, 'Overlap by which a detection is a track.', minimum=0.01, maximum=1.0, live=True
     )
+    confirm_births: bool = parameter(
+        True, 'A new track has to be found by two searches in a row.', live=True
+    )
     renew_iou: float = parameter(
         0.5, 'A track that overlaps its detection by less has drifted: begin it anew; 0: never.',
         minimum=0.0, maximum=1.0, live=True,
@@ -136,7 +139,7 @@ class TextTrackerConfig:
         """The thresholds of the track book."""
         return Rules(
             self.birth_score, self.match_iou, self.max_tracks, self.max_misses,
-            self.death_after_s, self.renew_iou,
+            self.death_after_s, self.renew_iou, self.confirm_births,
         )  # fmt: skip
 
 

@@ -88,6 +88,7 @@ class Camera:
             if not track.text:
                 self._tell_removed(track, why)
         self.book.tracks.clear()
+        self.book.pending.clear()
         self.session.reset()
         for text, known in self.texts.items():
             self.texts[text] = Text(known.prompt_id)
@@ -186,11 +187,12 @@ class Camera:
         return own + [i for text in texts for i in self.unwant(text)]
 
     def is_search_due(self, stamp_ns: int, every_s: float) -> bool:
-        """True if a text is new, or the last search was long ago."""
+        """True if a text is new, a find waits for a second, or the last search was long ago."""
         if not self.texts:
             return False
         last = self.last_search_ns
-        return self.is_new_text or last is None or stamp_ns - last >= every_s * 1e9
+        is_waiting = self.is_new_text or bool(self.book.pending)
+        return is_waiting or last is None or stamp_ns - last >= every_s * 1e9
 
     def learn(
         self, found: Sequence[Found], texts: Sequence[str], stamp_ns: int, rules: Rules
@@ -241,6 +243,8 @@ class Camera:
     def _tell_found(self, decisions: Decisions, sightings: Sequence[Sighting]) -> None:
         for text, known in self.texts.items():
             known.others = tuple(t.track_id for t in decisions.others.get(text, ()))
+            if text in self.book.pending and known.told is None:
+                continue  # the next search decides
             best = max((s.score for s in sightings if s.text == text), default=0.0)
             self._tell_change(text, best)
 

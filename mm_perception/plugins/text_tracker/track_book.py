@@ -107,6 +107,7 @@ class Rules:
         max_misses: A visible track that detections miss so often is given up.
         death_after_s: A hidden track is given up after this long.
         renew_iou: A track that overlaps its detection by less has drifted.
+        confirms_births: A new track has to be found in two searches in a row.
     """
 
     birth_score: float
@@ -115,6 +116,7 @@ class Rules:
     max_misses: int
     death_after_s: float
     renew_iou: float = 0.0
+    confirms_births: bool = False
 
 
 class TrackBook:
@@ -122,11 +124,17 @@ class TrackBook:
 
     Args:
         next_id: Makes ids, unique across cameras.
+
+    Attributes:
+        tracks: By id.
+        pending: Per text, what the last search found that is no track until the next one confirms.
     """
 
     def __init__(self, next_id: Callable[[], int]) -> None:
         self._next_id = next_id
         self.tracks: dict[int, Track] = {}
+        self.pending: dict[str, list[Sighting]] = {}
+        self._before: dict[str, list[Sighting]] = {}
 
     def add(
         self, prompt_id: str, score: float, stamp_ns: int, *, text: str = '', label: str = ''
@@ -173,6 +181,7 @@ class TrackBook:
             rules: Thresholds.
         """
         decisions = Decisions()
+        self._before, self.pending = self.pending, {}
         for text, prompt_id in texts.items():
             mine = [s for s in sightings if s.text == text]
             self._associate_text(text, prompt_id, mine, stamp_ns, rules, decisions)
@@ -229,6 +238,9 @@ class TrackBook:
         elif lost is not None:
             self._move(lost, sighting, stamp_ns, decisions)
             return
+        elif rules.confirms_births and not self._was_seen(text, sighting):
+            self.pending.setdefault(text, []).append(sighting)
+            return
         elif len(self.tracks) < rules.max_tracks:
             track = self.add(prompt_id, sighting.score, stamp_ns, text=text)
             decisions.births.append((track, sighting))
@@ -237,6 +249,11 @@ class TrackBook:
         track.score, track.misses = sighting.score, 0
         track.last_seen_ns, track.is_visible = stamp_ns, True
         track.mask, track.last_box, track.found_box = sighting.mask, sighting.box, sighting.box
+
+    def _was_seen(self, text: str, sighting: Sighting) -> bool:
+        """Whether the search before found it too, about there."""
+        reach = max(sighting.box[2] - sighting.box[0], sighting.box[3] - sighting.box[1])
+        return any(_distance(s.box, sighting) < reach for s in self._before.get(text, ()))
 
     @staticmethod
     def _move(track: Track, sighting: Sighting, stamp_ns: int, decisions: Decisions) -> None:
