@@ -36,6 +36,8 @@ def main() -> int:
         return done.returncode
     found = json.loads((folder / 'result.json').read_text())
     report |= {name: found[name] for name in KEPT if name in found}
+    for world in report['worlds']:
+        world['bag'] = Path(world['bag']).name
     args.out.write_text(json.dumps(report, indent=1) + '\n')
     print(f'page with pictures: {folder / "report.html"}')
     return 0
