@@ -7,11 +7,12 @@ import os
 from pathlib import Path
 
 from mm_perception.errors import ConfigError
+from mm_perception.training import NETS
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument('net', help='sam2 or clip')
+    parser.add_argument('net', help=f'one of {", ".join(NETS)}')
     parser.add_argument(
         '--out', type=Path, help='folder for the weights; default: those that are shipped'
     )
