@@ -33,7 +33,7 @@ def locate(source: str, net: str) -> str:
     if source != 'nano':
         return source
     path = NANO / net
-    if not (path / 'config.json').is_file():
+    if not (path / 'model.safetensors').is_file():
         raise WeightsError(source, f'this version has none for {net}', 'give a hub id or a path')
     return str(path)
 

@@ -158,7 +158,7 @@ def _load_clip(weights: str | None) -> tuple[ClipEngine | None, str]:
 
     if weights == 'none':
         return None, ''
-    if weights is None and not (NANO / 'clip' / 'config.json').is_file():
+    if weights is None and not (NANO / 'clip' / 'model.safetensors').is_file():
         return None, (
             'The baseline with CLIP on a grid was left out: this version has no nano weights of '
             'CLIP; give some with --clip.'

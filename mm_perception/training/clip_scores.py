@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from transformers import CLIPImageProcessor
+from open_clip.transform import image_transform
 
 from mm_perception.nets.clip.engine import ClipEngine, load_clip
-from mm_perception.nets.clip.transformers_engine import TransformersClip
+from mm_perception.nets.clip.open_clip_engine import Loaded, OpenClipEngine
 from mm_perception.training.clip import (
-    _DEVIATION,
-    _MEAN,
+    DEVIATION,
     IMAGE_SIDE,
+    MEAN,
     SMALLEST_CROP_PX,
     TEXT_LENGTH,
     box_around,
@@ -34,21 +34,22 @@ _KINDS = (
 )  # fmt: skip
 
 
-def engine_of(model: Any, tokenizer: Any, device: torch.device) -> TransformersClip:
+def engine_of(model: Any, tokenizer: Any, device: torch.device) -> OpenClipEngine:
     """An engine on the model itself."""
-    side = {'height': IMAGE_SIDE, 'width': IMAGE_SIDE}
-    processor = CLIPImageProcessor(
-        size=side, do_center_crop=False, image_mean=_MEAN, image_std=_DEVIATION
-    )
+    preprocess = image_transform(
+        IMAGE_SIDE, is_train=False, mean=MEAN, std=DEVIATION, resize_mode='squash',
+        interpolation='bilinear',
+    )  # fmt: skip
 
-    def tokenize(texts: Sequence[str]) -> dict[str, torch.Tensor]:
+    def tokenize(texts: list[str]) -> torch.Tensor:
         found = tokenizer(
-            list(texts), padding='max_length', truncation=True, max_length=TEXT_LENGTH,
+            texts, padding='max_length', truncation=True, max_length=TEXT_LENGTH,
             return_tensors='pt',
         )  # fmt: skip
-        return {'input_ids': found['input_ids']}
+        ids: torch.Tensor = found['input_ids']
+        return ids
 
-    return TransformersClip(model, processor, tokenize, str(device), 'training', '')
+    return OpenClipEngine(Loaded(model, preprocess, tokenize, '', 'training'), str(device))
 
 
 def quick_scores(engine: ClipEngine, clips: Sequence[Clip]) -> dict[str, float]:

@@ -31,27 +31,29 @@ class Recipe:
     Attributes:
         net: Folder under `mm_perception/weights`.
         title: What it does, for the card.
-        num_clips: Training clips, seeds from 0.
         num_held_out: Clips that validate during training.
         make: The stages from training and held-out clips and a factor on the number of steps;
             each starts with the weights of the one before, and an optimizer of its own.
         save: Writes network (and tokenizer) in hub layout.
         score: Final scores from the folder of weights, with baselines.
-        num_stills: Training clips of one picture beside them, seeds from `num_clips`.
+        num_clips: Training clips of eight pictures, seeds from 0.
+        num_stills: Of one picture, seeds from `num_clips`.
+        num_reshaped: Of one picture with reshaped things, seeds from 0.
         notes: Paragraphs for the card: architecture, limits.
         core: What is saved of what is trained.
     """
 
     net: str
     title: str
-    num_clips: int
     num_held_out: int
     make: Callable[[Sequence[Clip], Sequence[Clip], float], Sequence[loop.Task]]
     save: Callable[[nn.Module, Path], None]
     score: Callable[[Path, str, Callable[[int], None]], dict[str, Any]]
     notes: tuple[str, ...]
     core: Callable[[nn.Module], Any] = lambda model: model
+    num_clips: int = 0
     num_stills: int = 0
+    num_reshaped: int = 0
 
 
 def recipe_of(net: str) -> Recipe:
@@ -97,11 +99,8 @@ def train_net(
         The final scores.
     """
     threads = max(1, workers - 1)
-    count = max(8, round(recipe.num_clips * min(scale, 1.0)))
-    report(f'clips: {count} for training, {recipe.num_held_out} held out')
-    clips = load_clips(Split.TRAIN, count, workers=workers)
-    stills = round(recipe.num_stills * min(scale, 1.0))
-    clips += load_clips(Split.TRAIN, stills, num_frames=1, first=recipe.num_clips, workers=workers)
+    counts, clips = _training_worlds(recipe, min(scale, 1.0), workers)
+    report(f'worlds: {counts}')
     held_out = load_clips(Split.HELD_OUT, recipe.num_held_out, workers=workers)
     stages = recipe.make(clips, held_out, scale)
     if first_stage > len(stages):
@@ -121,10 +120,26 @@ def train_net(
     scores = score_net(recipe, out, device)
     facts = {
         'parameters': sum(p.numel() for p in recipe.core(model).parameters()),
-        'training_clips': count, 'training_stills': stills, 'device': _machine(device),
+        **counts, 'device': _machine(device),
     }  # fmt: skip
     document(recipe, out, scores, facts, stages)
     return scores
+
+
+def _training_worlds(
+    recipe: Recipe, share: float, workers: int
+) -> tuple[dict[str, int], list[Clip]]:
+    plans = {
+        'clips': (Split.TRAIN, recipe.num_clips, 8, 0),
+        'stills': (Split.TRAIN, recipe.num_stills, 1, recipe.num_clips),
+        'reshaped': (Split.RESHAPED, recipe.num_reshaped, 1, 0),
+    }
+    counts, clips = {}, []
+    for name, (split, full, num_frames, first) in plans.items():
+        count = max(8, round(full * share)) if full else 0
+        counts[f'training_{name}'] = count
+        clips += load_clips(split, count, num_frames=num_frames, first=first, workers=workers)
+    return counts, clips
 
 
 def document(
@@ -195,7 +210,8 @@ def card(recipe: Recipe, scores: dict[str, Any], facts: dict[str, Any]) -> str:
         '## Data',
         f'{facts["training_clips"]} clips of 8 pictures and {facts["training_stills"]} single',
         f'pictures (version {facts["clip_version"]}) of the synthetic',
-        'world, seeds from 0 of the split `train`; no other data. Held-out worlds have other',
+        f'world of the split `train`, {facts["training_reshaped"]} of the split `reshaped`, seeds',
+        'from 0; no other data. Held-out worlds have other',
         'seeds and, in part, shapes, patterns, light, lenses and pairs of colour and class that',
         'training never shows (`mm_perception/world/variety.py`).', '',
         '## Scores', 'On held-out worlds:', '', '| measure | value |', '|---|---|',

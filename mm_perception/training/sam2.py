@@ -91,7 +91,7 @@ class Sam2Task:
 
         net = model.eval().model
         scores = score_pictures(net, self._held_out[:24], most=3)
-        if self._phases[-1].frames > 1:
+        if self._phases[-1].frames + self._phases[-1].before > 1:
             scores['clip_iou'] = score_clips(net, self._held_out[:10])
         return scores
 
@@ -112,17 +112,19 @@ def _make(clips: Sequence[Clip], held_out: Sequence[Clip], scale: float) -> list
         settings = Settings(steps, learning_rate=learning_rate, seed=1, optimizer=optimizer)
         return Sam2Task(clips, held_out, scaled, image_size, settings)
 
-    coarse = stage(
-        256, 8e-4, 'adamw',
-        Phase(500, clips=32, frames=0, objects=1), Phase(2000, clips=8, frames=1, objects=3),
-        Phase(800, clips=6, frames=2, objects=2), Phase(500, clips=2, frames=6, objects=3),
-    )  # fmt: skip
-    fine = stage(
-        NANO_IMAGE_SIZE_PX, 8e-4, 'muon',
-        Phase(2400, clips=4, frames=1, objects=4), Phase(300, clips=2, frames=2, objects=4),
-        Phase(1100, clips=1, frames=6, objects=4),
-    )  # fmt: skip
-    return [coarse, fine]
+    size = NANO_IMAGE_SIZE_PX
+    return [
+        stage(
+            256, 1e-3, 'adamw',
+            Phase(500, clips=32, frames=0, objects=1), Phase(1500, clips=8, frames=1, objects=3),
+        ),
+        stage(size, 1.2e-3, 'muon', Phase(5000, clips=4, frames=1, objects=4)),
+        stage(
+            size, 8e-4, 'muon',
+            Phase(400, clips=2, frames=2, objects=4), Phase(700, clips=1, frames=6, objects=4),
+            Phase(900, clips=1, frames=4, objects=4, before=8),
+        ),
+    ]  # fmt: skip
 
 
 def _core(model: Any) -> Any:
@@ -141,7 +143,7 @@ def _score(weights: Path, device: str, progress: Callable[[int], None]) -> dict[
 
 RECIPE = Recipe(
     net='sam2',
-    title='Promptable segmentation and tracking: a Sam2VideoModel of 3.1 M parameters.',
+    title='Promptable segmentation and tracking: a Sam2VideoModel of 3.7 M parameters.',
     num_clips=1200,
     num_held_out=60,
     make=_make,
@@ -149,8 +151,8 @@ RECIPE = Recipe(
     score=_score,
     core=_core,
     notes=(
-        'Hiera of widths 32 to 256, 128 channels in decoder and memory, two layers of memory '
-        'attention, input of 384 px.',
+        'ResNet of widths 32 to 256, 128 channels in decoder and memory, two layers of memory '
+        'attention over four frames, input of 384 px.',
         'It knows the synthetic world: use a public checkpoint for real pictures.',
     ),
 )

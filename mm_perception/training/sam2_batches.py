@@ -28,19 +28,22 @@ class Phase:
     Attributes:
         steps: Updates.
         clips: Per batch.
-        frames: Of each clip; 0 for bare prompts without pictures.
+        frames: Of each clip that teach; 0 for bare prompts without pictures.
         objects: Of each clip.
+        before: Frames between the first and those that teach, which only fill the memory: with
+            them it learns from what its own mistakes have left there.
     """
 
     steps: int
     clips: int
     frames: int
     objects: int
+    before: int = 0
 
 
 @dataclass(frozen=True)
 class Batch:
-    """B clips of T frames with K objects each, asked for in the first frame.
+    """B clips of T pictures with K objects each, asked for in the first frame.
 
     Attributes:
         pixels: (B, T, 3, S, S).
@@ -49,6 +52,8 @@ class Batch:
         labels: (B * K, 2) of the points: 2 and 3 for corners.
         kinds: (B, T, S/4, S/4) int64: class of every pixel, 0 for none.
         is_mask: The true mask is given instead.
+        order: The picture of every frame: a clip is played forth and back when it is too short.
+        before: See `Phase`.
     """
 
     pixels: Tensor
@@ -57,10 +62,12 @@ class Batch:
     labels: Tensor
     kinds: Tensor
     is_mask: bool
+    order: tuple[int, ...] = (0,)
+    before: int = 0
 
     def to(self, device: torch.device) -> Batch:
         """On a device."""
-        tensors = {f.name: getattr(self, f.name) for f in fields(self) if f.name != 'is_mask'}
+        tensors = {f.name: getattr(self, f.name) for f in fields(self) if f.type == 'Tensor'}
         return replace(self, **{name: value.to(device) for name, value in tensors.items()})
 
 
@@ -74,12 +81,22 @@ def clip_batch(rng: np.random.Generator, clips: Sequence[Clip], phase: Phase, si
         size: Side of the network's input in px.
     """
     is_box = bool(rng.random() < 0.5)
-    is_mask = phase.frames > 1 and bool(rng.random() < 0.2)
+    is_mask = phase.before + phase.frames > 1 and bool(rng.random() < 0.2)
     samples = [_sample(rng, clips, phase, size, is_box=is_box) for _ in range(phase.clips)]
     pixels, masks, points, labels, kinds = (
         torch.from_numpy(np.stack(parts)) for parts in zip(*samples, strict=True)
     )
-    return Batch(pixels, masks.float(), points.flatten(0, 1), labels.flatten(0, 1), kinds, is_mask)
+    order = forth_and_back(pixels.shape[1], phase.before + phase.frames)
+    return Batch(
+        pixels, masks.float(), points.flatten(0, 1), labels.flatten(0, 1), kinds, is_mask, order,
+        phase.before,
+    )  # fmt: skip
+
+
+def forth_and_back(pictures: int, frames: int) -> tuple[int, ...]:
+    """The picture of every frame: 0, 1, 2, 1, 0, 1 for six frames of three pictures."""
+    turn = max(1, 2 * pictures - 2)
+    return tuple(min(t % turn, turn - t % turn) for t in range(frames))
 
 
 def bare_batch(rng: np.random.Generator, count: int, size: int) -> Batch:
@@ -110,7 +127,8 @@ def _sample(
 ) -> tuple[npt.NDArray[Any], ...]:
     while True:
         clip = clips[int(rng.integers(len(clips)))]
-        frames = _choose_frames(rng, len(clip.rgb), phase.frames)
+        wanted = min(len(clip.rgb), phase.before + phase.frames)
+        frames = _choose_frames(rng, len(clip.rgb), wanted)
         crop = random_crop(rng, clip.rgb.shape[1:3], size)
         ids = np.stack([crop.labels(clip.ids[i], size // 2) for i in frames])
         objects = _choose_objects(rng, ids[0], phase.objects)

@@ -82,28 +82,34 @@ class Unrolled:
         model = pupil.model
         self._batch = batch
         self._heads, self._reader = Heads(model), MemoryReader(model)
-        clips, frames, objects = batch.masks.shape[:3]
-        self._objects, self._frames = objects, frames
+        clips, pictures, objects = batch.masks.shape[:3]
         features = encode_image(model, batch.pixels.flatten(0, 1))
         self._help = pupil.loss(features, batch.kinds.flatten(0, 1))
-        rows = torch.arange(clips, device=batch.pixels.device).repeat_interleave(objects) * frames
+        rows = torch.arange(clips, device=features.coarse.device) * pictures
+        rows = rows.repeat_interleave(objects)
         self._features = [
             FrameFeatures(
                 features.coarse[rows + t], features.stride_8[rows + t], features.stride_4[rows + t]
             )
-            for t in range(frames)
+            for t in range(pictures)
         ]
         self._memories = [_new_memory(model) for _ in range(clips * objects)]
 
     def losses(self) -> dict[str, Tensor]:
         """Means over objects and frames."""
-        parts = [self._frame(t) for t in range(self._frames)]
+        parts = []
+        for t in range(len(self._batch.order)):
+            is_mute = 0 < t <= self._batch.before
+            with torch.set_grad_enabled(not is_mute):
+                part = self._frame(t)
+            if not is_mute:
+                parts.append(part)
         means = {name: torch.stack([part[name] for part in parts]).mean() for name in parts[0]}
         return {**means, 'help': self._help}
 
     def _frame(self, t: int) -> dict[str, Tensor]:
-        batch, features = self._batch, self._features[t]
-        target = batch.masks[:, t].flatten(0, 1)
+        batch, picture = self._batch, self._batch.order[t]
+        features, target = self._features[picture], batch.masks[:, picture].flatten(0, 1)
         if t == 0 and batch.is_mask:
             full = functional.interpolate(target[:, None], scale_factor=2.0)
             decoded = self._heads.accept_masks(features, full)
@@ -113,7 +119,7 @@ class Unrolled:
                     '_best_overlap': zero + 1}  # fmt: skip
         found = self._following(t, features) if t else _first(self._heads, features, self._batch)
         decoded = self._heads.take(found, found.iou.argmax(dim=1))
-        if t + 1 < self._frames:
+        if t + 1 < len(batch.order):
             self._remember(t, features, decoded)
         return _losses(found, target)
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from mm_perception.world.materials import COLOURS, Material, shade_of
 from mm_perception.world.motion import pacing, standing
+from mm_perception.world.reshape import reshape
 from mm_perception.world.scene import Light, Scene, Solid
 from mm_perception.world.street import CLOTHES
 from mm_perception.world.things import MAKERS
@@ -40,6 +41,8 @@ def make_room(seed: int, split: Split = Split.ANY) -> Scene:
     _add_in_the_middle(dice, scene, half, taken)
     _add_people(dice, scene, half, taken)
     _add_lights(dice, scene, half)
+    if split is Split.RESHAPED:
+        reshape(dice, scene.things)
     return scene
 
 

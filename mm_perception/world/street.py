@@ -11,6 +11,7 @@ import numpy as np
 
 from mm_perception.world.materials import Material, shade_of
 from mm_perception.world.motion import standing, straight
+from mm_perception.world.reshape import reshape
 from mm_perception.world.scene import Light, Part, Scene, Solid, Thing
 from mm_perception.world.things import MAKERS
 from mm_perception.world.things.people import walker
@@ -60,6 +61,8 @@ def make_street(seed: int, split: Split = Split.ANY, amounts: Amounts | None = N
     _add_traffic(dice, scene, amounts)
     _add_people(dice, scene, amounts)
     _add_obstacles(dice, scene, amounts)
+    if split is Split.RESHAPED:
+        reshape(dice, scene.things)
     return scene
 
 

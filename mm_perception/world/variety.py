@@ -18,11 +18,24 @@ _NOVEL_SHARE = 0.4
 
 
 class Split(str, Enum):
-    """Which worlds are made: for training, for tests of what was trained, or any."""
+    """Which worlds are made.
+
+    Attributes:
+        TRAIN: For training.
+        HELD_OUT: For tests of what was trained.
+        ANY: With all there is.
+        RESHAPED: For training: what `TRAIN` may show, of other proportions and parts.
+    """
 
     TRAIN = 'train'
     HELD_OUT = 'held_out'
     ANY = 'any'
+    RESHAPED = 'reshaped'
+
+    @property
+    def is_known(self) -> bool:
+        """Whether training may see it."""
+        return self in (Split.TRAIN, Split.RESHAPED)
 
 
 def is_novel_pair(colour: str, kind: str) -> bool:
@@ -60,7 +73,7 @@ class Dice:
         """
         known = [option for option in options if option not in novel]
         rare = [option for option in options if option in novel]
-        if self.split is Split.TRAIN:
+        if self.split.is_known:
             chosen = known
         elif self.split is Split.HELD_OUT and rare and self.chance(_NOVEL_SHARE):
             chosen = rare
@@ -81,4 +94,4 @@ class Dice:
         is_rare = self.split is Split.HELD_OUT and self.chance(_NOVEL_SHARE)
         if is_rare:
             return self.uniform(low, novel_below)
-        return self.uniform(novel_below if self.split is Split.TRAIN else low, high)
+        return self.uniform(novel_below if self.split.is_known else low, high)

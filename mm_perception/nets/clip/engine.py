@@ -6,6 +6,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,8 @@ from mm_perception.errors import ShapeError, WeightsError
 Vectors = npt.NDArray[np.float32]
 Picture = npt.NDArray[np.uint8]
 _CACHED_TEXTS = 1024
+#: What a directory in open_clip's layout has and one in that of transformers lacks.
+CONFIG_FILE = 'open_clip_config.json'
 
 
 class ClipEngine(ABC):
@@ -102,17 +105,20 @@ def load_clip(weights: str, device: str = 'cpu') -> ClipEngine:
     """Load CLIP weights.
 
     Args:
-        weights: Directory in hub layout or hub id (transformers: CLIP, SigLIP); `random` (tiny,
-            for tests); `open_clip:MODEL/TAG`, `open_clip:MODEL/FILE`, `open_clip:local-dir:PATH`.
+        weights: Directory in hub layout or hub id (transformers: CLIP, SigLIP); directory in
+            open_clip's layout; `random` (tiny, for tests); `open_clip:MODEL/TAG`,
+            `open_clip:MODEL/FILE`, `open_clip:local-dir:PATH`.
         device: Where to run.
 
     Raises:
         WeightsError: They are not here, or no such model.
     """
+    if (Path(weights).expanduser() / CONFIG_FILE).is_file():
+        weights = f'open_clip:local-dir:{Path(weights).expanduser()}'
     if weights.startswith('open_clip:'):
         from mm_perception.nets.clip.open_clip_engine import OpenClipEngine
 
-        return OpenClipEngine(weights.removeprefix('open_clip:'), device)
+        return OpenClipEngine.load(weights.removeprefix('open_clip:'), device)
     if weights.startswith('random:'):
         raise WeightsError(weights, 'CLIP has one random variant', 'say random')
     from mm_perception.nets.clip.transformers_engine import TransformersClip

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,51 +19,85 @@ from mm_perception.weights import directory_sha256, file_sha256, offline
 _FOLDER = 'local-dir:'
 
 
+@dataclass(frozen=True)
+class Loaded:
+    """A model of open_clip with what belongs to it.
+
+    Attributes:
+        model: The network.
+        preprocess: A PIL picture to (3, S, S).
+        tokenizer: N texts to (N, L).
+        sha256: Of the weights.
+        name: What was asked for.
+    """
+
+    model: Any
+    preprocess: Callable[[Any], Tensor]
+    tokenizer: Callable[[list[str]], Tensor]
+    sha256: str
+    name: str
+
+
 class OpenClipEngine(ClipEngine):
     """A model of open_clip.
 
     Args:
-        source: `MODEL/TAG`, `MODEL/FILE` or `local-dir:PATH`.
+        loaded: The model.
         device: Where to run.
-
-    Raises:
-        WeightsError: The model is unknown or its weights are not on this machine.
     """
 
-    def __init__(self, source: str, device: str) -> None:
+    def __init__(self, loaded: Loaded, device: str) -> None:
         super().__init__()
-        model, preprocess, tokenizer, self.sha256 = _load(source)
-        self.model = model.to(device).eval().requires_grad_(False)
-        self._preprocess, self._tokenizer, self._device = preprocess, tokenizer, device
-        self.name = f'open_clip:{source}'
+        # Shipped weights are half precision, which a CPU computes slowly or not at all.
+        self.model = loaded.model.float().to(device).eval()
+        self._loaded, self._device = loaded, device
+        self.sha256, self.name = loaded.sha256, f'open_clip:{loaded.name}'
         self.licence = 'see the model card of the weights'
-        self.logit_scale = float(model.logit_scale.exp().item())
+        self.logit_scale = float(self.model.logit_scale.exp().item())
+
+    @classmethod
+    def load(cls, source: str, device: str) -> OpenClipEngine:
+        """Load weights.
+
+        Args:
+            source: `MODEL/TAG`, `MODEL/FILE` or `local-dir:PATH`.
+            device: Where to run.
+
+        Raises:
+            WeightsError: The model is unknown or its weights are not on this machine.
+        """
+        loaded = _load(source)
+        loaded.model.requires_grad_(False)
+        return cls(loaded, device)
 
     def _image_features(self, images: Sequence[Picture]) -> Tensor:
-        pixels = torch.stack([self._preprocess(PilImage.fromarray(image)) for image in images])
+        pixels = torch.stack(
+            [self._loaded.preprocess(PilImage.fromarray(image)) for image in images]
+        )
         features: Tensor = self.model.encode_image(pixels.to(self._device))
         return features
 
     def _text_features(self, texts: Sequence[str]) -> Tensor:
-        features: Tensor = self.model.encode_text(self._tokenizer(list(texts)).to(self._device))
+        features: Tensor = self.model.encode_text(
+            self._loaded.tokenizer(list(texts)).to(self._device)
+        )
         return features
 
 
-def _load(source: str) -> tuple[Any, Any, Any, str]:
-    """Model, pre-processing, tokenizer and the hash of the weights."""
+def _load(source: str) -> Loaded:
     with offline():
         if source.startswith(_FOLDER):
             folder = Path(source.removeprefix(_FOLDER))
             if not folder.is_dir():
                 raise WeightsError(source, 'there is no such directory', 'give a path that exists')
-            return (*_create(source, source), directory_sha256(folder))
+            return Loaded(*_create(source, source), directory_sha256(folder), source)
         name, _, tag = source.partition('/')
         settings = _settings(source, name, tag)
         path = Path(tag) if settings is None else _cached_file(source, settings)
         # Weights made with QuickGELU are silently worse under a plain model name.
         is_quick = bool(settings and settings.get('quick_gelu'))
         made = _create(source, name, pretrained=tag, force_quick_gelu=is_quick)
-        return (*made, file_sha256(path))
+        return Loaded(*made, file_sha256(path), source)
 
 
 def _settings(source: str, name: str, tag: str) -> dict[str, Any] | None:

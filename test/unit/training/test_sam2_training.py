@@ -11,7 +11,13 @@ from mm_perception.training.loop import Settings, train
 from mm_perception.training.losses import dice_loss, mask_iou
 from mm_perception.training.recipe import restored
 from mm_perception.training.sam2 import RECIPE, Sam2Task
-from mm_perception.training.sam2_batches import Phase, bare_batch, clip_batch, middle_of
+from mm_perception.training.sam2_batches import (
+    Phase,
+    bare_batch,
+    clip_batch,
+    forth_and_back,
+    middle_of,
+)
 from mm_perception.training.sam2_scores import score_clips, score_pictures
 from test.unit.training.clips import moving_square
 
@@ -63,6 +69,29 @@ def test_bare_prompts_mean_what_is_in_them() -> None:
             assert mask.sum() == pytest.approx(width * height / 4, rel=0.25)
         column, row = (points.mean(0) / 2).long().tolist()
         assert mask[row, column] == 1
+
+
+def test_a_clip_that_is_too_short_is_played_forth_and_back() -> None:
+    assert forth_and_back(3, 7) == (0, 1, 2, 1, 0, 1, 2)
+    assert forth_and_back(4, 3) == (0, 1, 2)
+    assert forth_and_back(1, 3) == (0, 0, 0)
+    batch = task(Phase(1, 1, 2, 2, before=10)).batch(0)
+    assert batch.pixels.shape[1] == len(moving_square().rgb)
+    assert len(batch.order) == 12
+
+
+def test_frames_before_those_that_teach_change_what_is_learned_but_carry_no_gradient() -> None:
+    learner = task(Phase(1, 1, 2, 2, before=4))
+    torch.manual_seed(0)
+    model = learner.build().train()
+    seen = []
+    model.model.mask_decoder.register_forward_hook(
+        lambda _, inputs, output: seen.append(output[0].requires_grad)
+    )
+    batch = next(b for b in map(learner.batch, range(50)) if not b.is_mask)
+    parts = learner.loss(model, batch, CPU)
+    assert seen == [True, False, False, False, False, True]
+    assert parts['mask'].requires_grad
 
 
 def test_gradients_reach_everything() -> None:
