@@ -167,7 +167,8 @@ class RosTransport:
         callback = partial(self._receive, feed)
         assembler = convert.assemble(feed.channel.sample_type)
         if assembler is not None:
-            for wire in convert.published(feed.channel.sample_type):
+            wires = convert.published(feed.channel.sample_type)
+            for wire in (w for w in wires if w.suffix in assembler.suffixes):
                 part = partial(self._receive_part, feed, assembler, wire.suffix)
                 feed.side_subscriptions.append(
                     user.node.create_subscription(

@@ -1,8 +1,11 @@
 """Everything that flows between plugins."""
 
 from mm_perception.samples.audio import AudioClip
+from mm_perception.samples.bev_grid import LAYERS, BevGrid
+from mm_perception.samples.boxes3d import Boxes3D, quats_of_yaws
 from mm_perception.samples.detections import Detections, Masks, mask_box, merge_masks
 from mm_perception.samples.image import CameraInfo, Image
+from mm_perception.samples.motion import Action, Advice, Odometry
 from mm_perception.samples.point_cloud import PointCloud
 from mm_perception.samples.prompt import Prompt, PromptAction, PromptState, PromptStatus
 from mm_perception.samples.requests import (
@@ -16,7 +19,12 @@ from mm_perception.samples.sample import Sample
 from mm_perception.samples.text import Embedding, Labels, Text
 
 __all__ = [
+    'LAYERS',
+    'Action',
+    'Advice',
     'AudioClip',
+    'BevGrid',
+    'Boxes3D',
     'CameraInfo',
     'Detections',
     'EmbedTextReply',
@@ -27,6 +35,7 @@ __all__ = [
     'Masks',
     'MatchReply',
     'MatchRequest',
+    'Odometry',
     'PointCloud',
     'Prompt',
     'PromptAction',
@@ -37,4 +46,5 @@ __all__ = [
     'Text',
     'mask_box',
     'merge_masks',
+    'quats_of_yaws',
 ]

@@ -1,7 +1,7 @@
 """Between ROS messages and samples: one table, and the functions that use it.
 
 A message becomes exactly one sample. A sample becomes one message per `WireTopic`: masks, for one,
-are a picture of ids, boxes and a table of labels.
+are a picture of ids, boxes and a table of labels. Live, `assemble` joins the parts again.
 """
 
 from __future__ import annotations
@@ -13,11 +13,15 @@ from typing import Any
 from mm_perception.errors import ConfigError
 from mm_perception.ros.convert import (
     audio,
+    boxes3d,
     camera_info,
     compressed_image,
     detections,
     image,
+    markers,
     masks,
+    motion,
+    occupancy,
     point_cloud,
     prompt,
     text,
@@ -25,17 +29,22 @@ from mm_perception.ros.convert import (
 from mm_perception.ros.convert.compressed_image import FORMATS
 from mm_perception.ros.convert.header import stamp_and_frame
 from mm_perception.ros.convert.image import ENCODINGS
+from mm_perception.ros.convert.join import StampJoin, boxes3d_join, grid_join
 from mm_perception.ros.convert.masks import MasksAssembler, masks_to
 from mm_perception.ros.convert.requests import fill_response, request_from_ros, service_of
 from mm_perception.ros.wire import type_name_of
 from mm_perception.samples import (
+    Advice,
     AudioClip,
+    BevGrid,
+    Boxes3D,
     CameraInfo,
     Detections,
     Embedding,
     Image,
     Labels,
     Masks,
+    Odometry,
     PointCloud,
     Prompt,
     PromptStatus,
@@ -78,6 +87,9 @@ _IN: dict[type[Sample], dict[str, FromMessage]] = {
     Labels: {text.CLASSIFICATION: text.labels_from},
     Embedding: {text.EMBEDDING: text.embedding_from},
     Detections: {detections.DETECTIONS: detections.detections_from},
+    Boxes3D: {boxes3d.BOXES: boxes3d.boxes3d_from},
+    BevGrid: {occupancy.GRID: occupancy.grid_from},
+    Odometry: {motion.ODOMETRY: motion.odometry_from},
     Prompt: {
         prompt.PROMPT: prompt.prompt_from,
         prompt.POINT: prompt.point_prompt_from,
@@ -94,14 +106,49 @@ _OUT: dict[type[Sample], tuple[WireTopic, Callable[[Any], Any]]] = {
     Labels: (WireTopic('', text.CLASSIFICATION), text.labels_to),
     Embedding: (WireTopic('', text.EMBEDDING), text.embedding_to),
     Detections: (WireTopic('', detections.DETECTIONS), detections.detections_to),
+    Odometry: (WireTopic('', motion.ODOMETRY), motion.odometry_to),
     Prompt: (WireTopic('', prompt.PROMPT), prompt.prompt_to),
     PromptStatus: (WireTopic('', prompt.STATUS), prompt.status_to),
 }
-_MASK_TOPICS = (
-    WireTopic('', image.IMAGE),
-    WireTopic('/detections', detections.DETECTIONS),
-    WireTopic('/label_info', masks.LABEL_INFO, latched=True),
-)
+
+
+def _boxes_to(sample: Any) -> dict[str, Any]:
+    """Velocities first: who joins them with the boxes finds them there."""
+    speeds = boxes3d.velocities_to(sample)
+    found = {} if speeds is None else {'/velocities': speeds}
+    return {**found, '': boxes3d.boxes3d_to(sample), '/markers': markers.markers_to(sample)}
+
+
+#: Samples that are spread over several topics.
+_OUT_MANY: dict[type[Sample], tuple[tuple[WireTopic, ...], Callable[[Any], dict[str, Any]]]] = {
+    Masks: (
+        (
+            WireTopic('', image.IMAGE),
+            WireTopic('/detections', detections.DETECTIONS),
+            WireTopic('/label_info', masks.LABEL_INFO, latched=True),
+        ),
+        masks_to,
+    ),
+    Boxes3D: (
+        (
+            WireTopic('', boxes3d.BOXES),
+            WireTopic('/velocities', point_cloud.CLOUD),
+            WireTopic('/markers', markers.MARKERS),
+        ),
+        _boxes_to,
+    ),
+    BevGrid: (
+        tuple(WireTopic(suffix, occupancy.GRID) for suffix in occupancy.SUFFIXES),
+        occupancy.grids_to,
+    ),
+    Advice: (
+        (WireTopic('', text.TEXT), WireTopic('/details', motion.DETAILS)),
+        motion.advice_to,
+    ),
+}
+_JOINS: dict[type[Sample], Callable[[], MasksAssembler | StampJoin]] = {
+    Masks: MasksAssembler, Boxes3D: boxes3d_join, BevGrid: grid_join,
+}  # fmt: skip
 
 
 def accepted_types(sample_type: type[Sample]) -> tuple[str, ...]:
@@ -143,8 +190,8 @@ def published(sample_type: type[Sample]) -> tuple[WireTopic, ...]:
     Raises:
         ConfigError: The type cannot leave the process.
     """
-    if sample_type is Masks:
-        return _MASK_TOPICS
+    if sample_type in _OUT_MANY:
+        return _OUT_MANY[sample_type][0]
     if sample_type not in _OUT:
         raise ConfigError('output type', sample_type.__name__, 'a sample that has a ROS message')
     return (_OUT[sample_type][0],)
@@ -152,12 +199,12 @@ def published(sample_type: type[Sample]) -> tuple[WireTopic, ...]:
 
 def to_msgs(sample: Sample) -> dict[str, Any]:
     """The messages of a sample by suffix of their topic."""
-    if isinstance(sample, Masks):
-        return masks_to(sample)
+    if type(sample) in _OUT_MANY:
+        return _OUT_MANY[type(sample)][1](sample)
     published(type(sample))
     return {'': _OUT[type(sample)][1](sample)}
 
 
-def assemble(sample_type: type[Sample]) -> MasksAssembler | None:
+def assemble(sample_type: type[Sample]) -> MasksAssembler | StampJoin | None:
     """What joins several topics into one sample, where a sample is spread over several."""
-    return MasksAssembler() if sample_type is Masks else None
+    return _JOINS[sample_type]() if sample_type in _JOINS else None

@@ -59,6 +59,8 @@ class MasksAssembler:
     """
 
     _WAITING = 16
+    #: Which topics to listen to.
+    suffixes = ('', '/detections')
 
     def __init__(self) -> None:
         self._waiting: OrderedDict[int, dict[str, Any]] = OrderedDict()
@@ -74,7 +76,7 @@ class MasksAssembler:
         Raises:
             MalformedMessageError: The picture has ids that no box names.
         """
-        if suffix not in ('', '/detections'):
+        if suffix not in self.suffixes:
             return None
         stamp_ns, _ = stamp_and_frame(message)
         if stamp_ns < self._newest.get(suffix, stamp_ns):

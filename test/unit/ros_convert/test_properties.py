@@ -18,12 +18,15 @@ from mm_perception.ros import convert, wire
 from mm_perception.ros.convert.image import image_from
 from mm_perception.samples import (
     AudioClip,
+    BevGrid,
+    Boxes3D,
     CameraInfo,
     Detections,
     Embedding,
     Image,
     Labels,
     Masks,
+    Odometry,
     PointCloud,
     Prompt,
     PromptStatus,
@@ -220,8 +223,8 @@ def test_any_detections(boxes) -> None:
 USED = [
     (type_name, sample_type)
     for sample_type in (
-        AudioClip, CameraInfo, Detections, Embedding, Image, Labels, PointCloud, Prompt,
-        PromptStatus, Text,
+        AudioClip, BevGrid, Boxes3D, CameraInfo, Detections, Embedding, Image, Labels, Odometry,
+        PointCloud, Prompt, PromptStatus, Text,
     )
     for type_name in convert.accepted_types(sample_type)
 ]  # fmt: skip

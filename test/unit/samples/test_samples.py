@@ -8,6 +8,8 @@ import pytest
 from mm_perception.errors import PromptError, ShapeError
 from mm_perception.samples import (
     AudioClip,
+    BevGrid,
+    Boxes3D,
     CameraInfo,
     Detections,
     Embedding,
@@ -16,6 +18,7 @@ from mm_perception.samples import (
     Labels,
     Masks,
     MatchReply,
+    Odometry,
     PointCloud,
     Prompt,
     PromptAction,
@@ -30,7 +33,18 @@ def zeros(*shape, dtype=np.float32):
 CAMERA = {'width': 4, 'height': 3, 'd': zeros(0, dtype=np.float64),
           'k': zeros(3, 3, dtype=np.float64), 'r': zeros(3, 3, dtype=np.float64),
           'p': zeros(3, 4, dtype=np.float64)}  # fmt: skip
+ONE_BOX = {'centres': zeros(1, 3, dtype=np.float64), 'sizes': zeros(1, 3, dtype=np.float64),
+           'quats_xyzw': np.array([[0.0, 0, 0, 1]]), 'scores': zeros(1),
+           'labels': ('car',)}  # fmt: skip
+GRID = {'layers': ('occupied',), 'cells': zeros(1, 2, 3, dtype=np.int8), 'resolution_m': 0.5}
+MOTION = {'child_frame_id': 'base_link', 'quat_xyzw': np.array([0.0, 0, 0, 1]),
+          **{name: zeros(3, dtype=np.float64) for name in ('position', 'linear', 'angular')},
+          'pose_covariance': np.eye(6), 'twist_covariance': np.eye(6)}  # fmt: skip
 LEGAL = [
+    (Boxes3D, ONE_BOX, 'centres'),
+    (Boxes3D, {**ONE_BOX, 'covariances': zeros(1, 6, 6, dtype=np.float64)}, 'covariances'),
+    (BevGrid, GRID, 'cells'),
+    (Odometry, MOTION, 'position'),
     (Image, {'data': zeros(2, 3, 3, dtype=np.uint8)}, 'data'),
     (Image, {'data': zeros(2, 3), 'encoding': '32FC1'}, 'data'),
     (CameraInfo, CAMERA, 'k'),
@@ -87,6 +101,26 @@ def test_arrays_are_frozen_views_and_the_sample_is_frozen(cls, values, name) -> 
             'track_ids',
         ),
         (MatchReply, {'scores': zeros(1), 'cosines': zeros(2)}, 'cosines'),
+        (Boxes3D, {**ONE_BOX, 'centres': zeros(1, 3)}, r'Boxes3D.centres: expected \(N, 3\) f'),
+        (Boxes3D, {**ONE_BOX, 'labels': ()}, 'labels'),
+        (Boxes3D, {**ONE_BOX, 'sizes': np.full((1, 3), -1.0)}, 'metres from 0 on'),
+        (Boxes3D, {**ONE_BOX, 'quats_xyzw': np.ones((1, 4))}, 'unit quaternions'),
+        (Boxes3D, {**ONE_BOX, 'centres': np.full((1, 3), np.nan)}, 'finite numbers'),
+        (Boxes3D, {**ONE_BOX, 'velocities': np.zeros((2, 3))}, 'velocities'),
+        (Boxes3D, {**ONE_BOX, 'covariances': -np.eye(6)[None]}, 'variances from 0 on'),
+        (
+            Boxes3D,
+            {**ONE_BOX, 'velocity_covariances': np.arange(9.0).reshape(1, 3, 3)},
+            'symmetric',
+        ),
+        (BevGrid, {**GRID, 'layers': ('roof',)}, 'some of occupied'),
+        (BevGrid, {**GRID, 'layers': ()}, 'expected 1 entries'),
+        (BevGrid, {**GRID, 'resolution_m': 0.0}, 'metres above 0'),
+        (BevGrid, {**GRID, 'cells': np.full((1, 2, 3), 101, np.int8)}, '-1, or 0 to 100'),
+        (BevGrid, {**GRID, 'origin': (0.0, 0.0, np.inf, 0.0)}, 'x, y, z and yaw'),
+        (Odometry, {**MOTION, 'linear': np.full(3, np.nan)}, 'Odometry.linear: expected finite'),
+        (Odometry, {**MOTION, 'quat_xyzw': np.zeros(4)}, 'unit quaternion'),
+        (Odometry, {**MOTION, 'twist_covariance': -np.eye(6)}, 'a covariance matrix'),
     ],
 )
 def test_wrong_shapes_and_dtypes_are_named(cls, values, words) -> None:

@@ -1,0 +1,79 @@
+"""visualization_msgs/MarkerArray: boxes for people to look at; nothing reads them back."""
+
+from __future__ import annotations
+
+import colorsys
+import zlib
+from typing import Any
+
+import numpy as np
+
+from mm_perception.ros.convert.header import header_of
+from mm_perception.ros.wire import message_class
+from mm_perception.samples import Boxes3D
+
+MARKERS = 'visualization_msgs/msg/MarkerArray'
+_MARKER = 'visualization_msgs/msg/Marker'
+#: Slower things have no arrow.
+_STANDS_MPS = 0.3
+#: An arrow is as long as the way in that time, seconds.
+_ARROW_S = 1.0
+_TEXT_M = 0.6
+
+
+def markers_to(sample: Boxes3D) -> Any:
+    """Boxes3D to markers: a box, its label, and an arrow to where it is in one second.
+
+    The first marker deletes those of the moment before, so that nothing stays behind. A track
+    keeps its colour.
+    """
+    header = header_of(sample)
+    marker_class = message_class(_MARKER)
+    found = [marker_class(header=header, action=marker_class.DELETEALL)]
+    ids = sample.track_ids or tuple(map(str, range(len(sample))))
+    speeds = np.zeros(len(sample))
+    if sample.velocities is not None:
+        speeds = np.linalg.norm(sample.velocities, axis=1)
+    for index, (label, track_id) in enumerate(zip(sample.labels, ids, strict=True)):
+        red, green, blue = _colour(track_id if sample.track_ids else label)
+        box = _marker(header, 'boxes', index, marker_class.CUBE, (red, green, blue, 0.45))
+        _place(box, sample, index)
+        box.scale.x, box.scale.y, box.scale.z = sample.sizes[index].tolist()
+        text = _marker(header, 'labels', index, marker_class.TEXT_VIEW_FACING, (1.0,) * 4)
+        _place(text, sample, index)
+        text.pose.position.z += float(sample.sizes[index, 2]) / 2 + _TEXT_M
+        text.scale.z = _TEXT_M
+        words = [label, track_id if sample.track_ids else f'{sample.scores[index]:.2f}']
+        if sample.velocities is not None:
+            words.append(f'{speeds[index]:.1f} m/s')
+        text.text = ' '.join(words)
+        found += [box, text]
+        if sample.velocities is not None and speeds[index] > _STANDS_MPS:
+            colour = (red, green, blue, 1.0)
+            arrow = _marker(header, 'velocities', index, marker_class.ARROW, colour)
+            ends = (
+                sample.centres[index],
+                sample.centres[index] + sample.velocities[index] * _ARROW_S,
+            )
+            point = message_class('geometry_msgs/msg/Point')
+            arrow.points = [point(**dict(zip('xyz', end.tolist(), strict=True))) for end in ends]
+            arrow.scale.x, arrow.scale.y = 0.12, 0.3  # of the shaft and of the head, metres
+            found.append(arrow)
+    return message_class(MARKERS)(markers=found)
+
+
+def _marker(header: Any, namespace: str, number: int, kind: int, rgba: tuple[float, ...]) -> Any:
+    marker = message_class(_MARKER)(header=header, ns=namespace, id=number, type=kind)
+    marker.color.r, marker.color.g, marker.color.b, marker.color.a = rgba
+    return marker
+
+
+def _place(marker: Any, sample: Boxes3D, index: int) -> None:
+    position, turn = marker.pose.position, marker.pose.orientation
+    position.x, position.y, position.z = sample.centres[index].tolist()
+    turn.x, turn.y, turn.z, turn.w = sample.quats_xyzw[index].tolist()
+
+
+def _colour(name: str) -> tuple[float, float, float]:
+    """A vivid colour that is the same for a name in every process."""
+    return colorsys.hsv_to_rgb(zlib.crc32(name.encode()) % 1024 / 1024, 0.75, 1.0)
