@@ -138,6 +138,17 @@ class StaleInputError(MmPerceptionError):
         )
 
 
+class LateInputError(MmPerceptionError):
+    """An input came so long after newer ones that it is of no use any more."""
+
+    def __init__(self, port: str, late_s: float, limit_s: float) -> None:
+        self.port, self.late_s, self.limit_s = port, late_s, limit_s
+        super().__init__(
+            f'input {port!r} came {late_s:.2f} s after a newer one, limit late_s is '
+            f'{limit_s:.2f} s; check the delay of its source, or raise late_s'
+        )
+
+
 class InferenceError(MmPerceptionError):
     """A plugin raised something that is not one of this package's errors."""
 

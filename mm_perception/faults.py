@@ -48,6 +48,7 @@ FAULTS: dict[type[BaseException], Fault] = {
     errors.UnsupportedEncodingError: Fault(Level.ERROR, Outcome.CONTINUE),
     errors.TransformUnavailableError: Fault(Level.WARN, Outcome.CONTINUE),
     errors.StaleInputError: Fault(Level.WARN, Outcome.CONTINUE),
+    errors.LateInputError: Fault(Level.WARN, Outcome.CONTINUE),
     errors.InferenceError: Fault(Level.ERROR, Outcome.CONTINUE),
     MemoryError: Fault(Level.ERROR, Outcome.DEACTIVATE),
 }

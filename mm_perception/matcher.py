@@ -262,6 +262,8 @@ class Matcher:
         if not self._has_queue_trigger():
             return None
         newest = self._queues[self.trigger][-1]
+        if self._rewound:  # the streams of a queue are not told apart
+            self._rewound = {''}
         return self._gather('', newest)
 
     def _complete(self, stream: str, item: Item) -> Inputs:

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from mm_perception.config import parameter_specs
 from mm_perception.errors import (
     ConfigError,
+    MmPerceptionError,
     PluginContractError,
     RequestError,
     TransformUnavailableError,
@@ -88,6 +89,10 @@ def _no_transform(target: str, source: str, stamp_ns: int) -> npt.NDArray[np.flo
     raise TransformUnavailableError(target, source, stamp_ns, 'this plugin runs without TF')
 
 
+def _raise(error: MmPerceptionError) -> None:
+    raise error
+
+
 @dataclass(frozen=True)
 class Context:
     """What the runtime offers to a plugin.
@@ -97,11 +102,14 @@ class Context:
         lookup_transform: (target, source, stamp_ns) to the 4x4 float64 `target_from_source` at
             exactly that moment; raises TransformUnavailableError.
         is_wanted: (output port, stream) to whether anybody would use that output now.
+        report: Takes an error that concerns one input of several: it is counted and published as a
+            diagnostic like one that is raised, and the inference goes on.
     """
 
     streams: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     lookup_transform: Callable[[str, str, int], npt.NDArray[np.float64]] = _no_transform
     is_wanted: Callable[[str, str], bool] = lambda port, stream: True
+    report: Callable[[MmPerceptionError], None] = _raise
 
 
 class Plugin(ABC, Generic[C]):

@@ -96,7 +96,9 @@ class Runner:
         self._outputs = _open_outputs(bus, plugin_class, wiring)
         ports = {p: k for p, k in plugin_class.inputs.items() if not isinstance(k, Request)}
         streams = {port: tuple(wiring.inputs.get(port, {})) for port in ports}
-        context = Context(streams=streams, is_wanted=self._is_output_wanted)
+        context = Context(
+            streams=streams, is_wanted=self._is_output_wanted, report=self._take_report
+        )
         if lookup_transform is not None:
             context = replace(context, lookup_transform=lookup_transform)
         self.plugin = plugin_class(config, context)
@@ -274,6 +276,9 @@ class Runner:
             wrapped = InferenceError(type(self.plugin).__name__, stamp_ns, error)
             wrapped.__cause__ = error
             return None, self._fail(wrapped)
+
+    def _take_report(self, error: MmPerceptionError) -> None:
+        self._fail(error)
 
     def _fail(self, error: BaseException) -> BaseException:
         self.stats.failed(error)

@@ -12,14 +12,18 @@ from mm_perception.plugin import Plugin
 from mm_perception.ports import Latest, Queue, Reference, Surround
 from mm_perception.samples import (
     AudioClip,
+    BevGrid,
+    Boxes3D,
     CameraInfo,
     Detections,
     EmbedTextRequest,
     Image,
     MatchRequest,
+    Odometry,
     Prompt,
     Sample,
     Text,
+    quats_of_yaws,
 )
 
 SECOND_NS = 1_000_000_000
@@ -58,6 +62,26 @@ def sample_of(kind: type[Sample], stamp_ns: int) -> Sample:
         return CameraInfo(
             stamp_ns=stamp_ns, frame_id='camera', width=WIDTH, height=HEIGHT, d=np.zeros(5), k=k,
             r=np.eye(3), p=np.hstack([k, np.zeros((3, 1))]),
+        )  # fmt: skip
+    if kind is Boxes3D:
+        return Boxes3D(
+            stamp_ns=stamp_ns, frame_id='camera', centres=np.array([[12.0, 0.5, 0.8]]),
+            sizes=np.array([[4.5, 1.8, 1.5]]), quats_xyzw=quats_of_yaws(np.zeros(1)),
+            scores=np.ones(1, np.float32), labels=('car',), track_ids=('3',),
+            velocities=np.array([[2.0, 0, 0]]),
+        )  # fmt: skip
+    if kind is BevGrid:
+        cells = np.zeros((2, 40, 80), np.int8)
+        return BevGrid(
+            stamp_ns=stamp_ns, frame_id='camera', layers=('occupied', 'crossing'), cells=cells,
+            resolution_m=0.5, origin=(-5.0, -10.0, 0.0, 0.0),
+        )  # fmt: skip
+    if kind is Odometry:
+        return Odometry(
+            stamp_ns=stamp_ns, frame_id='camera', child_frame_id='base_link',
+            position=np.zeros(3), quat_xyzw=np.array([0.0, 0, 0, 1]), angular=np.zeros(3),
+            linear=np.array([5.0, 0, 0]), pose_covariance=np.zeros((6, 6)),
+            twist_covariance=np.zeros((6, 6)),
         )  # fmt: skip
     raise NotImplementedError(f'no synthetic {kind.__name__}: add one here')
 

@@ -37,6 +37,7 @@ def test_unknown_exception_is_loud_and_survived() -> None:
         (errors.ConfigError('rate', -1, 'at least 0'), ['rate', '-1', 'at least 0']),
         (errors.WeightsError('a/b', 'not there', 'run: mmp fetch a/b'), ['a/b', 'mmp fetch']),
         (errors.DeviceError('cuda:9', 'there are 0'), ['cuda:9', 'cpu']),
+        (errors.LateInputError('boxes', 0.75, 0.5), ['boxes', '0.75', '0.50', 'raise late_s']),
         (errors.StaleInputError('image', 2.5, 1.0), ['image', '2.50', '1.00', 'use_sim_time']),
         (
             errors.TransformUnavailableError('map', 'lidar', 1_500_000_000, 'unknown frame'),

@@ -199,6 +199,16 @@ def test_queue_alone_triggers() -> None:
     assert matcher.take() is None
 
 
+def test_a_queue_that_triggers_is_told_that_time_was_set_back() -> None:
+    matcher = Matcher({'text': Queue(Text)}, {'text': ['front', 'back']})
+    matcher.push('text', 'front', text(9, 'a'))
+    assert not matcher.take().rewound
+    matcher.rewind()
+    for stamp_ns, expected in ((1, True), (2, False)):
+        matcher.push('text', 'back', text(stamp_ns, 'b'))
+        assert matcher.take().rewound is expected
+
+
 @pytest.mark.parametrize(
     'ports', [{}, {'a': Latest(Text)}, {'a': Reference(Image), 'b': Surround(Image)}]
 )

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mm_perception.channel import Bus
-from mm_perception.errors import InferenceError, RequestError
+from mm_perception.errors import InferenceError, LateInputError, RequestError
 from mm_perception.runner import Runner, Wiring
 from mm_perception.samples import Image, Masks, MatchRequest, Text
 from test.fakes import FakeConfig, FakeMasker, image
@@ -50,6 +50,16 @@ def test_output_has_stamp_and_frame_of_the_source(bench) -> None:
     b = bench().listen()
     assert b.show(42)
     assert (b.masks[0].stamp_ns, b.masks[0].frame_id) == (42, 'camera')
+
+
+def test_what_a_plugin_reports_is_counted_and_the_inference_goes_on(bench) -> None:
+    b = bench().listen()
+    error = LateInputError('image', 2.0, 1.0)
+    b.runner.plugin.context.report(error)
+    assert b.show(1)
+    assert b.errors == [error]
+    assert b.runner.stats.failures == {'LateInputError': 1}
+    assert len(b.masks) == 1
 
 
 def test_nobody_listens_nothing_is_computed(bench) -> None:
