@@ -1,0 +1,1 @@
+"""Pure functions on cameras and poses that plugins and tools share."""
