@@ -123,11 +123,11 @@ def _make(clips: Sequence[Clip], held_out: Sequence[Clip], scale: float) -> list
             Phase(300, clips=6, frames=2, objects=2), Phase(600, clips=2, frames=6, objects=3),
             Phase(600, clips=2, frames=4, objects=3, before=8),
         ),
-        stage(size, 1.2e-3, 'muon', Phase(3500, clips=4, frames=1, objects=4)),
+        stage(size, 1.2e-3, 'muon', Phase(2500, clips=4, frames=1, objects=4)),
         stage(
             size, 6e-4, 'muon',
-            Phase(100, clips=1, frames=6, objects=4),
-            Phase(400, clips=1, frames=4, objects=4, before=8),
+            Phase(60, clips=1, frames=6, objects=4),
+            Phase(260, clips=1, frames=4, objects=4, before=8),
         ),
     ]  # fmt: skip
 
