@@ -131,7 +131,8 @@ def _mask_and_points(left: float) -> tuple:
 def test_too_few_points_are_no_thing() -> None:
     mask, points = seen_box(14.0, 0.0, 0.0, CAR)
     assert lift(mask, INFO, points[:2], UP) is None
-    assert lift(mask, INFO, points + [50.0, 0, 0], UP) is None
+    aside = points + np.array([50.0, 0.0, 0.0])
+    assert lift(mask, INFO, aside, UP) is None
     assert lift(mask, INFO, np.zeros((0, 3)), UP) is None
 
 
