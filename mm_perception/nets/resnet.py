@@ -12,10 +12,10 @@ from typing import Any
 
 from torch import Tensor
 from transformers import AutoConfig, AutoModel, ResNetConfig, ResNetModel
-from transformers.utils import ModelOutput
+from transformers.utils.generic import ModelOutput
 
 
-class PyramidResNetConfig(ResNetConfig):
+class PyramidResNetConfig(ResNetConfig):  # type: ignore[no-untyped-call]
     """Settings of a ResNet of transformers, and what SAM 2 and SAM 3 ask of an encoder.
 
     Attributes:
@@ -46,12 +46,12 @@ class Pyramid(ModelOutput):
     attentions: None = None
 
 
-class PyramidResNet(ResNetModel):
+class PyramidResNet(ResNetModel):  # type: ignore[no-untyped-call]
     """A ResNet that answers like the encoders of SAM 2 and SAM 3."""
 
     config_class = PyramidResNetConfig
 
-    def forward(self, pixel_values: Tensor, **_: Any) -> Pyramid:  # type: ignore[override]
+    def forward(self, pixel_values: Tensor, **_: Any) -> Pyramid:
         """Features of pictures (B, 3, H, W)."""
         hidden = self.embedder(pixel_values)
         stages = []

@@ -108,6 +108,16 @@ class TransformBuffer:
         with self._lock:
             self._edges = {c: e for c, e in self._edges.items() if e.is_static}
 
+    def root_of(self, frame: str) -> str:
+        """The frame above all that are above `frame`; itself if nothing is."""
+        frame = frame.lstrip('/')
+        with self._lock:
+            passed = {frame}
+            while frame in self._edges and self._edges[frame].parent not in passed:
+                frame = self._edges[frame].parent
+                passed.add(frame)
+        return frame
+
     def lookup(self, target: str, source: str, stamp_ns: int) -> Matrix:
         """The transform `target_from_source` at exactly `stamp_ns`.
 

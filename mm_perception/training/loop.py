@@ -19,6 +19,8 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 CHECKPOINT = 'checkpoint.pt'
 LOG = 'log.jsonl'
+#: Batches whose mean and variance are what batch normalisation keeps.
+_SETTLING = 24
 
 
 @dataclass(frozen=True)
@@ -130,10 +132,36 @@ def train(
         log.add(step, total, parts, every=settings.log_every)
         progress(done)
         if done % settings.validate_every == 0 or done == settings.steps:
-            mean.eval()
-            log.scores(done, task.validate(mean.module, device))
+            renew_statistics(task, mean.module, device)
+            log.scores(done, task.validate(mean.module.eval(), device))
             _save(folder / CHECKPOINT, done, model, mean, optimizers)
+    if first == settings.steps:  # an earlier call did all steps
+        renew_statistics(task, mean.module, device)
     return mean.module.cpu().eval()
+
+
+@torch.no_grad()
+def renew_statistics(task: Task, model: nn.Module, device: torch.device) -> None:
+    """Measure mean and variance of every batch normalisation anew, on the last batches.
+
+    Those of averaged weights are not the average of those of the weights (Izmailov et al., 2018,
+    section 3.2).
+    """
+    norms = [m for m in model.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    if not norms:
+        return
+    kept = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # the mean of all batches
+    model.train()
+    steps = task.settings.steps
+    for step in range(max(0, steps - _SETTLING), steps):
+        with _arithmetic(device, task.settings):
+            task.loss(model, task.batch(step), device)
+    for norm, momentum in zip(norms, kept, strict=True):
+        norm.momentum = momentum
+    model.eval()
 
 
 @torch.no_grad()

@@ -118,11 +118,16 @@ def _make(clips: Sequence[Clip], held_out: Sequence[Clip], scale: float) -> list
             256, 1e-3, 'adamw',
             Phase(500, clips=32, frames=0, objects=1), Phase(1500, clips=8, frames=1, objects=3),
         ),
-        stage(size, 1.2e-3, 'muon', Phase(5000, clips=4, frames=1, objects=4)),
         stage(
-            size, 8e-4, 'muon',
-            Phase(400, clips=2, frames=2, objects=4), Phase(700, clips=1, frames=6, objects=4),
-            Phase(900, clips=1, frames=4, objects=4, before=8),
+            256, 1.2e-3, 'muon',
+            Phase(300, clips=6, frames=2, objects=2), Phase(600, clips=2, frames=6, objects=3),
+            Phase(600, clips=2, frames=4, objects=3, before=8),
+        ),
+        stage(size, 1.2e-3, 'muon', Phase(2500, clips=4, frames=1, objects=4)),
+        stage(
+            size, 6e-4, 'muon',
+            Phase(60, clips=1, frames=6, objects=4),
+            Phase(260, clips=1, frames=4, objects=4, before=8),
         ),
     ]  # fmt: skip
 

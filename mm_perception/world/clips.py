@@ -7,11 +7,9 @@ light, place and speed vary from clip to clip.
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -26,6 +24,7 @@ from mm_perception.world.room import make_room
 from mm_perception.world.scene import Array, Motion, Scene, Stage
 from mm_perception.world.street import EGO_SPEED, LANE_M, PAVEMENT_M, make_street
 from mm_perception.world.variety import Dice, Split
+from mm_perception.world.workers import render_pool
 
 #: Raise it when the same seed gives other clips, so that old ones are not taken for new.
 VERSION = 1
@@ -213,8 +212,7 @@ def make_clips(folder: Path, plans: Sequence[ClipPlan], workers: int = 1) -> Ite
     if workers <= 1:
         yield from map(make, plans)
         return
-    context = multiprocessing.get_context('spawn')
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+    with render_pool(workers) as pool:
         yield from pool.map(make, plans, chunksize=4)
 
 

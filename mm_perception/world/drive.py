@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from functools import lru_cache, partial
@@ -25,6 +23,7 @@ from mm_perception.world.room import make_room
 from mm_perception.world.scene import Array, Motion, Stage
 from mm_perception.world.street import make_street
 from mm_perception.world.variety import Split
+from mm_perception.world.workers import render_pool
 
 NOT_NAMED = ('tree',)
 #: A vehicle drives through a street, a robot looks around in a room.
@@ -177,8 +176,7 @@ def observe(drive: Drive, workers: int = 1) -> Iterator[tuple[float, Frame | Sca
     if workers <= 1:
         yield from zip(times, map(_call, calls), strict=True)
         return
-    context = multiprocessing.get_context('spawn')
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+    with render_pool(workers) as pool:
         yield from zip(times, pool.map(_call, calls), strict=True)
 
 

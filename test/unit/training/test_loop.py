@@ -138,3 +138,29 @@ def test_carrying_over_leaves_buffers_of_another_shape_and_refuses_lost_paramete
     assert target.places.tolist() == [0, 1, 2, 3, 4]
     with pytest.raises(ValueError, match='weight'):
         carry_over(source, net(2, width=4))
+
+
+class Normalised(Line):
+    """The same behind a batch normalisation."""
+
+    def build(self) -> nn.Module:
+        return nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3), nn.Linear(3, 1))
+
+    def batch(self, step: int) -> Tensor:
+        return super().batch(step) * 5 + 2
+
+    def validate(self, model: nn.Module, device: torch.device) -> dict[str, float]:
+        return {'score': 0.0}
+
+
+def test_statistics_of_averaged_weights_are_measured_anew(tmp_path) -> None:
+    plan = settings(steps=12, average=0.95, learning_rate=0.05)
+    task = Normalised(plan)
+    model: Any = train(task, tmp_path, CPU, report=lambda line: None)
+    with torch.no_grad():
+        seen = torch.cat([model[0](task.batch(step)) for step in range(12)])
+    torch.testing.assert_close(model[1].running_mean, seen.mean(0), atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(model[1].running_var, seen.var(0), atol=0.5, rtol=0.1)
+    assert model[1].momentum == 0.1
+    again: Any = train(task, tmp_path, CPU, report=lambda line: None)
+    torch.testing.assert_close(again[1].running_mean, model[1].running_mean)

@@ -1,0 +1,60 @@
+"""Check a rig: lay the LiDAR over every picture, and say whose calibration or mount looks wrong.
+
+  mmp rig BAG              check, and write a picture per camera to rig/
+  mmp rig BAG --moments 20 look at more scans: surer, slower
+
+Compared are jumps of the scan and edges of the pictures, at the stamps of both, through TF. What
+it calls wrong is wrong; errors below about a degree of a mount, or of position, it does not see.
+
+Exit status: 0 fine, 1 warnings, 2 errors.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+
+import cv2
+
+from mm_perception.bag.rig import RigCamera, read_rig
+from mm_perception.diagnosis.finding import exit_code, table
+from mm_perception.diagnosis.rig import check_rig, seen
+from mm_perception.drawing.points import draw_points
+from mm_perception.geometry.cameras import project
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument('bag', type=Path, help='a recording with cameras, LiDAR and TF')
+    parser.add_argument('--out', type=Path, default=Path('rig'), help='folder of the pictures')
+    parser.add_argument('--lidar', default='', help='topic of the scans (default: the first)')
+    parser.add_argument('--moments', type=int, default=5, help='scans to look at (default 5)')
+    parser.add_argument('--json', action='store_true', help='findings as JSON')
+
+
+def run(args: argparse.Namespace) -> int:
+    """Read, draw, check, print."""
+    cameras = read_rig(args.bag, args.lidar, max(1, args.moments))
+    args.out.mkdir(parents=True, exist_ok=True)
+    drawn = [path for camera in cameras if (path := _draw(camera, args.out)) is not None]
+    findings = check_rig(cameras)
+    if args.json:
+        print(json.dumps([finding.as_dict() for finding in findings], indent=2))
+    else:
+        print(table(findings, shutil.get_terminal_size().columns))
+        print(f'{len(drawn)} pictures with the scan over them: {args.out}')
+    return exit_code(findings)
+
+
+def _draw(camera: RigCamera, folder: Path) -> Path | None:
+    moments = [(m.image, m.points) for m in camera.moments if m.points is not None]
+    if camera.info is None or not moments:
+        return None
+    image, points = moments[len(moments) // 2]
+    points = points[seen(camera.info, points)]
+    picture = draw_points(image.rgb(), project(camera.info, points), points[:, 2])
+    path = folder / f'{camera.name}.png'
+    cv2.imwrite(str(path), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    return path

@@ -1,0 +1,32 @@
+"""Processes that render, and that end with the one that started them, however it ends."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+import time
+from concurrent.futures import ProcessPoolExecutor
+
+_LOOK_S = 1.0
+
+
+def render_pool(workers: int) -> ProcessPoolExecutor:
+    """A pool of fresh processes.
+
+    Without a watch a worker whose parent was killed would wait for its next job for ever.
+    """
+    context = multiprocessing.get_context('spawn')
+    return ProcessPoolExecutor(
+        workers, mp_context=context, initializer=_watch, initargs=(os.getpid(),)
+    )
+
+
+def _watch(parent: int) -> None:
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(_LOOK_S)
+    os._exit(1)
