@@ -149,6 +149,14 @@ class LateInputError(MmPerceptionError):
         )
 
 
+class MissingInputError(MmPerceptionError):
+    """An input that a result needs is not there for this moment."""
+
+    def __init__(self, port: str, reason: str, fix: str) -> None:
+        self.port, self.reason, self.fix = port, reason, fix
+        super().__init__(f'input {port!r} is missing: {reason}; {fix}')
+
+
 class InferenceError(MmPerceptionError):
     """A plugin raised something that is not one of this package's errors."""
 

@@ -49,6 +49,7 @@ FAULTS: dict[type[BaseException], Fault] = {
     errors.TransformUnavailableError: Fault(Level.WARN, Outcome.CONTINUE),
     errors.StaleInputError: Fault(Level.WARN, Outcome.CONTINUE),
     errors.LateInputError: Fault(Level.WARN, Outcome.CONTINUE),
+    errors.MissingInputError: Fault(Level.WARN, Outcome.CONTINUE),
     errors.InferenceError: Fault(Level.ERROR, Outcome.CONTINUE),
     MemoryError: Fault(Level.ERROR, Outcome.DEACTIVATE),
 }

@@ -10,7 +10,8 @@
         outputs: {masks: {front: /front/masks}}     # only to rename; default ~/output/...
         parameters: {weights: random}
 
-An input given as `auto` takes every topic of a fitting type that exists when the stack starts.
+An input given as `auto` takes every topic of a fitting type that exists when the stack starts; one
+given as `node.port` what a node above answers on that port, all its streams.
 Where a node's input has the topic of another node's output in the same process, samples pass by
 reference.
 """
@@ -19,7 +20,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,8 @@ from mm_perception.plugin import Latest, Plugin, Request
 from mm_perception.runner import Wiring
 
 AUTO = 'auto'
+#: node.port; a dot is in no topic.
+_LINK = re.compile(r'([A-Za-z]\w*)\.([A-Za-z]\w*)')
 STACKS = Path(__file__).parent.parent / 'config' / 'stacks'
 
 
@@ -113,6 +116,21 @@ class NodeSpec:
         plugin = build_config(plugin_class.Config, rest, where)
         return plugin, build_config(NodeParameters, node, where)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the topics of some input are found only at start."""
+        topics = [topic for streams in self.inputs.values() for topic in streams.values()]
+        return any(topic == AUTO or _LINK.fullmatch(topic) for topic in topics)
+
+    def links(self) -> dict[str, tuple[str, str]]:
+        """Input ports that take what a node answers on a port: to (node, port)."""
+        found = {}
+        for port, streams in self.inputs.items():
+            matches = [_LINK.fullmatch(topic) for topic in streams.values()]
+            if matches[0] is not None and len(matches) == 1:
+                found[port] = matches[0].group(1), matches[0].group(2)
+        return found
+
     def wiring(self) -> Wiring:
         """Topics of every connected port; `~` stands for the node's name.
 
@@ -121,9 +139,10 @@ class NodeSpec:
         """
         plugin_class = self.plugin_class()
         for port, topics in self.inputs.items():
-            if AUTO in topics.values():
+            open_ones = [t for t in topics.values() if t == AUTO or _LINK.fullmatch(t)]
+            if open_ones:
                 raise ConfigError(
-                    f'{self.name}.inputs.{port}', AUTO, 'topics: call resolve_auto first'
+                    f'{self.name}.inputs.{port}', open_ones[0], 'topics: call resolve_auto first'
                 )
         ports = {p: k for p, k in plugin_class.inputs.items() if not isinstance(k, Request)}
         streams = tuple(self.inputs.get(trigger_port(ports), {'': ''}))
@@ -150,6 +169,15 @@ class StackSpec:
             if spec.name == name:
                 return spec
         raise UnknownKeyError(name, [n.name for n in self.nodes], f'stack {self.name}')
+
+    def needed_by(self, name: str) -> tuple[NodeSpec, ...]:
+        """A node and those whose answers it takes, and theirs, in order."""
+        wanted = {name}
+        for spec in reversed(self.nodes):  # links go upwards only
+            if spec.name in wanted:
+                wanted |= {node for node, _ in spec.links().values()}
+        self.node(name)
+        return tuple(spec for spec in self.nodes if spec.name in wanted)
 
     def with_node(self, changed: NodeSpec) -> StackSpec:
         """A copy in which the node of the same name is replaced."""
@@ -197,7 +225,25 @@ def parse_stack(name: str, content: object) -> StackSpec:
     if not isinstance(nodes, dict) or not nodes:
         raise ConfigError(f'stack {name}: nodes', nodes, 'a mapping of node name to node')
     specs = tuple(_parse_node(str(key), value) for key, value in nodes.items())
+    for index, spec in enumerate(specs):
+        _check_links(spec, specs[:index])
     return StackSpec(name, str(top.get('description', '')), specs)
+
+
+def _check_links(spec: NodeSpec, above: Sequence[NodeSpec]) -> None:
+    for port, (node, output) in spec.links().items():
+        where = f'node {spec.name}: inputs.{port}'
+        source = next((other for other in above if other.name == node), None)
+        if source is None:
+            raise UnknownKeyError(node, [other.name for other in above], f'{where}, nodes above')
+        outputs = source.plugin_class().outputs
+        if output not in outputs:
+            raise UnknownKeyError(output, outputs, f'{where}, outputs of {node}')
+        given, taken = outputs[output].sample_type, spec.plugin_class().inputs[port].sample_type
+        if not issubclass(given, taken):
+            raise ConfigError(
+                where, f'{node}.{output}', f'{taken.__name__}; that is {given.__name__}'
+            )
 
 
 def _parse_node(name: str, content: object) -> NodeSpec:
@@ -239,16 +285,20 @@ def _mapping(value: object, where: str, known: Iterable[str] = ()) -> dict[str, 
     return {str(key): item for key, item in value.items()}
 
 
-def resolve_auto(spec: NodeSpec, available: Mapping[str, Iterable[type]]) -> NodeSpec:
-    """Replace `auto` inputs by the topics that exist.
+def resolve_auto(
+    spec: NodeSpec, available: Mapping[str, Iterable[type]], above: Sequence[NodeSpec] = ()
+) -> NodeSpec:
+    """Replace `auto` and `node.port` inputs by the topics that exist.
 
     Args:
         spec: The node.
         available: Topic to the sample types that it can become.
+        above: The nodes above it in the stack, resolved.
 
     Raises:
         ConfigError: A reference input finds no topic; names what is there.
     """
+    spec = _resolve_links(spec, above)
     plugin_class = spec.plugin_class()
     inputs = {port: dict(streams) for port, streams in spec.inputs.items()}
     for port, streams in spec.inputs.items():
@@ -270,6 +320,16 @@ def resolve_auto(spec: NodeSpec, available: Mapping[str, Iterable[type]]) -> Nod
                 f'{spec.name}.inputs.{port}', AUTO,
                 f'a topic with {kind.sample_type.__name__}; there is: {there}',
             )  # fmt: skip
+    return replace(spec, inputs=inputs)
+
+
+def _resolve_links(spec: NodeSpec, above: Sequence[NodeSpec]) -> NodeSpec:
+    inputs = {port: dict(streams) for port, streams in spec.inputs.items()}
+    for port, (node, output) in spec.links().items():
+        source = next(other for other in above if other.name == node)
+        topics = source.wiring().outputs[output]
+        # Relative to the namespace, as `~` of the other node is.
+        inputs[port] = {stream: topic.replace('~', node, 1) for stream, topic in topics.items()}
     return replace(spec, inputs=inputs)
 
 

@@ -44,8 +44,8 @@ def available_topics(reader: BagReader) -> dict[str, tuple[type[Sample], ...]]:
 def resolve_stack(stack: StackSpec, reader: BagReader) -> StackSpec:
     """Find the bag's topics for every input that is `auto`."""
     available = available_topics(reader)
-    for spec in stack.nodes:
-        stack = stack.with_node(resolve_auto(spec, available))
+    for index, spec in enumerate(stack.nodes):
+        stack = stack.with_node(resolve_auto(spec, available, stack.nodes[:index]))
     return stack
 
 

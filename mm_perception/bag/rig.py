@@ -11,6 +11,7 @@ import numpy as np
 
 from mm_perception.bag.reader import BagReader, Record
 from mm_perception.errors import BagError, ConfigError, MmPerceptionError
+from mm_perception.geometry.scans import points_at
 from mm_perception.ros import convert
 from mm_perception.ros.tf import TransformBuffer
 from mm_perception.ros.wire import deserialize
@@ -19,10 +20,6 @@ from mm_perception.samples.sample import Array
 
 _TF = {'/tf': False, '/tf_static': True}
 _COMPRESSED = '/compressed'
-
-
-#: Fields with the time of a point after the stamp of the scan, and their unit in seconds.
-_TIMES = {'time': 1.0, 't': 1e-9, 'offset_time': 1e-9}
 
 
 @dataclass(frozen=True)
@@ -168,24 +165,7 @@ def _moment(image: Image, cloud: PointCloud, transforms: TransformBuffer) -> Mom
     """Through the root of TF, so that the way driven between the two stamps counts."""
     root = transforms.root_of(cloud.frame_id)
     try:
-        camera_from_root = transforms.lookup(image.frame_id, root, image.stamp_ns)
-        first = transforms.lookup(root, cloud.frame_id, cloud.stamp_ns)
+        points = points_at(cloud, image.frame_id, image.stamp_ns, root, transforms.lookup)
     except MmPerceptionError as error:
         return Moment(image, cloud, None, str(error))
-    points = _moved(cloud.xyz().astype(np.float64), first)
-    name = next((name for name in _TIMES if name in cloud.fields), '')
-    if name:
-        after_s = np.asarray(cloud.points[name]).reshape(-1).astype(np.float64) * _TIMES[name]
-        longest_s = float(after_s.max(initial=0.0))
-        try:
-            end_ns = cloud.stamp_ns + round(longest_s * 1e9)
-            last = transforms.lookup(root, cloud.frame_id, end_ns)
-        except MmPerceptionError:  # the recording ends within the scan
-            last = first
-        share = (after_s / max(longest_s, 1e-9))[:, None]
-        points = (1 - share) * points + share * _moved(cloud.xyz().astype(np.float64), last)
-    return Moment(image, cloud, _moved(points, camera_from_root))
-
-
-def _moved(points: Array, transform: Array) -> Array:
-    return np.asarray(points @ transform[:3, :3].T + transform[:3, 3])
+    return Moment(image, cloud, points)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from mm_perception.diagnosis.snapshot import Wanted
 from mm_perception.errors import ConfigError
@@ -27,7 +27,9 @@ def wanted_inputs(
         there: Published topics with their message types; `auto` inputs choose among them.
         namespace: Namespace of the nodes.
     """
-    resolved = [_resolve(spec, types_of, there) for spec in stack.nodes]
+    resolved: list[NodeSpec] = []
+    for spec in stack.nodes:
+        resolved.append(_resolve(spec, types_of, there, resolved))
     inner = {
         full_name(topic, spec.name, namespace)
         for spec in resolved
@@ -38,18 +40,22 @@ def wanted_inputs(
     return tuple(w for w in wanted if w.topic not in inner)
 
 
-def _resolve(spec: NodeSpec, types_of: TypesOf, there: Mapping[str, Iterable[str]]) -> NodeSpec:
+def _resolve(
+    spec: NodeSpec, types_of: TypesOf, there: Mapping[str, Iterable[str]],
+    above: Sequence[NodeSpec],
+) -> NodeSpec:  # fmt: skip
     kinds = {p.sample_type for p in spec.plugin_class().inputs.values()}
     available = {
         topic: [k for k in kinds if set(types_of(k)) & set(types)]
         for topic, types in there.items()
     }
     try:
-        return resolve_auto(spec, available)
+        return resolve_auto(spec, available, above)
     except ConfigError:
         inputs = {
             port: {stream: '' if topic == AUTO else topic for stream, topic in streams.items()}
             for port, streams in spec.inputs.items()
+            if port not in spec.links()
         }
         return NodeSpec(spec.name, spec.plugin, inputs, spec.outputs, spec.parameters)
 

@@ -25,7 +25,7 @@ from rclpy.utilities import get_default_context, remove_ros_args
 
 from mm_perception.channel import Bus
 from mm_perception.errors import ConfigError, MmPerceptionError
-from mm_perception.graph import AUTO, NodeSpec, StackSpec, load_stack, resolve_auto
+from mm_perception.graph import NodeSpec, StackSpec, load_stack, resolve_auto
 from mm_perception.graph_overrides import apply_overrides
 from mm_perception.ros import convert, dds
 from mm_perception.ros.node import PluginNode
@@ -69,14 +69,14 @@ def run_stack(args: argparse.Namespace, ros_args: Sequence[str]) -> int:
     """
     stack = apply_overrides(load_stack(args.stack), args.set, args.input)
     if args.only:
-        stack = replace(stack, name=args.only, nodes=(stack.node(args.only),))
+        stack = replace(stack, name=args.only, nodes=stack.needed_by(args.only))
     dds.prepare(local_only=True if args.local_only else None)
     # Our own handlers: rclpy's would tear the context down under the workers.
     rclpy.init(args=list(ros_args), signal_handler_options=SignalHandlerOptions.NO)
     stop = _Stop()
     container = None
     try:
-        container = Container(stack, wait_s=args.wait, stop=stop)
+        container = Container(stack, wait_s=args.wait, stop=stop, only=args.only or '')
         if not args.no_autostart and not container.start():
             return 1
         container.spin()
@@ -118,7 +118,7 @@ class _Stop:
 class Container:
     """The nodes of one stack in one process, with one executor in the caller's thread."""
 
-    def __init__(self, stack: StackSpec, *, wait_s: float, stop: _Stop) -> None:
+    def __init__(self, stack: StackSpec, *, wait_s: float, stop: _Stop, only: str = '') -> None:
         self._stop = stop
         self._bus = Bus()
         self._transport = RosTransport(self._bus, get_default_context())
@@ -127,12 +127,15 @@ class Container:
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self._helper)
         self.nodes: list[PluginNode] = []
-        resolved = [self._resolve(spec, wait_s) for spec in stack.nodes]
-        for spec in resolved:
+        resolved: list[NodeSpec] = []
+        for spec in stack.nodes:
+            resolved.append(self._resolve(spec, resolved, wait_s))
+        hosted = [spec for spec in resolved if only in ('', spec.name)]
+        for spec in hosted:
             node = PluginNode(spec, self._bus, self._transport, self._tf)
             self._executor.add_node(node)
             self.nodes.append(node)
-        if any(spec.plugin_class().uses_transforms for spec in resolved):
+        if any(spec.plugin_class().uses_transforms for spec in hosted):
             self._tf.attach(self._helper)
         # Steady: with simulated time nothing would happen before the first /clock.
         clock = Clock(clock_type=ClockType.STEADY_TIME)
@@ -177,15 +180,15 @@ class Container:
         for node in self.nodes:
             node.do_requested()
 
-    def _resolve(self, spec: NodeSpec, wait_s: float) -> NodeSpec:
+    def _resolve(self, spec: NodeSpec, above: Sequence[NodeSpec], wait_s: float) -> NodeSpec:
         """Find topics for `auto` inputs; publishers may need some seconds to be discovered."""
-        if not any(AUTO in streams.values() for streams in spec.inputs.values()):
+        if not spec.is_open:
             return spec
         deadline_s = time.monotonic() + wait_s
         found_before: NodeSpec | None = None
         while True:
             try:
-                found = resolve_auto(spec, self._available())
+                found = resolve_auto(spec, self._available(), above)
                 if found == found_before:  # the same twice: discovery has settled
                     return found
                 found_before = found
