@@ -109,7 +109,8 @@ def train(
         carry_over(start, model)
     model = model.to(device)
     average: Any = get_ema_multi_avg_fn  # carries no types
-    mean = AveragedModel(model, multi_avg_fn=average(settings.average), use_buffers=True)
+    # Buffers are copied: the mean of a mask of minus infinities is no number.
+    mean = AveragedModel(model, multi_avg_fn=average(settings.average), use_buffers=False)
     optimizers = make_optimizers(model, settings)
     first = _resume(folder / CHECKPOINT, model, mean, optimizers, device)
     log = _Log(folder / LOG, report)

@@ -164,3 +164,17 @@ def test_statistics_of_averaged_weights_are_measured_anew(tmp_path) -> None:
     assert model[1].momentum == 0.1
     again: Any = train(task, tmp_path, CPU, report=lambda line: None)
     torch.testing.assert_close(again[1].running_mean, model[1].running_mean)
+
+
+class Masked(Line):
+    """The same with a buffer of minus infinity, as masks of attention have."""
+
+    def build(self) -> nn.Module:
+        model = nn.Linear(3, 1)
+        model.register_buffer('mask', torch.tensor(-torch.inf), persistent=False)
+        return model
+
+
+def test_buffers_that_are_infinite_stay_so(tmp_path) -> None:
+    model: Any = train(Masked(settings(steps=20)), tmp_path, CPU, report=lambda line: None)
+    assert model.mask == -torch.inf
