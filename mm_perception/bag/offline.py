@@ -18,7 +18,7 @@ from mm_perception.bag.reader import BagReader, Record
 from mm_perception.bag.writer import BagWriter
 from mm_perception.channel import Bus, Deferred
 from mm_perception.device import resolve_device
-from mm_perception.errors import BagError, ConfigError
+from mm_perception.errors import BagError, ConfigError, MmPerceptionError
 from mm_perception.graph import NodeSpec, StackSpec, resolve_auto
 from mm_perception.plugin import Queue
 from mm_perception.ros import convert
@@ -97,13 +97,14 @@ class OfflineRun:
         self._load_transforms()
         self.runners = [self._make_runner(spec) for spec in self.stack.nodes]
         self._inputs = self._input_topics()
+        self._parts = self._parts_of()
         self._passed = self._topics_to_pass() if passes_inputs else ()
         self._writer = BagWriter(out)
         self._declare_topics()
         #: Called with every sample that a node publishes: (topic, sample).
         self.on_output: Callable[[str, Sample], None] = lambda topic, sample: None
         #: Called with every picture that goes into the stack: (topic, item).
-        self.on_input: Callable[[str, Deferred], None] = lambda topic, item: None
+        self.on_input: Callable[[str, Sample | Deferred], None] = lambda topic, item: None
 
     @property
     def num_messages(self) -> int:
@@ -174,7 +175,17 @@ class OfflineRun:
         return tuple(sorted({*self._inputs, *names, *(_TF.keys() & self._reader.topics.keys())}))
 
     def _read_topics(self) -> list[str]:
-        return sorted({*self._inputs, *self._passed})
+        return sorted({*self._inputs, *self._passed, *self._parts})
+
+    def _parts_of(self) -> dict[str, tuple[str, str, Any]]:
+        """Topics of inputs that come in parts: to the input, the suffix and what joins them."""
+        parts: dict[str, tuple[str, str, Any]] = {}
+        for topic, sample_type in self._inputs.items():
+            assembler = convert.assemble(sample_type)
+            if assembler is not None:
+                for suffix in assembler.suffixes:
+                    parts[topic + suffix] = topic, suffix, assembler
+        return parts
 
     def _declare_topics(self) -> None:
         for topic in self._passed:
@@ -230,15 +241,33 @@ class OfflineRun:
         self._advance(record.log_time_ns)
         if record.topic in self._passed:
             self._writer.write(record.topic, record.log_time_ns, record.data)
+        if record.topic in self._parts:
+            self._take_part(record)
+            return
         sample_type = self._inputs.get(record.topic)
         if sample_type is None:
             return
         message = deserialize(record.data, record.type_name)
         stamp_ns, frame_id = stamp_and_frame(message, record.log_time_ns)
         make = partial(convert.from_msg, message, sample_type, record.log_time_ns)
-        item = Deferred(stamp_ns, frame_id, make)
-        self.on_input(record.topic, item)
-        self._bus.channel(record.topic, sample_type).publish(item)
+        self._publish(record.topic, Deferred(stamp_ns, frame_id, make))
+
+    def _take_part(self, record: Record) -> None:
+        """Masks, boxes and maps come in several messages; a bad one is the plugin's to report."""
+        topic, suffix, assembler = self._parts[record.topic]
+        message = deserialize(record.data, record.type_name)
+        stamp_ns, frame_id = stamp_and_frame(message, record.log_time_ns)
+        try:
+            item = assembler.add(suffix, message)
+        except MmPerceptionError as error:
+            self._publish(topic, Deferred(stamp_ns, frame_id, partial(_fail, error)))
+            return
+        if item is not None:
+            self._publish(topic, item)
+
+    def _publish(self, topic: str, item: Sample | Deferred) -> None:
+        self.on_input(topic, item)
+        self._bus.channel(topic, self._inputs[topic]).publish(item)
         self._work()
 
     def _advance(self, now_ns: int) -> None:
@@ -251,6 +280,10 @@ class OfflineRun:
     def _work(self) -> None:
         while sum(runner.step() for runner in self.runners):  # every one steps: no any()
             pass
+
+
+def _fail(error: MmPerceptionError) -> Sample:
+    raise error
 
 
 def full_wiring(spec: NodeSpec) -> Wiring:

@@ -78,7 +78,7 @@ class Lift3D(Plugin[Lift3DConfig]):
     inputs: ClassVar[dict[str, Port]] = {
         'masks': Reference(Masks, 'Of any number of cameras.'),
         'camera_info': Latest(CameraInfo, 'Of each camera.', required=True, follows='masks'),
-        'cloud': Latest(PointCloud, 'A LiDAR.', tolerance_s=0.15),
+        'cloud': Latest(PointCloud, 'A LiDAR; the scan nearest to the masks.', tolerance_s=0.25),
         'depth': Latest(
             Image, 'Depth in the frame and size of the masks (REP-118).', tolerance_s=0.05,
             follows='masks',
