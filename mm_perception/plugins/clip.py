@@ -34,7 +34,6 @@ from mm_perception.samples import (
     MatchRequest,
     Sample,
 )
-from mm_perception.weights import locate
 
 if TYPE_CHECKING:
     from mm_perception.nets.clip import ClipEngine
@@ -104,6 +103,8 @@ class Clip(Plugin[ClipConfig]):
 
     def load(self, device: str) -> None:
         """Load the model, or take the one that another node has loaded."""
+        from mm_perception.nets.clip import shared_clip
+
         self._shared = shared_clip(self.config.weights, device)
 
     def model_info(self) -> dict[str, str]:
@@ -203,17 +204,6 @@ class Clip(Plugin[ClipConfig]):
         logits = cosines.astype(np.float64) / temperature
         powers = np.exp(logits - logits.max())
         return np.asarray(powers / powers.sum(), np.float32)
-
-
-def shared_clip(weights: str, device: str) -> Shared[ClipEngine]:
-    """The one CLIP of this process for these weights."""
-
-    def load() -> ClipEngine:
-        from mm_perception.nets.clip import load_clip
-
-        return load_clip(locate(weights, 'clip'), device)
-
-    return Shared(('clip', weights, device), load)
 
 
 PLUGIN = Clip

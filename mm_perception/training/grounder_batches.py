@@ -12,11 +12,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from mm_perception.text.words import NOUNS
 from mm_perception.training.clip import jittered_lightly
 from mm_perception.training.data import Pixels, normalised, random_crop
 from mm_perception.training.sam2_batches import KINDS
 from mm_perception.world.clips import Clip, ThingTruth
-from mm_perception.world.language import NOUNS, Phrase, absent_phrase, phrase
+from mm_perception.world.language import Phrase, absent_phrase, phrase
 from mm_perception.world.materials import COLOURS
 
 SMALLEST_PX = 60  # area on the network's input of a thing that must be found

@@ -8,21 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from mm_perception.text.words import NOUNS
 from mm_perception.world.clips import Clip, ThingTruth
 from mm_perception.world.materials import COLOURS
 
-_VEHICLES = ('car', 'van', 'truck', 'bus')
 _PEOPLE = ('pedestrian', 'person')
-#: Nouns to the class names that they mean.
-NOUNS: dict[str, tuple[str, ...]] = {
-    'car': ('car',), 'van': ('van',), 'truck': ('truck',), 'lorry': ('truck',), 'bus': ('bus',),
-    'vehicle': _VEHICLES, 'person': _PEOPLE, 'pedestrian': _PEOPLE, 'cyclist': ('cyclist',),
-    'cone': ('cone',), 'traffic cone': ('cone',), 'barrier': ('barrier',), 'ball': ('ball',),
-    'crate': ('crate',), 'box': ('crate',), 'table': ('table',), 'chair': ('chair',),
-    'sofa': ('sofa',), 'couch': ('sofa',), 'lamp': ('lamp',), 'fridge': ('fridge',),
-    'cup': ('cup',), 'mug': ('cup',), 'plant': ('plant',), 'television': ('television',),
-    'tv': ('television',), 'tree': ('tree',), 'traffic light': ('traffic light',),
-}  # fmt: skip
 _WORN = (*_PEOPLE, 'cyclist')
 _ACTIONS = ('walking', 'standing', 'waving')
 _RELATIONS = ('left of', 'right of', 'in front of', 'behind')

@@ -24,7 +24,7 @@ RANDOM: dict[str, Any] = {
     'grounder': 'clip_proposals', 'grounder_weights': 'random', 'segmenter_weights': 'random',
     'segment_from': 'mask', 'redetect_every_s': 1.0, 'max_misses': 3, 'renew_iou': 0.0,
     'confirm_births': False,
-    'birth_score': 0.5, 'keep_score': 0.25,
+    'birth_score': 0.5, 'keep_score': 0.25, 'verifier_weights': '',
 }  # fmt: skip
 
 
@@ -362,3 +362,24 @@ def test_every_network_in_place_from_text_to_mask_on_random_weights() -> None:
         assert np.array_equal(a['masks'].id_map, b['masks'].id_map)
         assert a['overlay'].data.shape == (48, 64, 3)
     plugin.close()
+
+
+def test_what_the_verifier_does_not_agree_to_is_not_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shares = {'a cup': 0.6, 'a lamp': 0.05}
+    monkeypatch.setattr(
+        'mm_perception.nets.clip.likeness.likeness',
+        lambda clip, rgb, boxes, texts: np.array([shares[text] for text in texts]),
+    )
+    rig = Rig(verifier_weights='random')
+    for text in shares:
+        rig.grounder.put(text, 4)
+    assert rig.plugin.model_info()['verifier_weights'] == 'random'
+    _, statuses = rig.see(
+        *(Prompt(stamp_ns=0, frame_id='', prompt_id=text, text=text) for text in shares)
+    )
+    told = {status.prompt_id: status.state for status in statuses}
+    assert told['a cup'] == FOUND
+    assert told['a lamp'] == NOT_FOUND
+    rig.plugin.close()

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 
 from mm_perception.errors import ShapeError, WeightsError
+from mm_perception.model_cache import Shared
+from mm_perception.weights import locate
 
 Vectors = npt.NDArray[np.float32]
 Picture = npt.NDArray[np.uint8]
@@ -124,3 +126,12 @@ def load_clip(weights: str, device: str = 'cpu') -> ClipEngine:
     from mm_perception.nets.clip.transformers_engine import TransformersClip
 
     return TransformersClip.load(weights, device)
+
+
+def shared_clip(weights: str, device: str) -> Shared[ClipEngine]:
+    """The one engine of this process for these weights; `nano` is ours.
+
+    Raises:
+        WeightsError: They are not here, or no such model.
+    """
+    return Shared(('clip', weights, device), lambda: load_clip(locate(weights, 'clip'), device))

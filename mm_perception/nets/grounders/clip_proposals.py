@@ -13,12 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from mm_perception.model_cache import Shared
-from mm_perception.nets.clip import ClipEngine, load_clip
+from mm_perception.nets.clip import shared_clip
 from mm_perception.nets.grounders.grounder import Found, Grounder, GrounderSettings
 from mm_perception.nets.sam2 import Sam2Engine
 from mm_perception.nets.sam2.proposals import Proposal, propose
 from mm_perception.segmenting import shared_engine
-from mm_perception.weights import locate
 
 _MARGIN = 0.12  # of the box, so that the crop shows the outline
 _DIM = 0.35  # how much of the surroundings is left around the mask
@@ -33,10 +32,7 @@ class ClipProposals(Grounder):
             settings.segmenter_weights, settings.device, settings.image_size, settings.dtype
         )
         try:
-            self._clip: Shared[ClipEngine] = Shared(
-                ('clip', settings.weights, settings.device),
-                lambda: load_clip(locate(settings.weights, 'clip'), settings.device),
-            )
+            self._clip = shared_clip(settings.weights, settings.device)
         except BaseException:
             self._sam2.release()
             raise

@@ -1,7 +1,8 @@
 """Name an object in free text, get its mask and its track: a grounder finds it, SAM 2 keeps it.
 
-The grounder looks when a text is new and then every `redetect_every_s`: it confirms living tracks,
-begins those anew that drifted, brings back hidden ones under their old id, and finds newcomers.
+The grounder looks when a text is new and then every `redetect_every_s`, and a CLIP has to agree to
+what it finds: so living tracks are confirmed, those that drifted are begun anew, hidden ones come
+back under their old id, and newcomers are found.
 Between that SAM 2 follows them all as one batch. Where nothing answers the text, the status says
 NOT_FOUND and nothing is masked.
 
@@ -47,7 +48,8 @@ from mm_perception.segmenting import DTYPES, engine_info, masks_sample, overlay,
 from mm_perception.track_ids import TrackIds
 
 if TYPE_CHECKING:
-    from mm_perception.nets.grounders import Grounder
+    from mm_perception.nets.clip import ClipEngine
+    from mm_perception.nets.grounders import Found, Grounder
     from mm_perception.nets.sam2 import Sam2Engine, Sam2Result
     from mm_perception.samples.sample import Array
 
@@ -62,6 +64,13 @@ class TextTrackerConfig:
     )
     grounder_weights: str = parameter('nano', 'Of the grounder; for clip_proposals those of CLIP.')
     segmenter_weights: str = parameter('nano', 'Of SAM 2.')
+    verifier_weights: str = parameter(
+        'nano', 'Of a CLIP that has to agree to what the grounder finds; empty: nobody has to.'
+    )
+    min_likeness: float = parameter(
+        0.1, 'Least share that it gives the text among others with other colours and things.',
+        minimum=0.0, maximum=1.0, live=True,
+    )  # fmt: skip
     image_size: int = parameter(
         0, 'Side of the input of SAM 2 in pixels, 0: as trained.', minimum=0
     )
@@ -181,6 +190,7 @@ class TextTracker(Plugin[TextTrackerConfig]):
         super().__init__(config, context)
         self._shared: Shared[Sam2Engine] | None = None
         self._grounder: Grounder | None = None
+        self._verifier: Shared[ClipEngine] | None = None
         self._cameras: dict[str, Camera] = {}
         self._ids = TrackIds()
         self._desk = PromptDesk(self.context.streams.get('image', ()))
@@ -190,11 +200,13 @@ class TextTracker(Plugin[TextTrackerConfig]):
         """Networks with random weights for tests."""
         return TextTrackerConfig(
             prompts=('a thing',), grounder='clip_proposals', grounder_weights='random',
-            segmenter_weights='random', grid=4, min_proposal_iou=0.5, min_proposal_stability=0.5,
+            segmenter_weights='random', verifier_weights='', grid=4, min_proposal_iou=0.5,
+            min_proposal_stability=0.5,
         )  # fmt: skip
 
     def load(self, device: str) -> None:
         """Load segmenter and grounder."""
+        from mm_perception.nets.clip import shared_clip
         from mm_perception.nets.grounders import load_grounder
         from mm_perception.nets.grounders.grounder import GrounderSettings
 
@@ -209,6 +221,8 @@ class TextTracker(Plugin[TextTrackerConfig]):
                 min_iou=config.min_proposal_iou, min_stability=config.min_proposal_stability,
             ),
         )  # fmt: skip
+        if config.verifier_weights:
+            self._verifier = shared_clip(config.verifier_weights, device)
 
     def model_info(self) -> dict[str, str]:
         """Weights, their hashes and licence."""
@@ -218,6 +232,9 @@ class TextTracker(Plugin[TextTrackerConfig]):
         info['grounder'] = self.config.grounder
         info['grounder_weights'] = self.config.grounder_weights
         info['grounder_sha256'] = self._grounder.weights_sha256
+        if self._verifier is not None:
+            info['verifier_weights'] = self.config.verifier_weights
+            info['verifier_sha256'] = self._verifier.model.sha256
         return info
 
     def infer(self, inputs: Inputs) -> Outputs:
@@ -282,9 +299,10 @@ class TextTracker(Plugin[TextTrackerConfig]):
         self._cameras.clear()
         if self._grounder is not None:
             self._grounder.close()
-        if self._shared is not None:
-            self._shared.release()
-        self._grounder = self._shared = None
+        for shared in (self._shared, self._verifier):
+            if shared is not None:
+                shared.release()
+        self._grounder = self._shared = self._verifier = None
 
     def _camera(self, name: str) -> Camera:
         if name not in self._cameras:
@@ -328,10 +346,22 @@ class TextTracker(Plugin[TextTrackerConfig]):
         if self._grounder is None:
             raise PromptError('the grounder is not loaded', camera.name, 'configure the node')
         texts = list(camera.texts)
-        found = sure_ones(
-            self._grounder.ground(rgb, texts, self.config.keep_score), self.config.relative_score
+        found = self._verified(
+            rgb, texts, self._grounder.ground(rgb, texts, self.config.keep_score)
         )
+        found = sure_ones(found, self.config.relative_score)
         return camera.learn(found, texts, stamp_ns, self.config.rules())
+
+    def _verified(self, rgb: Array, texts: Sequence[str], found: list[Found]) -> list[Found]:
+        """What the verifier agrees to."""
+        if self._verifier is None or not found:
+            return found
+        boxes, said = [f.box for f in found], [texts[f.text_index] for f in found]
+        from mm_perception.nets.clip.likeness import likeness
+
+        shares = likeness(self._verifier.model, rgb, boxes, said)
+        least = self.config.min_likeness
+        return [f for f, share in zip(found, shares, strict=True) if share >= least]
 
 
 PLUGIN = TextTracker

@@ -11,11 +11,11 @@ import torch
 
 from mm_perception.nets.grounders import Found, Grounder, load_grounder
 from mm_perception.nets.grounders.grounder import GrounderSettings
+from mm_perception.text.words import NOUNS
 from mm_perception.training.grounder import IMAGE_SIDE, RECIPE, STRIDE, GrounderTask
 from mm_perception.training.grounder_batches import Phase, paste
 from mm_perception.training.grounder_scores import ask, questions
 from mm_perception.training.loop import Settings, train
-from mm_perception.world.language import NOUNS
 from test.unit.training.clips import moving_square
 
 CPU = torch.device('cpu')

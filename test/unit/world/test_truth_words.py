@@ -8,8 +8,9 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from mm_perception.text.words import NOUNS
 from mm_perception.world.camera import Camera
-from mm_perception.world.language import NOUNS, Scenery
+from mm_perception.world.language import Scenery
 from mm_perception.world.materials import COLOURS
 from mm_perception.world.motion import standing
 from mm_perception.world.render import View, look

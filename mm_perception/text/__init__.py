@@ -1,0 +1,1 @@
+"""Pure functions on words that plugins and the world share."""
