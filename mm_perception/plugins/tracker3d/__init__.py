@@ -110,9 +110,9 @@ class Tracker3D(Plugin[Tracker3DConfig]):
     card: ClassVar[Card] = Card(
         title='Tracks boxes in space, with velocities and covariances',
         system='',
-        paper='Weng et al., AB3DMOT: A Baseline for 3D Multi-Object Tracking, IROS 2020, '
-        'arXiv 2008.08063; Chiu et al., Probabilistic 3D Multi-Object Tracking, 2020, '
-        'arXiv 2001.05673; Yin et al., Center-based 3D Object Detection and Tracking, CVPR 2021, '
+        paper='Weng et al., 3D Multi-Object Tracking: A Baseline and New Evaluation Metrics '
+        '(AB3DMOT), IROS 2020, arXiv 1907.03961; Chiu et al., Probabilistic 3D Multi-Object '
+        'Tracking, 2020, arXiv 2001.05673; Yin et al., Center-based 3D Object Detection and Tracking, CVPR 2021, '
         'arXiv 2006.11275',
         reference_code='none; scipy linear_sum_assignment',
         limits=(
