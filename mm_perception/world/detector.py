@@ -10,12 +10,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mm_perception.samples import Boxes3D, quats_of_yaws
+from mm_perception.samples import BevGrid, Boxes3D, quats_of_yaws
 from mm_perception.world.drive import NOT_NAMED, Drive
 from mm_perception.world.scene import Array
-from mm_perception.world.truth import Box, boxes_of
+from mm_perception.world.truth import CLASSES, Bird, Box, boxes_of
 
 _STREAM = 91
+#: Layers of a map by the classes of ground that they are of.
+_LAYERS = {
+    'drivable': ('road', 'marking', 'crossing'), 'lane': ('marking',), 'crossing': ('crossing',),
+    'walkway': ('pavement',),
+}  # fmt: skip
 #: What a false alarm looks like: class to length, width and height in metres.
 _ALARMS = {'car': (4.4, 1.8, 1.5), 'pedestrian': (0.6, 0.6, 1.7), 'cyclist': (1.7, 0.6, 1.7)}
 
@@ -115,6 +120,20 @@ def boxes_sample(boxes: Sequence[Box], stamp_ns: int, frame_id: str) -> Boxes3D:
         velocities=rows('velocity'), quats_xyzw=quats_of_yaws(np.array([b.yaw for b in boxes])),
         scores=np.ones(len(boxes), np.float32), labels=tuple(box.kind for box in boxes),
         track_ids=tuple(str(box.instance) for box in boxes),
+    )  # fmt: skip
+
+
+def grid_sample(bird: Bird, stamp_ns: int, frame_id: str) -> BevGrid:
+    """A true map from above as a sample; below what stands on it the ground is unknown."""
+    covered = (bird.instances > 0) | (bird.classes == 0)
+    layers = {'occupied': bird.occupancy()}
+    for layer, kinds in _LAYERS.items():
+        own = np.isin(bird.classes, [CLASSES.index(kind) for kind in kinds])
+        layers[layer] = np.where(covered, -1, 100 * own).astype(np.int8)
+    return BevGrid(
+        stamp_ns=stamp_ns, frame_id=frame_id, layers=tuple(layers),
+        cells=np.stack(list(layers.values())), resolution_m=bird.grid.resolution,
+        origin=(*bird.grid.origin, 0.0, 0.0),
     )  # fmt: skip
 
 
