@@ -159,11 +159,11 @@ class Tracker3D(Plugin[Tracker3DConfig]):
                 except (LateInputError, TransformUnavailableError) as error:
                     problems.append(error)
         if problems and len(problems) == len(samples):
-            for error in problems[:-1]:
-                self.context.report(error)
+            for problem in problems[:-1]:
+                self.context.report(problem)
             raise problems[-1]
-        for error in problems:
-            self.context.report(error)
+        for problem in problems:
+            self.context.report(problem)
         found = self._tracker.found()
         return {} if found is None or not samples else {'tracks': found}
 
