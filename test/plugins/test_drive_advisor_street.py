@@ -119,8 +119,8 @@ def test_somebody_crosses_at_a_crossing() -> None:
         assert 'crossing' in answer.rules
         (track_id,) = answer.track_ids
         assert f'pedestrian {track_id} is at the crossing' in answer.reason
-    # It is 0.6 m wide and has left the corridor (1.2 m) at y = 1.5: after 3.25 s.
-    assert 2.9 < (cautious[-1] + 1) / RATE_HZ - 0.5 < 3.7, 'and half a second it is held'
+    # It is 0.6 m wide and has left the corridor (1 m) at y = 1.3: after 3.15 s.
+    assert 2.8 < (cautious[-1] + 1) / RATE_HZ - 0.5 < 3.6, 'and half a second it is held'
     assert answers[-1].action < Action.YIELD
 
 
@@ -158,11 +158,12 @@ def test_what_is_hidden_is_driven_at_with_care() -> None:
 def test_an_ordinary_drive_has_no_false_alarms(seed) -> None:
     """Traffic that keeps its distance, people on pavements, parked cars, cones at the kerb.
 
-    Those who do cross the road are taken out of it.
+    Those who do cross the road are taken out of it, and the first second does not count: of what
+    was seen three times the place is not well known.
     """
     scene = make_street(seed)
     scene.things = [thing for thing in scene.things if not walks_across(thing)]
-    answers = drive(Stage(scene), 3.0, Drive(seed, lidar=None).ego, seed)[3:]
+    answers = drive(Stage(scene), 3.0, Drive(seed, lidar=None).ego, seed)[10:]
     assert max(a.action for a in answers) < Action.YIELD
     assert np.mean([a.action is Action.GO for a in answers]) > 0.8
 

@@ -64,7 +64,7 @@ class DriveAdvisorConfig:
     front_m: float = parameter(2.3, 'From base_link to the front, metres.', minimum=0.0)
     rear_m: float = parameter(2.3, 'From base_link to the rear, metres.', minimum=0.0)
     half_width_m: float = parameter(
-        1.2, 'Half of the corridor that it needs, metres, with room at the sides.', minimum=0.1
+        1.0, 'Half of the corridor that it needs, metres, with room at the sides.', minimum=0.1
     )
     turning_rad_s: float = parameter(
         0.15, 'Turning faster than this the way ahead is an arc, else straight on.', minimum=0.0
@@ -158,6 +158,7 @@ class DriveAdvisor(Plugin[DriveAdvisorConfig]):
             'The way is straight on or the present arc; it knows no route and no lanes.',
             'It sees no traffic lights and no signs.',
             'Unknown space beside the way, from which somebody may step, does not count.',
+            'What was just seen for the first time may be taken to stand a little off its place.',
             'Without odometry it is silent: silence is no go.',
         ),
     )

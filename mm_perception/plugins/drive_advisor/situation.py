@@ -112,7 +112,7 @@ class Car:
 
     front_m: float = 2.3
     rear_m: float = 2.3
-    half_width_m: float = 1.2
+    half_width_m: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)

@@ -24,7 +24,7 @@ from mm_perception.samples.sample import Array
 _TURNS_ROUND = 0.6
 _DISAGREEMENT_GAIN = 0.3
 #: How fast sizes and headings may drift: variance per second, m^2 and rad^2.
-_SIZE_DRIFT, _YAW_DRIFT = 0.01, 0.25
+_SIZE_DRIFT, _YAW_DRIFT = 0.01, 0.05
 #: Weight of the newest detection in the score of a track, once it is a few detections old.
 _SCORE_GAIN = 0.2
 _WALKERS = (['pedestrian'], ['person'], ['child'], ['adult'])
