@@ -76,9 +76,11 @@ class Tracker3DConfig:
     acceleration_mps2: float = parameter(
         2.0, 'Standard deviation of what things do beside going straight on.', minimum=0.01
     )
+    walking_mps2: float = parameter(0.8, 'The same of people on foot.', minimum=0.01)
     birth_speed_mps: float = parameter(
         8.0, 'Standard deviation of the speed of what was seen once.', minimum=0.1
     )
+    walking_speed_mps: float = parameter(1.5, 'The same of people on foot.', minimum=0.1)
     max_tracks: int = parameter(300, 'Most tracks; beyond them none begins.', minimum=1)
 
     def __post_init__(self) -> None:
@@ -94,7 +96,8 @@ class Tracker3DConfig:
         """The thresholds of the tracker."""
         noise = Noise(
             self.position_std_m, self.yaw_std_rad, self.size_std_m, self.velocity_std_mps,
-            self.acceleration_mps2, self.birth_speed_mps,
+            self.acceleration_mps2, self.walking_mps2, self.birth_speed_mps,
+            self.walking_speed_mps,
         )  # fmt: skip
         groups = {w: number for number, group in enumerate(self.same) for w in group.split()}
         return Rules(
@@ -110,10 +113,10 @@ class Tracker3D(Plugin[Tracker3DConfig]):
     card: ClassVar[Card] = Card(
         title='Tracks boxes in space, with velocities and covariances',
         system='',
-        paper='Weng et al., AB3DMOT: A Baseline for 3D Multi-Object Tracking, IROS 2020, '
-        'arXiv 2008.08063; Chiu et al., Probabilistic 3D Multi-Object Tracking, 2020, '
-        'arXiv 2001.05673; Yin et al., Center-based 3D Object Detection and Tracking, CVPR 2021, '
-        'arXiv 2006.11275',
+        paper='Weng et al., 3D Multi-Object Tracking: A Baseline and New Evaluation Metrics '
+        '(AB3DMOT), IROS 2020, arXiv 1907.03961; Chiu et al., Probabilistic 3D Multi-Object '
+        'Tracking, 2020, arXiv 2001.05673; Yin et al., Center-based 3D Object Detection and '
+        'Tracking, CVPR 2021, arXiv 2006.11275',
         reference_code='none; scipy linear_sum_assignment',
         limits=(
             'Boxes stand upright in the fixed frame.',
@@ -156,11 +159,11 @@ class Tracker3D(Plugin[Tracker3DConfig]):
                 except (LateInputError, TransformUnavailableError) as error:
                     problems.append(error)
         if problems and len(problems) == len(samples):
-            for error in problems[:-1]:
-                self.context.report(error)
+            for problem in problems[:-1]:
+                self.context.report(problem)
             raise problems[-1]
-        for error in problems:
-            self.context.report(error)
+        for problem in problems:
+            self.context.report(problem)
         found = self._tracker.found()
         return {} if found is None or not samples else {'tracks': found}
 

@@ -10,7 +10,7 @@ and size are filtered beside that, as constants that may drift.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -24,9 +24,10 @@ from mm_perception.samples.sample import Array
 _TURNS_ROUND = 0.6
 _DISAGREEMENT_GAIN = 0.3
 #: How fast sizes and headings may drift: variance per second, m^2 and rad^2.
-_SIZE_DRIFT, _YAW_DRIFT = 0.01, 0.25
+_SIZE_DRIFT, _YAW_DRIFT = 0.01, 0.05
 #: Weight of the newest detection in the score of a track, once it is a few detections old.
 _SCORE_GAIN = 0.2
+_WALKERS = (['pedestrian'], ['person'], ['child'], ['adult'])
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,9 @@ class Noise:
         size_m: Of its length, width and height.
         velocity_mps: Of its velocity, where it has one.
         acceleration_mps2: Of what moves, along x and y; a tenth of it along z.
+        walking_mps2: The same of people on foot.
         birth_speed_mps: Of a new track whose detection has no velocity.
+        walking_speed_mps: The same of people on foot.
     """
 
     position_m: float
@@ -47,7 +50,9 @@ class Noise:
     size_m: float
     velocity_mps: float
     acceleration_mps2: float
+    walking_mps2: float
     birth_speed_mps: float
+    walking_speed_mps: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +142,8 @@ def newborn(boxes: Boxes3D, ids: Array, noise: Noise) -> Tracks:
     num = len(boxes)
     values, errors = measured(boxes, noise)
     means, covariances = np.zeros((num, 6)), np.zeros((num, 6, 6))
-    covariances[:, 3:, 3:] = np.diag([1.0, 1.0, 0.01]) * noise.birth_speed_mps**2
+    speeds = _by_kind(boxes.labels, noise.walking_speed_mps, noise.birth_speed_mps)
+    covariances[:, 3:, 3:] = np.diag([1.0, 1.0, 0.01]) * speeds**2
     size = values.shape[1]
     means[:, :size], covariances[:, :size, :size] = values, errors
     return Tracks(
@@ -157,16 +163,22 @@ def predicted(tracks: Tracks, stamp_ns: int, noise: Noise) -> Tracks:
     step = (stamp_ns - tracks.stamp_ns) / 1e9
     motion = np.eye(6) + np.diag(np.full(3, step), 3)
     gain = np.concatenate([np.eye(3) * step**2 / 2, np.eye(3) * step])
-    strength = np.diag([1.0, 1.0, 0.01]) * noise.acceleration_mps2**2
-    drift = gain @ strength @ gain.T
+    strengths = _by_kind(tracks.labels(), noise.walking_mps2, noise.acceleration_mps2) ** 2
+    drift = gain @ np.diag([1.0, 1.0, 0.01]) @ gain.T
     return replace(
         tracks,
         stamp_ns=stamp_ns,
         means=tracks.means @ motion.T,
-        covariances=motion @ tracks.covariances @ motion.T + drift,
+        covariances=motion @ tracks.covariances @ motion.T + drift * strengths.reshape(-1, 1, 1),
         yaw_variances=tracks.yaw_variances + _YAW_DRIFT * abs(step),
         size_variances=tracks.size_variances + _SIZE_DRIFT * abs(step),
     )
+
+
+def _by_kind(labels: Sequence[str], walking: float, other: float) -> Array:
+    """One number for people on foot, another one for everybody else, (N, 1, 1)."""
+    walks = [label.split()[-1:] in _WALKERS for label in labels]
+    return np.where(np.array(walks, np.bool_), walking, other).reshape(-1, 1, 1)
 
 
 def updated(tracks: Tracks, boxes: Boxes3D, noise: Noise) -> Tracks:
