@@ -1,0 +1,22 @@
+"""BEVFormer (arXiv 2203.17270) in torch alone, for any rig of cameras."""
+
+from mm_perception.nets.bevformer.boxes import BevBoxes
+from mm_perception.nets.bevformer.configs import CONFIGS, BevFormerConfig
+from mm_perception.nets.bevformer.ego_motion import EgoMotion, can_bus_vector
+from mm_perception.nets.bevformer.engine import BevFormerEngine, BevState
+from mm_perception.nets.bevformer.model import BevFormer, BevOutput
+from mm_perception.nets.bevformer.preprocess import projection, to_pixels
+
+__all__ = [
+    'CONFIGS',
+    'BevBoxes',
+    'BevFormer',
+    'BevFormerConfig',
+    'BevFormerEngine',
+    'BevOutput',
+    'BevState',
+    'EgoMotion',
+    'can_bus_vector',
+    'projection',
+    'to_pixels',
+]

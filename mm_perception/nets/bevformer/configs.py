@@ -1,0 +1,168 @@
+"""Architectures of BEVFormer as dataclasses: tiny, small and base as published.
+
+Figures come from the configuration files of the reference code (github
+fundamentalvision/BEVFormer, `projects/configs/bevformer`, commit 66b65f3).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from mm_perception.errors import ConfigError
+
+#: x forward of the car and then clockwise: the order in which the public weights know cameras.
+NUSCENES_CAMERAS = ('front', 'front_right', 'front_left', 'back', 'back_left', 'back_right')
+#: Headings of these cameras, rad, counter-clockwise from straight ahead.
+NUSCENES_HEADINGS_RAD = tuple(math.radians(d) for d in (0.0, -55.0, 55.0, 180.0, 110.0, -110.0))
+NUSCENES_CLASSES = (
+    'car',
+    'truck',
+    'construction_vehicle',
+    'bus',
+    'trailer',
+    'barrier',
+    'motorcycle',
+    'bicycle',
+    'pedestrian',
+    'traffic_cone',
+)
+
+
+@dataclass(frozen=True)
+class BackboneConfig:
+    """A ResNet (arXiv 1512.03385) of bottleneck blocks, with DCNv2 (1811.11168) where asked.
+
+    Attributes:
+        blocks: Bottlenecks of the four stages.
+        width: Channels of the stem; a stage has `4 * width * 2**stage` at its end.
+        deformable_stages: Which stages convolve 3x3 with DCNv2.
+        out_stages: Which stages the neck gets, fine to coarse.
+        is_caffe: Whether a stage halves the resolution in its first 1x1 convolution (caffe)
+            instead of its 3x3 (torchvision).
+    """
+
+    blocks: tuple[int, int, int, int] = (3, 4, 6, 3)
+    width: int = 64
+    deformable_stages: tuple[bool, bool, bool, bool] = (False, False, False, False)
+    out_stages: tuple[int, ...] = (3,)
+    is_caffe: bool = False
+
+    @property
+    def out_channels(self) -> tuple[int, ...]:
+        """Channels of each output, fine to coarse."""
+        return tuple(4 * self.width * 2**stage for stage in self.out_stages)
+
+
+@dataclass(frozen=True)
+class PixelConfig:
+    """How pictures become input. The channel order is the trap: tiny wants RGB, the others BGR.
+
+    Attributes:
+        width_px: Pictures are scaled to this width, whatever their own.
+        mean: Per channel in the order of the network, of values 0..255.
+        std: Likewise.
+        is_rgb: Whether the network's first channel is red; blue otherwise.
+        size_divisor: Zeros fill up to multiples of this at the right and at the bottom.
+    """
+
+    width_px: int = 800
+    mean: tuple[float, float, float] = (123.675, 116.28, 103.53)
+    std: tuple[float, float, float] = (58.395, 57.12, 57.375)
+    is_rgb: bool = True
+    size_divisor: int = 32
+
+
+@dataclass(frozen=True)
+class BevFormerConfig:
+    """One BEVFormer (arXiv 2203.17270).
+
+    Attributes:
+        bev_size: Rows (along y, forward) and columns (along x, right) of the BEV grid.
+        range_m: x, y, z minimum and x, y, z maximum of the grid, m, frame BEV.
+        num_levels: Feature maps per picture that the neck makes.
+        num_pillar_points: Heights at which a BEV cell is projected into the pictures.
+        spatial_points: Samples per head and level around these, a multiple of the heights.
+        center_limits_m: Boxes with centres outside are dropped, as `range_m`.
+        rotate_center_px: Column and row around which the previous BEV is turned. The public
+            weights were trained with (100, 100) whatever their grid: right for base, a corner
+            far outside for tiny. None is the middle of the grid.
+        camera_headings_rad: Which way the camera of each learned camera embedding looks,
+            counter-clockwise from straight ahead.
+    """
+
+    name: str = 'tiny'
+    backbone: BackboneConfig = field(default_factory=BackboneConfig)
+    pixels: PixelConfig = field(default_factory=PixelConfig)
+    classes: tuple[str, ...] = NUSCENES_CLASSES
+    bev_size: tuple[int, int] = (50, 50)
+    range_m: tuple[float, ...] = (-51.2, -51.2, -5.0, 51.2, 51.2, 3.0)
+    center_limits_m: tuple[float, ...] = (-61.2, -61.2, -10.0, 61.2, 61.2, 10.0)
+    dims: int = 256
+    heads: int = 8
+    ffn_dims: int = 512
+    num_levels: int = 1
+    num_encoder_layers: int = 3
+    num_decoder_layers: int = 6
+    num_queries: int = 900
+    num_pillar_points: int = 4
+    spatial_points: int = 8
+    temporal_points: int = 4
+    decoder_points: int = 4
+    num_level_embeds: int = 4
+    camera_headings_rad: tuple[float, ...] = NUSCENES_HEADINGS_RAD
+    rotate_center_px: tuple[float, float] | None = (100.0, 100.0)
+    max_boxes: int = 300
+    dropout: float = 0.1
+
+    def __post_init__(self) -> None:
+        """Check what the layers take for granted.
+
+        Raises:
+            ConfigError: with the value.
+        """
+        if self.dims % self.heads or self.dims % 2:
+            raise ConfigError('dims', self.dims, f'an even multiple of heads ({self.heads})')
+        if self.spatial_points % self.num_pillar_points:
+            raise ConfigError(
+                'spatial_points', self.spatial_points, f'a multiple of {self.num_pillar_points}'
+            )
+        if self.num_levels < len(self.backbone.out_stages):
+            raise ConfigError('num_levels', self.num_levels, 'one per stage of the backbone')
+        if self.num_levels > self.num_level_embeds:
+            raise ConfigError('num_levels', self.num_levels, f'at most {self.num_level_embeds}')
+        if len(self.range_m) != 6 or any(
+            low >= high for low, high in zip(self.range_m[:3], self.range_m[3:], strict=True)
+        ):
+            raise ConfigError('range_m', self.range_m, 'three minima below three maxima')
+
+    @property
+    def extent_m(self) -> tuple[float, float, float]:
+        """Size of the grid along x, y and z, m."""
+        low, high = self.range_m[:3], self.range_m[3:]
+        return high[0] - low[0], high[1] - low[1], high[2] - low[2]
+
+    @property
+    def rotate_center(self) -> tuple[float, float]:
+        """Column and row around which the previous BEV turns, px from the grid's corner."""
+        rows, columns = self.bev_size
+        return self.rotate_center_px or (columns / 2, rows / 2)
+
+
+_CAFFE_BGR = PixelConfig(1280, (103.530, 116.280, 123.675), (1.0, 1.0, 1.0), is_rgb=False)
+_DEFORMABLE_101 = BackboneConfig((3, 4, 23, 3), 64, (False, False, True, True), (3,), True)
+
+CONFIGS = {
+    'tiny': BevFormerConfig(),
+    'small': BevFormerConfig(
+        name='small', backbone=_DEFORMABLE_101, pixels=_CAFFE_BGR, bev_size=(150, 150)
+    ),
+    'base': BevFormerConfig(
+        name='base',
+        backbone=BackboneConfig((3, 4, 23, 3), 64, (False, False, True, True), (1, 2, 3), True),
+        pixels=PixelConfig(1600, _CAFFE_BGR.mean, _CAFFE_BGR.std, is_rgb=False),
+        bev_size=(200, 200),
+        num_levels=4,
+        num_encoder_layers=6,
+    ),
+}

@@ -1,0 +1,160 @@
+"""One BEVFormer, and the memory of one robot that uses it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from mm_perception.errors import ConfigError, DeviceError, ShapeError
+from mm_perception.nets.bevformer.boxes import BevBoxes
+from mm_perception.nets.bevformer.configs import BevFormerConfig
+from mm_perception.nets.bevformer.ego_motion import EgoMotion
+from mm_perception.nets.bevformer.geometry import nearest_cameras
+from mm_perception.nets.bevformer.preprocess import to_pixels
+from mm_perception.nets.bevformer.weights import LoadedModel, load_model
+
+
+@dataclass
+class BevState:
+    """What is remembered of one robot's surroundings.
+
+    Attributes:
+        bev: (1, rows * columns, C) of the last frame; None at the start and after `reset`.
+    """
+
+    bev: Tensor | None = None
+
+    def reset(self) -> None:
+        """Forget, as on a jump of the clock or of the pose."""
+        self.bev = None
+
+
+class BevFormerEngine:
+    """3D boxes around a robot from its cameras (BEVFormer, arXiv 2203.17270), frame by frame.
+
+    Example:
+        engine = BevFormerEngine.load('bevformer_tiny_epoch_24.pth', 'cuda')
+        state = BevState()
+        boxes = engine.step(state, images, image_from_bev, EgoMotion())
+        boxes = engine.step(state, images, image_from_bev, EgoMotion(dx_m=2.1, dt_s=0.5))
+
+    Frame BEV of the public weights is that of nuScenes' LiDAR: x right, y forward, z up, origin
+    1.84 m above the ground. A rig of its own may put the frame anywhere, but boxes come out best
+    where the ground is at z = -1.84 m, for that is what the weights have seen.
+    """
+
+    def __init__(
+        self, loaded: LoadedModel, device: torch.device, *, max_gap_s: float = 2.0
+    ) -> None:
+        if max_gap_s <= 0:
+            raise ConfigError('max_gap_s', max_gap_s, 'more than 0 s')
+        self.model = loaded.model.to(device)
+        self.config: BevFormerConfig = loaded.model.config
+        self.source = loaded.source
+        self.weights_sha256 = loaded.sha256
+        self.licence = loaded.licence
+        self.device = device
+        self.max_gap_s = max_gap_s
+
+    @classmethod
+    def load(
+        cls,
+        weights: str,
+        device: str | torch.device = 'cpu',
+        *,
+        config: BevFormerConfig | None = None,
+        max_gap_s: float = 2.0,
+    ) -> BevFormerEngine:
+        """Load weights without touching the network.
+
+        Args:
+            weights: an official `.pth` file, `random` or `random:<size>`, see `load_model`.
+            device: a torch device.
+            config: see `load_model`.
+            max_gap_s: after a longer pause memory is dropped; the weights were trained at 2 Hz.
+
+        Raises:
+            WeightsError: the weights cannot be used.
+            ConfigError: an unknown random size.
+            DeviceError: there is no such device.
+        """
+        try:
+            target = torch.device(device)
+        except RuntimeError as error:
+            raise DeviceError(str(device), 'torch knows no such device') from error
+        if target.type == 'cuda' and not torch.cuda.is_available():
+            raise DeviceError(str(device), 'torch finds no CUDA device')
+        return cls(load_model(weights, config), target, max_gap_s=max_gap_s)
+
+    @torch.inference_mode()
+    def step(
+        self,
+        state: BevState,
+        images: Sequence[NDArray[np.uint8] | None],
+        image_from_bev: ArrayLike,
+        motion: EgoMotion,
+        camera_ids: Sequence[int] | None = None,
+    ) -> BevBoxes:
+        """Look, remember, and say what is there.
+
+        Args:
+            state: of this robot; its memory is replaced.
+            images: N of (H, W, 3) uint8 RGB, undistorted, of any sizes; None where one is missing.
+            image_from_bev: (N, 4, 4) projections from frame BEV to px, see `projection`.
+            motion: since the frame before; with `dt_s` of 0, below 0 or above `max_gap_s` the
+                memory is dropped first.
+            camera_ids: which trained camera each one takes the learned embedding of; None takes
+                the one that looks most nearly its way.
+
+        Returns:
+            Boxes in frame BEV. With no picture at all they come from memory alone.
+
+        Raises:
+            ShapeError: sizes that do not belong together, or no camera at all.
+            ConfigError: `camera_ids` that there are no embeddings for.
+        """
+        matrices = np.asarray(image_from_bev, np.float64)
+        if not images or matrices.shape != (len(images), 4, 4):
+            raise ShapeError('image_from_bev', f'({len(images)}, 4, 4)', str(matrices.shape))
+        if not 0 < motion.dt_s <= self.max_gap_s:
+            state.reset()
+        if state.bev is None:
+            # As in training: the first frame of a drive has come from nowhere.
+            motion = EgoMotion(yaw_rad=motion.yaw_rad)
+        ids = self._embeddings(matrices, camera_ids)
+        present = [index for index, image in enumerate(images) if image is not None]
+        pictures = [image for image in images if image is not None]
+        mask = None
+        if not present:
+            # The network needs something to run on: one black picture that nobody looks at.
+            present, pictures = [0], [np.zeros((64, 64, 3), np.uint8)]
+            mask = torch.zeros(1, 1, dtype=torch.bool, device=self.device)
+        pixels, scaled = to_pixels(pictures, matrices[present], self.config.pixels, self.device)
+        output = self.model(
+            pixels,
+            scaled,
+            [motion],
+            state.bev,
+            mask,
+            torch.from_numpy(ids[present]).to(self.device),
+        )
+        state.bev = output.bev
+        return self.model.boxes(output)[0]
+
+    def _embeddings(
+        self, matrices: NDArray[np.float64], camera_ids: Sequence[int] | None
+    ) -> NDArray[np.int64]:
+        """(N,) which learned camera embedding each camera gets."""
+        headings = self.config.camera_headings_rad
+        if camera_ids is None:
+            return nearest_cameras(matrices, headings)
+        ids = np.array(camera_ids, np.int64)
+        if ids.shape != (len(matrices),) or not ((ids >= 0) & (ids < len(headings))).all():
+            expected = f'{len(matrices)} numbers below {len(headings)}'
+            raise ConfigError('camera_ids', list(camera_ids), expected)
+        return ids
