@@ -191,7 +191,7 @@ def _make(clips: Sequence[Clip], held_out: Sequence[Clip], scale: float) -> list
     return [
         stage(Phase(1600, pictures=16, texts=0, pasted=0.3), 2e-3, 3),
         stage(Phase(300, pictures=8, texts=4, pasted=0.3, is_blind=True), 1.5e-3, 4),
-        stage(Phase(1000, pictures=8, texts=4, pasted=0.3), 5e-4, 5),
+        stage(Phase(800, pictures=8, texts=4, pasted=0.3), 5e-4, 5),
     ]
 
 

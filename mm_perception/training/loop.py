@@ -108,9 +108,7 @@ def train(
     if start is not None:
         carry_over(start, model)
     model = model.to(device)
-    average: Any = get_ema_multi_avg_fn  # carries no types
-    # Buffers are copied: the mean of a mask of minus infinities is no number.
-    mean = AveragedModel(model, multi_avg_fn=average(settings.average), use_buffers=False)
+    mean = _mean_of(model, settings)
     optimizers = make_optimizers(model, settings)
     first = _resume(folder / CHECKPOINT, model, mean, optimizers, device)
     log = _Log(folder / LOG, report)
@@ -139,6 +137,12 @@ def train(
     if first == settings.steps:  # an earlier call did all steps
         renew_statistics(task, mean.module, device)
     return mean.module.cpu().eval()
+
+
+def _mean_of(model: nn.Module, settings: Settings) -> AveragedModel:
+    """Running mean of the weights; buffers are copied: that of a mask of minus infinities is NaN."""
+    average: Any = get_ema_multi_avg_fn  # carries no types
+    return AveragedModel(model, multi_avg_fn=average(settings.average), use_buffers=False)
 
 
 @torch.no_grad()
