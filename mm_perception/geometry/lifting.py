@@ -73,7 +73,11 @@ def upright_axes(up: Array, towards: Array) -> Array:
         towards: (3,) where the thing is, not straight above or below.
     """
     level = towards - (towards @ up) * up
-    ahead = level / np.linalg.norm(level)
+    if np.linalg.norm(level) < 1e-6 * max(float(np.linalg.norm(towards)), 1e-9):
+        level = (
+            np.roll(up, 1) - (np.roll(up, 1) @ up) * up
+        )  # straight above: any direction will do
+    ahead = level / max(float(np.linalg.norm(level)), 1e-9)
     return np.stack([ahead, np.cross(up, ahead), up])
 
 
@@ -146,6 +150,8 @@ def _outline(mask: Array, info: CameraInfo, axes: Array, local: Array) -> _Outli
     ]))  # fmt: skip
     rays = unproject(info, np.stack([columns[chosen], rows[chosen]], axis=1)) @ axes.T
     rays = rays[rays[:, 0] > 1e-3]
+    if len(rays) < 2:  # it is seen from above
+        return _Outline(local[:, 1:].min(0), local[:, 1:].max(0), np.zeros(2, np.bool_))
     distance = float(np.percentile(local[:, 0], 20))
     plane = rays[:, 1:] / rays[:, :1] * distance
     height, width = mask.shape

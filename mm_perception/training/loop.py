@@ -140,7 +140,7 @@ def train(
 
 
 def _mean_of(model: nn.Module, settings: Settings) -> AveragedModel:
-    """Running mean of the weights; buffers are copied: that of a mask of minus infinities is NaN."""
+    """Running mean of the weights; buffers are copied, since minus infinities have no mean."""
     average: Any = get_ema_multi_avg_fn  # carries no types
     return AveragedModel(model, multi_avg_fn=average(settings.average), use_buffers=False)
 
