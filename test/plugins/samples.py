@@ -18,8 +18,10 @@ from mm_perception.samples import (
     Detections,
     EmbedTextRequest,
     Image,
+    Masks,
     MatchRequest,
     Odometry,
+    PointCloud,
     Prompt,
     Sample,
     Text,
@@ -63,6 +65,18 @@ def sample_of(kind: type[Sample], stamp_ns: int) -> Sample:
             stamp_ns=stamp_ns, frame_id='camera', width=WIDTH, height=HEIGHT, d=np.zeros(5), k=k,
             r=np.eye(3), p=np.hstack([k, np.zeros((3, 1))]),
         )  # fmt: skip
+    if kind is Masks:
+        id_map = np.zeros((HEIGHT, WIDTH), np.uint16)
+        id_map[10:40, 12:44] = 3
+        return Masks(
+            stamp_ns=stamp_ns, frame_id='camera', id_map=id_map, ids=(3,), labels=('car',),
+            scores=np.ones(1, np.float32),
+        )  # fmt: skip
+    if kind is PointCloud:
+        y, z = np.meshgrid(np.linspace(-1, 1, 9), np.linspace(-1, 1, 9))
+        points = np.zeros(y.size, [(axis, np.float32) for axis in 'xyz'])
+        points['x'], points['y'], points['z'] = y.ravel(), z.ravel(), 6.0
+        return PointCloud(stamp_ns=stamp_ns, frame_id='camera', points=points)
     if kind is Boxes3D:
         return Boxes3D(
             stamp_ns=stamp_ns, frame_id='camera', centres=np.array([[12.0, 0.5, 0.8]]),
@@ -104,6 +118,9 @@ def inputs_for(
     for port, kind in plugin.inputs.items():
         if isinstance(kind, Queue):
             found[port] = ()
+        elif isinstance(kind, Latest) and kind.sample_type is Image:
+            depth = np.full((HEIGHT, WIDTH), 6, np.float32)
+            found[port] = Image(stamp_ns=stamp_ns, frame_id='camera', data=depth, encoding='32FC1')
         elif isinstance(kind, Reference | Latest):
             found[port] = sample_of(kind.sample_type, stamp_ns)
         elif isinstance(kind, Surround):
