@@ -17,7 +17,6 @@ from mm_perception.training.losses import dice_loss
 from mm_perception.training.sam2_batches import KINDS
 from mm_perception.world.materials import COLOURS
 
-_SMALLEST_BOX = 1e-3  # share of the picture: smaller ones get no further weight
 _SIZES = [1 + len(KINDS), 1 + len(COLOURS), 1, 4]
 
 
@@ -92,17 +91,10 @@ def answers_of(model: Any, seen: Any, input_ids: Tensor, attention_mask: Tensor)
 
 
 def dense_losses(heads: nn.ModuleList, maps: Sequence[Tensor], batch: Batch) -> dict[str, Tensor]:
-    """Of class, colour, edge and reach at every place.
-
-    What is small has few places, so those of class and colour count by one over the root of the
-    area of the box of their thing.
-    """
+    """Of class, colour, edge and reach at every place."""
     kinds, colours, edges, reach = torch.split(read_places(heads, maps), _SIZES, dim=1)
     is_thing = (batch.kinds > 0).float()
     count = is_thing.sum().clamp(min=1)
-    wide, high = batch.reach[:, 0] + batch.reach[:, 2], batch.reach[:, 1] + batch.reach[:, 3]
-    rarity = is_thing / (wide * high).clamp(min=_SMALLEST_BOX).sqrt()
-    rarities = rarity.sum().clamp(min=1)
     of_colour = functional.cross_entropy(colours, batch.colours, reduction='none')
     plain = batch.kinds[:, None].float()
     spread = functional.max_pool2d(plain, 3, 1, 1)
@@ -112,9 +104,9 @@ def dense_losses(heads: nn.ModuleList, maps: Sequence[Tensor], batch: Batch) -> 
     return {
         'kinds': functional.cross_entropy(kinds, batch.kinds),
         'kinds_of_things': 0.3 * _mean(
-            functional.cross_entropy(kinds, batch.kinds, reduction='none'), rarity, rarities
+            functional.cross_entropy(kinds, batch.kinds, reduction='none'), is_thing, count
         ),
-        'colours': 0.5 * _mean(of_colour, rarity, rarities),
+        'colours': 0.5 * _mean(of_colour, is_thing, count),
         'edges': 0.5 * functional.binary_cross_entropy_with_logits(
             edges, (spread != narrow).float()
         ),

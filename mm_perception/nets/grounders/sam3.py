@@ -11,7 +11,6 @@ import numpy.typing as npt
 import torch
 from transformers import Sam3Model
 
-import mm_perception.nets.resnet  # noqa: F401 - nano's image encoder, for transformers' registry
 from mm_perception.nets.grounders._checkpoint import load_checkpoint, tokenize
 from mm_perception.nets.grounders.grounder import Found, Grounder, GrounderSettings
 from mm_perception.samples import mask_box
