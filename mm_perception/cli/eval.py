@@ -80,7 +80,7 @@ def _eval_net(args: argparse.Namespace) -> int:
     from mm_perception.training.recipe import recipe_of, weights_of
 
     weights = args.weights or weights_of(args.what)
-    if not (weights / 'config.json').is_file():
+    if not (weights / 'model.safetensors').is_file():
         raise ConfigError('--weights', weights, 'a folder that `mmp train` made')
     scores = recipe_of(args.what).score(weights, resolve_device('auto'), lambda done: None)
     for name, value in scores.items():

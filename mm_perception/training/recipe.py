@@ -41,9 +41,6 @@ class Recipe:
         num_reshaped: Of one picture with reshaped things, seeds from 0.
         notes: Paragraphs for the card: architecture, limits.
         core: What is saved of what is trained.
-        blend: Share of the last stage in the weights that are saved; the rest is of the one
-            before, so that what a last, narrow stage forgets comes back (Wortsman et al., Robust
-            fine-tuning of zero-shot models, 2022, section 3).
     """
 
     net: str
@@ -57,7 +54,6 @@ class Recipe:
     num_clips: int = 0
     num_stills: int = 0
     num_reshaped: int = 0
-    blend: float = 1.0
 
 
 def recipe_of(net: str) -> Recipe:
@@ -113,15 +109,11 @@ def train_net(
     log = '' if start is None else (start / loop.LOG).read_text()
     for number, task in list(enumerate(stages, 1))[first_stage - 1 :]:
         folder, is_new = work / f'stage-{number}', number == 1 and start is None
-        before = model
         model = loop.train(
             task, folder, torch.device(device), start=None if is_new else model, threads=threads,
             progress=progress, report=report,
         )  # fmt: skip
         log += (folder / loop.LOG).read_text()
-    if recipe.blend < 1:
-        blend(before, model, recipe.blend)
-        loop.renew_statistics(stages[-1], model, torch.device('cpu'))
     out.mkdir(parents=True, exist_ok=True)
     recipe.save(model, out)
     (out / loop.LOG).write_text(log)
@@ -132,14 +124,6 @@ def train_net(
     }  # fmt: skip
     document(recipe, out, scores, facts, stages)
     return scores
-
-
-@torch.no_grad()
-def blend(source: nn.Module, target: nn.Module, share: float) -> None:
-    """Make all parameters of the target a mean, of which `share` is its own."""
-    known = dict(source.named_parameters())
-    for name, value in target.named_parameters():
-        value.lerp_(known[name], 1 - share)
 
 
 def _training_worlds(

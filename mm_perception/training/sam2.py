@@ -150,7 +150,6 @@ RECIPE = Recipe(
     net='sam2',
     title='Promptable segmentation and tracking: a Sam2VideoModel of 3.7 M parameters.',
     num_clips=1200,
-    blend=0.5,
     num_held_out=60,
     make=_make,
     save=_save,
