@@ -99,7 +99,7 @@ def main() -> None:
     report: dict[str, Any] = {**provenance(), 'threads': torch.get_num_threads()}
     frames = pictures()
     for net in args.nets:
-        if (weights_of(net) / 'config.json').is_file():
+        if (weights_of(net) / 'model.safetensors').is_file():
             report[net] = BENCHES[net](frames)
             print(net, report[net], flush=True)
     args.out.write_text(json.dumps(report, indent=2) + '\n')
