@@ -12,8 +12,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from torchvision.ops import batched_nms
 
 from mm_perception.errors import ConfigError
+
+_TWIN_IOU = 0.6
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,16 @@ class Grounder(ABC):
     def close(self) -> None:
         """Give shared models back."""
         return None
+
+
+def without_twins(found: Sequence[Found]) -> list[Found]:
+    """Of answers to one text whose boxes are nearly the same only the surest, best first."""
+    if not found:
+        return []
+    boxes = torch.from_numpy(np.stack([item.box for item in found]).astype(np.float32))
+    scores = torch.tensor([item.score for item in found])
+    texts = torch.tensor([item.text_index for item in found])
+    return [found[i] for i in batched_nms(boxes, scores, texts, _TWIN_IOU).tolist()]
 
 
 def grounder_names() -> list[str]:

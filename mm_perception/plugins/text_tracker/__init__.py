@@ -353,12 +353,14 @@ class TextTracker(Plugin[TextTrackerConfig]):
         return camera.learn(found, texts, stamp_ns, self.config.rules())
 
     def _verified(self, rgb: Array, texts: Sequence[str], found: list[Found]) -> list[Found]:
-        """What the verifier agrees to."""
+        """What the verifier agrees to; of boxes that are nearly the same it sees the surest."""
         if self._verifier is None or not found:
             return found
-        boxes, said = [f.box for f in found], [texts[f.text_index] for f in found]
         from mm_perception.nets.clip.likeness import likeness
+        from mm_perception.nets.grounders import without_twins
 
+        found = without_twins(found)
+        boxes, said = [f.box for f in found], [texts[f.text_index] for f in found]
         shares = likeness(self._verifier.model, rgb, boxes, said)
         least = self.config.min_likeness
         return [f for f, share in zip(found, shares, strict=True) if share >= least]

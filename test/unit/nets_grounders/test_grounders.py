@@ -13,7 +13,13 @@ from PIL import Image as PilImage
 from transformers import Owlv2ForObjectDetection, Owlv2Processor
 
 from mm_perception.errors import WeightsError
-from mm_perception.nets.grounders import Found, Grounder, grounder_names, load_grounder
+from mm_perception.nets.grounders import (
+    Found,
+    Grounder,
+    grounder_names,
+    load_grounder,
+    without_twins,
+)
 from mm_perception.nets.grounders.clip_proposals import crop_of, without_parts
 from mm_perception.nets.grounders.grounder import GrounderSettings
 from mm_perception.nets.grounders.owlv2 import boxes_to_found
@@ -183,3 +189,12 @@ def test_specks_do_not_belong_to_what_sam3_found() -> None:
     mask[18, 28] = True
     mask[15, 1:4] = True
     assert np.array_equal(largest_part(mask), whole)
+
+
+def test_of_boxes_that_are_nearly_the_same_the_surest_stays() -> None:
+    def found(text: int, x: float, score: float) -> Found:
+        return Found(text, np.array([x, 0, x + 20, 20], np.float32), score)
+
+    items = [found(0, 0, 0.5), found(0, 1, 0.9), found(0, 15, 0.3), found(1, 1, 0.2)]
+    assert without_twins(items) == [items[1], items[2], items[3]]
+    assert without_twins([]) == []
