@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from mm_perception.errors import WeightsError
 
@@ -126,6 +127,15 @@ def directory_sha256(folder: Path) -> str:
 def file_sha256(path: Path) -> str:
     """Hash of one file, computed once per change."""
     return _hash(((str(path), path.stat().st_mtime_ns),))
+
+
+def state_sha256(model: Any) -> str:
+    """Hash of all tensors of a torch network on the CPU: of random weights, which have no file."""
+    digest = hashlib.sha256()
+    for name, value in sorted(model.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(value.contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 @lru_cache(maxsize=32)

@@ -15,6 +15,7 @@ from typing import Any
 
 from mm_perception.bag.canonical import canonical
 from mm_perception.bag.reader import BagReader, Record
+from mm_perception.bag.transforms import TF_TOPICS, read_transforms
 from mm_perception.bag.writer import BagWriter
 from mm_perception.channel import Bus, Deferred
 from mm_perception.device import resolve_device
@@ -23,12 +24,10 @@ from mm_perception.graph import NodeSpec, StackSpec, resolve_auto
 from mm_perception.plugin import Queue
 from mm_perception.ros import convert
 from mm_perception.ros.convert.header import stamp_and_frame
-from mm_perception.ros.tf import TransformBuffer
 from mm_perception.ros.wire import deserialize, serialize, type_name_of
 from mm_perception.runner import Runner, Wiring
 from mm_perception.samples import Prompt, Sample
 
-_TF = {'/tf': False, '/tf_static': True}
 _FAR_FUTURE_NS = 1 << 62
 
 
@@ -93,8 +92,7 @@ class OfflineRun:
         self._prompts = tuple(prompts)
         self._now_ns = self._reader.start_ns
         self._bus = Bus()
-        self._transforms = TransformBuffer(duration_s=None)
-        self._load_transforms()
+        self._transforms = read_transforms(self._reader)
         self.runners = [self._make_runner(spec) for spec in self.stack.nodes]
         self._inputs = self._input_topics()
         self._parts = self._parts_of()
@@ -172,7 +170,9 @@ class OfflineRun:
     def _topics_to_pass(self) -> tuple[str, ...]:
         kinds = ('sensor_msgs/msg/CameraInfo',)
         names = [t for t, info in self._reader.topics.items() if info.type_name in kinds]
-        return tuple(sorted({*self._inputs, *names, *(_TF.keys() & self._reader.topics.keys())}))
+        return tuple(
+            sorted({*self._inputs, *names, *(TF_TOPICS.keys() & self._reader.topics.keys())})
+        )
 
     def _read_topics(self) -> list[str]:
         return sorted({*self._inputs, *self._passed, *self._parts})
@@ -190,7 +190,9 @@ class OfflineRun:
     def _declare_topics(self) -> None:
         for topic in self._passed:
             info = self._reader.topics[topic]
-            self._writer.add_topic(topic, info.type_name, latched=_TF.get(topic, info.latched))
+            self._writer.add_topic(
+                topic, info.type_name, latched=TF_TOPICS.get(topic, info.latched)
+            )
         for runner in self.runners:
             for port, streams in runner.wiring.outputs.items():
                 for topic in streams.values():
@@ -231,11 +233,6 @@ class OfflineRun:
             for topic in topics:
                 self._write(topic, convert.to_msgs(prompt)[''])
                 self._bus.channel(topic, Prompt).publish(prompt)
-
-    def _load_transforms(self) -> None:
-        for record in self._reader.records(_TF.keys() & self._reader.topics.keys()):
-            for transform in deserialize(record.data, record.type_name).transforms:
-                self._transforms.add(transform, is_static=_TF[record.topic])
 
     def _take(self, record: Record) -> None:
         self._advance(record.log_time_ns)

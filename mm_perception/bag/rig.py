@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from mm_perception.bag.reader import BagReader, Record
+from mm_perception.bag.transforms import read_transforms
 from mm_perception.errors import BagError, ConfigError, MmPerceptionError
 from mm_perception.geometry.scans import points_at
 from mm_perception.ros import convert
@@ -18,7 +19,6 @@ from mm_perception.ros.wire import deserialize
 from mm_perception.samples import CameraInfo, Image, PointCloud
 from mm_perception.samples.sample import Array
 
-_TF = {'/tf': False, '/tf_static': True}
 _COMPRESSED = '/compressed'
 
 
@@ -83,7 +83,7 @@ def read_rig(path: Path, lidar: str = '', num_moments: int = 5) -> list[RigCamer
             raise ConfigError('--lidar', lidar, f'one of {", ".join(clouds)}')
         scans = list(_evenly(reader, lidar or clouds[0], num_moments))
         stamps = np.array([scan.stamp_ns for scan in scans], np.int64)
-        transforms = _transforms(reader)
+        transforms = read_transforms(reader)
         nearest = _nearest(reader, pictures, stamps)
         return [
             RigCamera(topic, _info(reader, topic), [
@@ -125,14 +125,6 @@ def _evenly(reader: BagReader, topic: str, most: int) -> Iterator[PointCloud]:
     for index, record in enumerate(reader.records([topic])):
         if index in wanted:
             yield _decoded(record, PointCloud)
-
-
-def _transforms(reader: BagReader) -> TransformBuffer:
-    buffer = TransformBuffer(None)
-    for record in reader.records(_TF.keys() & reader.topics.keys()):
-        for transform in deserialize(record.data, record.type_name).transforms:
-            buffer.add(transform, is_static=_TF[record.topic])
-    return buffer
 
 
 def _nearest(reader: BagReader, topics: list[str], stamps: Array) -> dict[str, dict[int, Image]]:

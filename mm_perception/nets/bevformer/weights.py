@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from mm_perception.nets.bevformer.configs import (
     PixelConfig,
 )
 from mm_perception.nets.bevformer.model import BevFormer
+from mm_perception.weights import file_sha256, state_sha256
 
 OFFICIAL_LICENCE = 'Apache-2.0 (BEVFormer; trained on nuScenes, whose terms are non-commercial)'
 RANDOM_LICENCE = 'Apache-2.0 (random numbers, made here)'
@@ -75,7 +75,7 @@ def load_model(weights: str, config: BevFormerConfig | None = None) -> LoadedMod
     model = BevFormer(config or detect_config(weights, state))
     model.load_state_dict(convert(weights, state, model.state_dict()))
     _freeze(model)
-    return LoadedModel(model, weights, _file_sha256(path), OFFICIAL_LICENCE)
+    return LoadedModel(model, weights, file_sha256(path), OFFICIAL_LICENCE)
 
 
 def _random(weights: str, config: BevFormerConfig | None) -> LoadedModel:
@@ -86,24 +86,8 @@ def _random(weights: str, config: BevFormerConfig | None) -> LoadedModel:
         torch.manual_seed(_SEED)
         model = BevFormer(config or (CONFIGS[size] if size else TEST_CONFIG))
     _freeze(model)
-    return LoadedModel(model, weights, _state_sha256(model), RANDOM_LICENCE)
+    return LoadedModel(model, weights, state_sha256(model), RANDOM_LICENCE)
 
 
 def _freeze(model: BevFormer) -> None:
     model.eval().requires_grad_(False)
-
-
-def _file_sha256(path: Path) -> str:
-    with path.open('rb') as stream:
-        digest = hashlib.sha256()
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
-
-
-def _state_sha256(model: BevFormer) -> str:
-    digest = hashlib.sha256()
-    for name, value in sorted(model.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(value.contiguous().numpy().tobytes())
-    return digest.hexdigest()

@@ -26,6 +26,7 @@ from mm_perception.nets.sam2.configs import (
     small_config,
     with_image_size,
 )
+from mm_perception.weights import file_sha256, state_sha256
 
 META_LICENCE = 'Apache-2.0 (SAM 2 by Meta; ask its author about a fine-tuned checkpoint)'
 RANDOM_LICENCE = 'Apache-2.0 (random numbers, made here)'
@@ -134,7 +135,7 @@ def _load_meta(weights: str, image_size: int) -> LoadedModel:
     if found:
         raise WeightsError(weights, found, 'use an unmodified checkpoint of SAM 2 or 2.1')
     model.load_state_dict(converted)
-    return LoadedModel(model, weights, _file_sha256(Path(weights)), META_LICENCE)
+    return LoadedModel(model, weights, file_sha256(Path(weights)), META_LICENCE)
 
 
 def _load_random(weights: str, image_size: int | None) -> LoadedModel:
@@ -154,7 +155,7 @@ def _load_random(weights: str, image_size: int | None) -> LoadedModel:
             head.proj_out.weight.mul_(4.0)
     shared = model.prompt_encoder.shared_embedding.positional_embedding
     model.shared_image_embedding.positional_embedding.copy_(shared)
-    return LoadedModel(model, weights, _state_sha256(model), RANDOM_LICENCE)
+    return LoadedModel(model, weights, state_sha256(model), RANDOM_LICENCE)
 
 
 def randomise(module: nn.Module, seed: int) -> None:
@@ -185,24 +186,8 @@ def _listed(keys: Iterable[str]) -> str:
     return ', '.join(ordered[:_MAX_LISTED_KEYS]) + (f' and {more} more' if more > 0 else '')
 
 
-def _file_sha256(path: Path) -> str:
-    with path.open('rb') as stream:
-        digest = hashlib.sha256()
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
-
-
 def _files_sha256(directory: Path) -> str:
     files = sorted((*directory.glob('*.safetensors'), *directory.glob('pytorch_model*.bin')))
     if len(files) == 1:
-        return _file_sha256(files[0])
-    return hashlib.sha256(' '.join(map(_file_sha256, files)).encode()).hexdigest()
-
-
-def _state_sha256(model: nn.Module) -> str:
-    digest = hashlib.sha256()
-    for name, value in sorted(model.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(value.contiguous().numpy().tobytes())
-    return digest.hexdigest()
+        return file_sha256(files[0])
+    return hashlib.sha256(' '.join(map(file_sha256, files)).encode()).hexdigest()
