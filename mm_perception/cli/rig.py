@@ -3,10 +3,10 @@
   mmp rig BAG              check, and write a picture per camera to rig/
   mmp rig BAG --moments 20 look at more scans: surer, slower
 
-Compared are jumps of the scan and edges of the pictures, at the stamps of both, through TF. On five
-synthetic rigs right mounts passed, and mounts off by 1 and 2 degrees were found in 1 and in 4 of
-them: what it calls wrong deserves a look, what it passes may still be off by a degree or two. It
-tries rotations only, no shifts.
+Compared are jumps of the scan and edges of the pictures, at the stamps of both, through TF.
+On five synthetic rigs right mounts passed, and mounts off by 1 and 2 degrees were found in 1 and
+in 4 of them: what it calls wrong deserves a look, what it passes may still be off by a degree or
+two. It tries rotations only, no shifts.
 
 Exit status: 0 fine, 1 warnings, 2 errors.
 """
