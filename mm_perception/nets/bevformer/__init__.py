@@ -5,7 +5,8 @@ from mm_perception.nets.bevformer.configs import CONFIGS, BevFormerConfig
 from mm_perception.nets.bevformer.ego_motion import EgoMotion, can_bus_vector
 from mm_perception.nets.bevformer.engine import BevFormerEngine, BevState
 from mm_perception.nets.bevformer.model import BevFormer, BevOutput
-from mm_perception.nets.bevformer.preprocess import projection, to_pixels
+from mm_perception.nets.bevformer.preprocess import Preprocessor, projection, to_pixels
+from mm_perception.nets.bevformer.undistort import Lens
 
 __all__ = [
     'CONFIGS',
@@ -16,6 +17,8 @@ __all__ = [
     'BevOutput',
     'BevState',
     'EgoMotion',
+    'Lens',
+    'Preprocessor',
     'can_bus_vector',
     'projection',
     'to_pixels',

@@ -87,6 +87,8 @@ class BevFormerConfig:
         rotate_center_px: Column and row around which the previous BEV is turned. The public
             weights were trained with (100, 100) whatever their grid: right for base, a corner
             far outside for tiny. None is the middle of the grid.
+        ground_z_m: Height of the ground in frame BEV; the public weights have their origin in a
+            LiDAR on the roof.
         camera_headings_rad: Which way the camera of each learned camera embedding looks,
             counter-clockwise from straight ahead.
     """
@@ -98,6 +100,7 @@ class BevFormerConfig:
     bev_size: tuple[int, int] = (50, 50)
     range_m: tuple[float, ...] = (-51.2, -51.2, -5.0, 51.2, 51.2, 3.0)
     center_limits_m: tuple[float, ...] = (-61.2, -61.2, -10.0, 61.2, 61.2, 10.0)
+    ground_z_m: float = 0.0
     dims: int = 256
     heads: int = 8
     ffn_dims: int = 512
@@ -149,19 +152,26 @@ class BevFormerConfig:
         return self.rotate_center_px or (columns / 2, rows / 2)
 
 
+#: Of the ground under the LiDAR of nuScenes' car.
+_ROOF_Z_M = -1.84
 _CAFFE_BGR = PixelConfig(1280, (103.530, 116.280, 123.675), (1.0, 1.0, 1.0), is_rgb=False)
 _DEFORMABLE_101 = BackboneConfig((3, 4, 23, 3), 64, (False, False, True, True), (3,), True)
 
 CONFIGS = {
-    'tiny': BevFormerConfig(),
+    'tiny': BevFormerConfig(ground_z_m=_ROOF_Z_M),
     'small': BevFormerConfig(
-        name='small', backbone=_DEFORMABLE_101, pixels=_CAFFE_BGR, bev_size=(150, 150)
+        name='small',
+        backbone=_DEFORMABLE_101,
+        pixels=_CAFFE_BGR,
+        bev_size=(150, 150),
+        ground_z_m=_ROOF_Z_M,
     ),
     'base': BevFormerConfig(
         name='base',
         backbone=BackboneConfig((3, 4, 23, 3), 64, (False, False, True, True), (1, 2, 3), True),
         pixels=PixelConfig(1600, _CAFFE_BGR.mean, _CAFFE_BGR.std, is_rgb=False),
         bev_size=(200, 200),
+        ground_z_m=_ROOF_Z_M,
         num_levels=4,
         num_encoder_layers=6,
     ),

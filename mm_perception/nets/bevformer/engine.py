@@ -15,7 +15,8 @@ from mm_perception.nets.bevformer.boxes import BevBoxes
 from mm_perception.nets.bevformer.configs import BevFormerConfig
 from mm_perception.nets.bevformer.ego_motion import EgoMotion
 from mm_perception.nets.bevformer.geometry import nearest_cameras
-from mm_perception.nets.bevformer.preprocess import to_pixels
+from mm_perception.nets.bevformer.preprocess import Preprocessor
+from mm_perception.nets.bevformer.undistort import Lens
 from mm_perception.nets.bevformer.weights import LoadedModel, load_model
 
 
@@ -59,6 +60,7 @@ class BevFormerEngine:
         self.weights_sha256 = loaded.sha256
         self.licence = loaded.licence
         self.device = device
+        self.preprocess = Preprocessor(self.config.pixels, device)
         self.max_gap_s = max_gap_s
 
     @classmethod
@@ -99,17 +101,20 @@ class BevFormerEngine:
         image_from_bev: ArrayLike,
         motion: EgoMotion,
         camera_ids: Sequence[int] | None = None,
+        lenses: Sequence[Lens | None] | None = None,
     ) -> BevBoxes:
         """Look, remember, and say what is there.
 
         Args:
             state: of this robot; its memory is replaced.
-            images: N of (H, W, 3) uint8 RGB, undistorted, of any sizes; None where one is missing.
-            image_from_bev: (N, 4, 4) projections from frame BEV to px, see `projection`.
+            images: N of (H, W, 3) uint8 RGB, of any sizes; None where one is missing.
+            image_from_bev: (N, 4, 4) projections from frame BEV to px of the undistorted pictures,
+                see `projection`.
             motion: since the frame before; with `dt_s` of 0, below 0 or above `max_gap_s` the
                 memory is dropped first.
             camera_ids: which trained camera each one takes the learned embedding of; None takes
                 the one that looks most nearly its way.
+            lenses: what distorts the pictures; None, all or one, where nothing does.
 
         Returns:
             Boxes in frame BEV. With no picture at all they come from memory alone.
@@ -134,7 +139,9 @@ class BevFormerEngine:
             # The network needs something to run on: one black picture that nobody looks at.
             present, pictures = [0], [np.zeros((64, 64, 3), np.uint8)]
             mask = torch.zeros(1, 1, dtype=torch.bool, device=self.device)
-        pixels, scaled = to_pixels(pictures, matrices[present], self.config.pixels, self.device)
+        pixels, scaled = self.preprocess(
+            pictures, matrices[present], None if lenses is None else [lenses[i] for i in present]
+        )
         output = self.model(
             pixels,
             scaled,
