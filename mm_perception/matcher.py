@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from mm_perception.channel import Deferred, resolve
 from mm_perception.errors import ConfigError
+from mm_perception.lead import Lead
 from mm_perception.ports import Latest, Port, Queue, Reference, Surround
 from mm_perception.samples import Sample
 
@@ -54,7 +55,7 @@ class Inputs:
         return None if self.samples[port] is None else self.one(port)
 
     def many(self, port: str) -> dict[str, Sample]:
-        """The samples of a surround port by stream name."""
+        """The samples of a surround port, or of a port that follows one, by stream name."""
         items = self.samples[port]
         if not isinstance(items, dict):
             raise ConfigError(f'input {port!r}', type(items).__name__, 'a surround port')
@@ -90,7 +91,9 @@ class Matcher:
         self._condition = threading.Condition()
         #: Name of the port that drives inference.
         self.trigger = trigger_port(self._ports)
-        self._waiting: dict[str, deque[Item]] = {s: deque() for s in self._streams[self.trigger]}
+        self._lead = Lead(self._ports, self._streams, self.trigger)
+        names = self._lead.waits_as or self._streams[self.trigger]
+        self._waiting: dict[str, deque[Item]] = {s: deque() for s in names}
         self._history: dict[tuple[str, str], deque[Item]] = {
             (port, stream): deque(maxlen=_HISTORY)
             for port, names in self._streams.items()
@@ -115,8 +118,12 @@ class Matcher:
         with self._condition:
             if port in self._queues:
                 self._push_queue(port, stream, item)
+            elif (port, stream) in self._lead:
+                self._remember(port, stream, item)
+                if self._lead.is_taken_by(port, stream, item.stamp_ns):
+                    self._push_reference(port, stream, self._lead.waits_as[0], item)
             elif port == self.trigger:
-                self._push_trigger(port, stream, item)
+                self._push_reference(port, stream, stream, item)
             else:
                 self._remember(port, stream, item)
             self._condition.notify_all()
@@ -128,30 +135,24 @@ class Matcher:
             self.drops[f'{port}/{stream}', 'full'] += 1
         queue.append(item)
 
-    def _push_trigger(self, port: str, stream: str, item: Item) -> None:
-        is_surround = isinstance(self._ports[port], Surround)
-        reference = self._streams[port][0] if is_surround else stream
-        if stream == reference and not self._accept_time(port, stream, item.stamp_ns):
+    def _push_reference(self, port: str, stream: str, name: str, item: Item) -> None:
+        if not self._accept_time(f'{port}/{stream}', name, item.stamp_ns):
             return
-        if is_surround:
-            self._remember(port, stream, item)
-            if stream != reference:
-                return
-        waiting = self._waiting[stream]
+        waiting = self._waiting[name]
         if waiting and not self._lossless:
             cause = 'nobody listens' if self.is_paused else 'newer came'
             self.drops[f'{port}/{stream}', cause] += len(waiting)
             waiting.clear()
         waiting.append(item)
 
-    def _accept_time(self, port: str, stream: str, stamp_ns: int) -> bool:
-        last = self._last_ns.get(stream)
+    def _accept_time(self, label: str, name: str, stamp_ns: int) -> bool:
+        last = self._last_ns.get(name)
         if last is not None and stamp_ns < last:
             if last - stamp_ns < LATE_TOLERANCE_NS:
-                self.drops[f'{port}/{stream}', 'late'] += 1
+                self.drops[label, 'late'] += 1
                 return False
-            self._rewind(stream)
-        self._last_ns[stream] = stamp_ns
+            self._rewind(name)
+        self._last_ns[name] = stamp_ns
         return True
 
     def _remember(self, port: str, stream: str, item: Item) -> None:
@@ -171,6 +172,7 @@ class Matcher:
     def _rewind(self, stream: str) -> None:
         self._rewound.add(stream)
         self._last_ns.pop(stream, None)
+        self._lead.forget()
         if not self._lossless:
             self._waiting[stream].clear()
 
@@ -188,7 +190,7 @@ class Matcher:
             item = self._waiting[stream].popleft()
             kind = self._ports[self.trigger]
             if isinstance(kind, Surround) and not self._lossless:
-                self._condition.wait_for(lambda: not self._lacking(item), kind.patience_s)
+                self._condition.wait_for(lambda: not self._awaited(item), kind.patience_s)
             return self._complete(stream, item)
 
     def advance(self, now_ns: int) -> None:
@@ -283,8 +285,12 @@ class Matcher:
                 missing += [f'{port}/{name}' for name in self._lacking(reference)]
             elif isinstance(kind, Reference):
                 samples[port] = reference
+            elif isinstance(kind, Latest) and isinstance(self._ports.get(kind.follows), Surround):
+                each = {n: self._nearest(port, n, kind, reference) for n in self._streams[port]}
+                samples[port] = {name: item for name, item in each.items() if item is not None}
             elif isinstance(kind, Latest):
-                samples[port] = self._nearest_latest(port, kind, stream, reference.stamp_ns)
+                name = stream if kind.follows else next(iter(self._streams[port]), '')
+                samples[port] = self._nearest(port, name, kind, reference)
                 missing += [port] if samples[port] is None and self._streams[port] else []
         rewound = stream in self._rewound
         self._rewound.discard(stream)
@@ -312,11 +318,18 @@ class Matcher:
         found = self._around(self.trigger, kind, reference)
         return tuple(s for s in self._streams[self.trigger] if s not in found)
 
-    def _nearest_latest(self, port: str, kind: Latest, stream: str, stamp_ns: int) -> Item | None:
-        history = self._past(port, kind, stream)
+    def _awaited(self, reference: Item) -> list[str]:
+        """What lacks and may still come."""
+        return [
+            name for name in self._lacking(reference)
+            if self._lead.is_alive(self.trigger, name, reference.stamp_ns)
+        ]  # fmt: skip
+
+    def _nearest(self, port: str, stream: str, kind: Latest, reference: Item) -> Item | None:
+        history = self._history.get((port, stream), ())
         if kind.tolerance_s is None:
             return history[-1] if history else None
-        return _nearest(history, stamp_ns, kind.tolerance_s)
+        return _nearest(history, reference.stamp_ns, kind.tolerance_s)
 
 
 def _nearest(history: Iterable[Item], stamp_ns: int, tolerance_s: float) -> Item | None:
