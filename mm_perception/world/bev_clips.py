@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import astuple, dataclass, fields
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,8 @@ import numpy.typing as npt
 
 from mm_perception.world.detector import grid_sample
 from mm_perception.world.lidar import Lidar
-from mm_perception.world.motion import turn_about
 from mm_perception.world.render import Optics, look
-from mm_perception.world.rigs import SIZE, Rig, RigSplit, make_rig
+from mm_perception.world.rigs import Rig, RigSplit, make_rig
 from mm_perception.world.roaming import Way, roam
 from mm_perception.world.scene import Array, Stage
 from mm_perception.world.street import Amounts, make_street
@@ -199,18 +198,19 @@ def render_bev_clip(plan: BevPlan) -> BevClip:
 def _amounts(dice: Dice) -> Amounts:
     low = Amounts(moving=4, parked=6, pedestrians=4, cyclists=1, cones=2, barriers=0)
     high = Amounts(moving=10, parked=14, pedestrians=11, cyclists=4, cones=8, barriers=2)
-    drawn = {
-        field.name: int(dice.rng.integers(getattr(low, field.name), getattr(high, field.name) + 1))
-        for field in fields(Amounts)
-    }
-    return replace(low, **drawn)
+    pairs = zip(astuple(low), astuple(high), strict=True)
+    return Amounts(*(int(dice.rng.integers(least, most + 1)) for least, most in pairs))
+
+
+#: Pictures (N, H, W, 3), points (P, 4), boxes and map (5, 128, 128) of one moment.
+_Moment = tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32], TrueBoxes, npt.NDArray[np.uint8]]
 
 
 def _look_around(
     stage: Stage, rig: Rig, way: Way, optics: Optics, start_s: float, after_s: float,
     rng: np.random.Generator,
-) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32], TrueBoxes, npt.NDArray[np.uint8]]:  # fmt: skip
-    """Pictures (N, H, W, 3), points (P, 4), boxes and map (5, 128, 128) of one moment.
+) -> _Moment:  # fmt: skip
+    """What the rig gives at one moment, and its truth.
 
     Args:
         stage: The street.
@@ -228,13 +228,13 @@ def _look_around(
     num_points = np.bincount(instances, minlength=num)
     num_pixels = np.zeros(num, np.int64)
     all_boxes = boxes_of(stage, time_s)
-    rgb = np.empty((len(rig.cameras), *SIZE[::-1], 3), np.uint8)
-    for index, camera in enumerate(rig.cameras):
+    pictures = []
+    for camera in rig.cameras:
         view = look(stage, camera, at, turn, optics, rng)
-        rgb[index] = view.rgb
+        pictures.append(view.rgb)
         num_pixels = np.maximum(num_pixels, np.bincount(view.ids.reshape(-1), minlength=num))
     boxes = _true_boxes([box.seen_from(at, turn) for box in all_boxes], num_points, num_pixels)
-    return rgb, points, boxes, _map(stage, time_s, at, way.pose(after_s)[2])
+    return np.stack(pictures), points, boxes, _map(stage, time_s, at, way.pose(after_s)[2])
 
 
 def _scan(

@@ -42,7 +42,7 @@ class Way:
     yaw_rate: float
 
     def pose(self, time_s: float) -> tuple[float, float, float]:
-        """x and y in metres and yaw in radians, from -pi to pi, in the world.
+        """Place x and y in metres and yaw in radians, from -pi to pi, in the world.
 
         Convention:
             From (0, 0) with yaw 0, pi/2 m/s and pi/2 rad/s are a quarter of a circle of radius 1
