@@ -74,8 +74,10 @@ def roam(
         seconds: Length; the way is clear from time 0 until then.
     """
     times = np.linspace(0, seconds, _STEPS)
+    # Decided once: what crosses the road is clear less often, and would else be rare.
+    is_along = dice.chance(0.7)
     while True:
-        way = _way(dice, _where(dice, scene, boxes, kinds))
+        way = _way(dice, _where(dice, scene, boxes, kinds), is_along)
         if _is_clear(way, boxes, times):
             return way
 
@@ -97,7 +99,7 @@ def _is_in_street(x: float) -> bool:
     return _STREET_X[0] <= x <= _STREET_X[1]
 
 
-def _way(dice: Dice, x: float) -> Way:
+def _way(dice: Dice, x: float, is_along: bool) -> Way:
     side = dice.one_of((-1, 1))
     if dice.chance(0.75):
         y = side * LANE_M / 2 + dice.uniform(-0.8, 0.8)
@@ -107,9 +109,7 @@ def _way(dice: Dice, x: float) -> Way:
         y = side * dice.uniform(0, LANE_M + PARKING_M)
     # One keeps to the right, mostly.
     along = 0.0 if (side < 0) == dice.chance(0.8) else np.pi
-    yaw = along + dice.uniform(-0.4, 0.4)
-    if dice.chance(0.3):
-        yaw = dice.uniform(-np.pi, np.pi)
+    yaw = along + dice.uniform(-0.4, 0.4) if is_along else dice.uniform(-np.pi, np.pi)
     speed = 0.0 if dice.chance(0.1) else dice.uniform(0, 9)
     return Way((x, y), yaw, speed, dice.uniform(-0.35, 0.35))
 
