@@ -119,7 +119,7 @@ class BevClip:
 
         Pictures are kept as JPEG and points in steps of 1 cm: what is read back is so much off.
         """
-        arrays: dict[str, npt.NDArray[Any]] = {
+        arrays: dict[str, Any] = {
             'intrinsics': self.intrinsics, 'base_from_camera': self.base_from_camera,
             'poses': self.poses, 'times_s': self.times_s, 'maps': self.maps,
             'num_points': np.array([len(points) for points in self.points]),
@@ -183,7 +183,7 @@ def render_bev_clip(plan: BevPlan) -> BevClip:
     stage = Stage(make_street(plan.seed, plan.split, _amounts(dice)))
     optics = Optics(noise=dice.uniform(0.004, 0.025), blur=dice.uniform(0.25, 0.9))
     start_s, step_s = dice.uniform(0.0, 4.0), dice.uniform(0.2, 0.6)
-    times = np.arange(plan.num_frames) * step_s
+    times: Array = np.arange(plan.num_frames) * np.float64(step_s)
     boxes = boxes_of(stage, start_s)
     way = roam(dice, stage.scene, boxes, tuple(_KINDS.values()), float(times[-1]))
     moments = [_look_around(stage, rig, way, optics, start_s, after, dice.rng) for after in times]
@@ -301,7 +301,7 @@ def _encode(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 
 
 def _decode(encoded: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    decoded = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
+    decoded = np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR), np.uint8)
     return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), np.uint8)
 
 

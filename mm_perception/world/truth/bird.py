@@ -142,4 +142,8 @@ def _inside(
     cosine, sine = np.cos(yaw), np.sin(yaw)
     x, y = places[..., 0] - centre[0], places[..., 1] - centre[1]
     long, wide = np.maximum(half[:2], grid.resolution / 2)
-    return (np.abs(cosine * x + sine * y) <= long) & (np.abs(cosine * y - sine * x) <= wide)
+    is_along, is_across = (
+        np.abs(cosine * x + sine * y) <= long,
+        np.abs(cosine * y - sine * x) <= wide,
+    )
+    return np.asarray(is_along & is_across, np.bool_)
