@@ -71,7 +71,8 @@ class BevFrame:
         point_sample: (M,) int64, the robot of each.
         lidar_mask: (B,) bool, False where the LiDAR is missing.
         boxes: What is to be found.
-        maps: (B, layers, rows, columns) uint8 0, 1 or `UNKNOWN`; row 0 rearmost, column 0 leftmost.
+        maps: (B, layers, rows, columns) uint8 0, 1 or `UNKNOWN`; row 0 rearmost, column 0
+            leftmost.
         motions: Since the frame before, one per robot.
     """
 
