@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+import cv2
 import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.utils.data import DataLoader, Dataset
 
 CHECKPOINT = 'checkpoint.pt'
 LOG = 'log.jsonl'
@@ -65,7 +67,10 @@ class Task(Protocol):
         ...
 
     def batch(self, step: int) -> Any:
-        """The batch of a step, on the CPU: a pure function of seed and step; runs in a thread."""
+        """The batch of a step, on the CPU: a pure function of seed and step.
+
+        It runs in a thread, or beside CUDA in a forked process, which must not touch CUDA.
+        """
         ...
 
     def loss(self, model: nn.Module, batch: Any, device: torch.device) -> dict[str, Tensor]:
@@ -94,7 +99,7 @@ def train(
         folder: For checkpoint and log.
         device: cpu or cuda.
         start: Where to start from instead of from chance: the result of an earlier stage.
-        threads: That make batches beside the training.
+        threads: That make batches beside the training; processes where that is on CUDA.
         progress: Called with the number of steps done.
         report: Called with a line of text now and then.
 
@@ -112,7 +117,7 @@ def train(
     optimizers = make_optimizers(model, settings)
     first = _resume(folder / CHECKPOINT, model, mean, optimizers, device)
     log = _Log(folder / LOG, report)
-    for step, batch in _batches(task, first, threads):
+    for step, batch in _batches(task, first, threads, device):
         model.train()
         for group in (group for optimizer in optimizers for group in optimizer.param_groups):
             group['lr'] = learning_rate(settings, step)
@@ -122,12 +127,14 @@ def train(
         model.zero_grad(set_to_none=True)
         total.backward()  # type: ignore[no-untyped-call]
         norm = nn.utils.clip_grad_norm_(model.parameters(), settings.clip_norm)
-        if not torch.isfinite(norm):
-            raise FloatingPointError(f'gradient is {norm} at step {step}: lower the learning rate')
         for optimizer in optimizers:
             optimizer.step()
         mean.update_parameters(model)
         done = step + 1
+        is_due = done % settings.log_every == 0 or done % settings.validate_every == 0
+        # Not each step: to look at a number of the GPU is to wait for it. NaN does not go away.
+        if is_due and not torch.isfinite(norm):
+            raise FloatingPointError(f'gradient is {norm} by step {step}: lower the learning rate')
         log.add(step, total, parts, every=settings.log_every)
         progress(done)
         if done % settings.validate_every == 0 or done == settings.steps:
@@ -223,8 +230,18 @@ def _arithmetic(device: torch.device, settings: Settings) -> Iterator[None]:
         yield
 
 
-def _batches(task: Task, first: int, threads: int) -> Iterator[tuple[int, Any]]:
+def _batches(
+    task: Task, first: int, threads: int, device: torch.device
+) -> Iterator[tuple[int, Any]]:
     steps = range(first, task.settings.steps)
+    if device.type != 'cpu':
+        # Threads would share one lock with the thread that feeds the GPU.
+        loader: DataLoader[Any] = DataLoader(
+            _Steps(task, steps), batch_size=None, collate_fn=_unchanged, num_workers=threads,
+            multiprocessing_context='fork', prefetch_factor=4, worker_init_fn=_on_one_core,
+        )  # fmt: skip
+        yield from zip(steps, loader, strict=True)
+        return
     with ThreadPoolExecutor(threads) as pool:
         waiting = [(s, pool.submit(task.batch, s)) for s in steps[: threads + 1]]
         for step in steps:
@@ -234,6 +251,27 @@ def _batches(task: Task, first: int, threads: int) -> Iterator[tuple[int, Any]]:
             if following < task.settings.steps:
                 waiting.append((following, pool.submit(task.batch, following)))
             yield step, batch
+
+
+class _Steps(Dataset[Any]):
+    """The batches of a task, by number."""
+
+    def __init__(self, task: Task, steps: range) -> None:
+        self._task, self._steps = task, steps
+
+    def __len__(self) -> int:
+        return len(self._steps)
+
+    def __getitem__(self, index: int) -> Any:
+        return self._task.batch(self._steps[index])
+
+
+def _unchanged(batch: Any) -> Any:
+    return batch
+
+
+def _on_one_core(_: int) -> None:
+    cv2.setNumThreads(0)
 
 
 def _resume(
@@ -268,17 +306,18 @@ class _Log:
 
     def __init__(self, path: Path, report: Callable[[str], None]) -> None:
         self._path, self._report = path, report
-        self._sums: dict[str, float] = {}
+        self._sums: dict[str, Tensor] = {}
         self._count = 0
         self._started_s = time.monotonic()
 
     def add(self, step: int, total: Tensor, parts: dict[str, Tensor], *, every: int) -> None:
         for name, value in {'loss': total, **parts}.items():
             key = name.lstrip('_')
-            self._sums[key] = self._sums.get(key, 0.0) + float(value.detach())
+            kept = value.detach().double()
+            self._sums[key] = self._sums[key] + kept if key in self._sums else kept
         self._count += 1
         if (step + 1) % every == 0:
-            means = {name: round(value / self._count, 4) for name, value in self._sums.items()}
+            means = {n: round(float(value) / self._count, 4) for n, value in self._sums.items()}
             self._write({'step': step + 1, **means})
             self._sums, self._count = {}, 0
 

@@ -13,6 +13,7 @@ from mm_perception.training.loop import (
     CHECKPOINT,
     LOG,
     Settings,
+    _batches,
     carry_over,
     learning_rate,
     make_optimizers,
@@ -96,8 +97,17 @@ def test_a_broken_loss_ends_it(tmp_path) -> None:
         def loss(self, model: nn.Module, batch: Any, device: torch.device) -> dict[str, Tensor]:
             return {'error': model(batch).sum() * float('nan')}
 
-    with pytest.raises(FloatingPointError, match='step 0'):
+    with pytest.raises(FloatingPointError, match='by step 9'):
         train(Broken(settings()), tmp_path, CPU, report=lambda line: None)
+    assert not (tmp_path / CHECKPOINT).exists()
+
+
+def test_processes_make_the_same_batches_as_threads() -> None:
+    task = Line(settings(steps=6))
+    apart, here = ([*_batches(task, 2, 2, torch.device(kind))] for kind in ('cuda', 'cpu'))
+    assert [step for step, _ in apart] == [step for step, _ in here] == [2, 3, 4, 5]
+    for (_, first), (_, second) in zip(apart, here, strict=True):
+        torch.testing.assert_close(first, second, atol=0, rtol=0)
 
 
 def test_the_learning_rate_rises_and_falls() -> None:
