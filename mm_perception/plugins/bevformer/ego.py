@@ -44,8 +44,8 @@ class Ego:
         self.problem = ''
         self._child_from_frame = np.eye(4)
         try:
-            if odometry is not None and odometry.child_frame_id != frame:
-                self._child_from_frame = lookup(odometry.child_frame_id, frame, stamp_ns)
+            if odometry is not None:
+                self._child_from_frame = self._mount(odometry.child_frame_id, frame, stamp_ns)
             self.now = self._at(stamp_ns)
         except TransformUnavailableError as error:
             self.problem = str(error)
@@ -79,11 +79,16 @@ class Ego:
             TransformUnavailableError: A mount, or a pose, is not known.
         """
         if self.fixed_frame not in (target, source):
-            return self._lookup(target, source, stamp_ns)
+            return self._mount(target, source, stamp_ns)
         pose = np.eye(4) if self.now is None else self._at(stamp_ns)
         if target == self.fixed_frame:
-            return np.asarray(pose @ self._lookup(self._frame, source, stamp_ns))
-        return np.asarray(self._lookup(target, self._frame, stamp_ns) @ np.linalg.inv(pose))
+            return np.asarray(pose @ self._mount(self._frame, source, stamp_ns))
+        return np.asarray(self._mount(target, self._frame, stamp_ns) @ np.linalg.inv(pose))
+
+    def _mount(self, target: str, source: str, stamp_ns: int) -> Array:
+        if target == source:  # a robot without any TF has one frame at least
+            return np.eye(4)
+        return self._lookup(target, source, stamp_ns)
 
     def _at(self, stamp_ns: int) -> Array:
         """(4, 4) `fixed_from_robot`."""
@@ -91,7 +96,7 @@ class Ego:
             return self._lookup(self.fixed_frame, self._frame, stamp_ns)
         after_s = (stamp_ns - self._odometry.stamp_ns) / 1e9
         turned = Rotation.from_rotvec(self._odometry.angular * after_s)
-        halfway = Rotation.from_rotvec(self._odometry.angular * (after_s / 2))
-        driven = pose_matrix(halfway.apply(self._odometry.linear) * after_s, turned.as_quat())
+        halfway = Rotation.from_rotvec(self._odometry.angular * (after_s / 2)).as_matrix()
+        driven = pose_matrix(halfway @ self._odometry.linear * after_s, turned.as_quat())
         pose = pose_matrix(self._odometry.position, self._odometry.quat_xyzw)
         return np.asarray(pose @ driven @ self._child_from_frame)
