@@ -190,7 +190,7 @@ class Matcher:
             item = self._waiting[stream].popleft()
             kind = self._ports[self.trigger]
             if isinstance(kind, Surround) and not self._lossless:
-                self._condition.wait_for(lambda: not self._awaited(item), kind.patience_s)
+                self._condition.wait_for(lambda: not self._awaited(kind, item), kind.patience_s)
             return self._complete(stream, item)
 
     def advance(self, now_ns: int) -> None:
@@ -240,7 +240,7 @@ class Matcher:
         if not isinstance(kind, Surround) or not self._lossless:
             return True
         is_over = self._now_ns > reference.stamp_ns + int(kind.patience_s * 1e9)
-        return is_over or not self._lacking(reference)
+        return is_over or not self._awaited(kind, reference)
 
     def _lacking_ports(self, stream: str) -> list[str]:
         """Required latest ports that have nothing yet for a reference stream."""
@@ -318,12 +318,16 @@ class Matcher:
         found = self._around(self.trigger, kind, reference)
         return tuple(s for s in self._streams[self.trigger] if s not in found)
 
-    def _awaited(self, reference: Item) -> list[str]:
-        """What lacks and may still come."""
-        return [
-            name for name in self._lacking(reference)
-            if self._lead.is_alive(self.trigger, name, reference.stamp_ns)
-        ]  # fmt: skip
+    def _awaited(self, kind: Surround, reference: Item) -> list[str]:
+        """Streams that lack, the stand-in among them, and may still come."""
+        lacking = [(self.trigger, name) for name in self._lacking(reference)]
+        stand_in = self._ports.get(kind.stand_in)
+        for name in self._streams.get(kind.stand_in, ())[:1]:
+            if isinstance(stand_in, Latest) and not self._nearest(
+                kind.stand_in, name, stand_in, reference
+            ):
+                lacking.append((kind.stand_in, name))
+        return [n for p, n in lacking if self._lead.is_alive(p, n, reference.stamp_ns)]
 
     def _nearest(self, port: str, stream: str, kind: Latest, reference: Item) -> Item | None:
         history = self._history.get((port, stream), ())

@@ -40,7 +40,8 @@ class Surround(Port):
         silence_s: A stream of which nothing came for so long is not waited for, and if it is the
             first one, the next that still comes drives the plugin until it is back.
         stand_in: Name of a latest port that drives the plugin where all streams are silent, or
-            where there are none; empty for none.
+            where there are none; it is waited for too where it has nothing within its tolerance.
+            Empty for none.
     """
 
     tolerance_s: float = 0.05

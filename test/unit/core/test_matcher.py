@@ -245,6 +245,21 @@ def test_a_stand_in_drives_where_no_camera_is() -> None:
     assert (inputs.stamp_ns, inputs.many('images'), inputs.missing) == (SECOND, {}, ())
 
 
+def test_a_stand_in_is_waited_for_where_it_has_nothing_near() -> None:
+    ports = {'images': Surround(Image, stand_in='scan'), 'scan': Latest(Text, tolerance_s=0.3)}
+    matcher = Matcher(ports, {'images': ['front'], 'scan': ['']}, lossless=True)
+    matcher.push('images', 'front', image(SECOND))
+    assert matcher.take() is None
+    matcher.push('scan', '', text(SECOND + 1000, 'first'))
+    assert matcher.take().one('scan').text == 'first'
+    matcher.push('images', 'front', image(SECOND * 12 // 10))
+    assert matcher.take().one('scan').text == 'first', 'one that is near is enough'
+    matcher.push('images', 'front', image(2 * SECOND))
+    assert matcher.take() is None
+    matcher.advance(3 * SECOND)
+    assert matcher.take().missing == ('scan',)
+
+
 def test_calibrations_come_with_all_cameras() -> None:
     ports = {**surround(patience_s=0.0), 'info': Latest(Text, follows='images')}
     streams = {'images': ['front', 'left', 'right'], 'info': ['front', 'left', 'right']}
