@@ -21,6 +21,8 @@ import resource
 import statistics
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -202,11 +204,11 @@ def _memory(way: Way) -> dict[str, float]:
 def alone(size: str, count: int, way: Way) -> dict[str, Any]:
     """`measure` in a process of its own; a network that does not fit is a result too."""
     context = multiprocessing.get_context('spawn')
-    with context.Pool(1) as pool:
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
         try:
-            return pool.apply(measure, (size, count, way))
-        except (MemoryError, torch.OutOfMemoryError) as error:
-            return {'cameras': count, 'error': str(error)}
+            return pool.submit(measure, size, count, way).result()
+        except (MemoryError, torch.OutOfMemoryError, BrokenProcessPool) as error:
+            return {'cameras': count, 'error': f'{type(error).__name__}: {error}'}
 
 
 def main() -> None:
@@ -214,10 +216,10 @@ def main() -> None:
     parser.add_argument('--device', default='cpu')
     parser.add_argument('--dtype', choices=DTYPES, default='fp32')
     parser.add_argument('--compile', action='store_true')
-    parser.add_argument('--rounds', type=int, default=5)
+    parser.add_argument('--rounds', type=int, default=3)
     parser.add_argument('--threads', type=int, default=torch.get_num_threads())
     parser.add_argument('--sizes', nargs='*', choices=SIZES, default=['nano', 'tiny', 'small'])
-    parser.add_argument('--scaled', nargs='*', choices=SIZES, default=['nano', 'tiny'])
+    parser.add_argument('--scaled', nargs='*', choices=SIZES, default=['nano'])
     parser.add_argument('--cameras', nargs='+', type=int, default=list(range(1, 9)))
     parser.add_argument('--out', type=Path, default=RESULTS)
     args = parser.parse_args()
