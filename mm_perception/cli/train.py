@@ -25,6 +25,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--scale', type=float, default=1.0, help='factor on steps and clips; 0.01 for a trial'
     )
+    parser.add_argument(
+        '--no-scores', action='store_true', help='leave the final scores to mmp eval NET --card'
+    )
     parser.add_argument('--workers', type=int, default=os.cpu_count() or 1, help='processes')
 
 
@@ -47,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError('--stage', args.stage, '1, or more with --start')
     scores = train_net(
         recipe, work, out, resolve_device(args.device), start=args.start, first_stage=args.stage,
-        scale=args.scale, workers=args.workers,
+        scale=args.scale, workers=args.workers, is_scored=not args.no_scores,
     )  # fmt: skip
     for name, value in scores.items():
         print(f'{name}: {value}')

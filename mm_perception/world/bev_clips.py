@@ -22,14 +22,14 @@ from mm_perception.world.lidar import Lidar
 from mm_perception.world.render import Optics, look
 from mm_perception.world.rigs import Rig, RigSplit, make_rig
 from mm_perception.world.roaming import Way, roam
-from mm_perception.world.scene import Array, Stage
+from mm_perception.world.scene import Array, Scene, Stage, Thing
 from mm_perception.world.street import Amounts, make_street
 from mm_perception.world.truth import Box, Grid, bird_of, boxes_of
 from mm_perception.world.variety import Dice, Split
 from mm_perception.world.workers import render_pool
 
 #: Raise it when the same plan gives another clip, so that old ones are not taken for new.
-VERSION = 1
+VERSION = 2
 BEV_CLASSES = ('car', 'truck', 'pedestrian', 'cyclist', 'cone')
 MAP_LAYERS = ('drivable', 'lane', 'crossing', 'walkway', 'occupied')
 #: Of maps: 0 no, 1 yes, or this.
@@ -45,6 +45,8 @@ _KINDS = {
 _CLASS_OF_KIND = {
     kind: BEV_CLASSES.index(name) for name, kinds in _KINDS.items() for kind in kinds
 }
+_VEHICLES = (*_KINDS['car'], *_KINDS['truck'])
+_RUN_OVER = ('pedestrian', 'cyclist', 'cone', 'barrier')
 #: A box is judged from so many LiDAR returns or pixels on.
 _JUDGED_POINTS, _JUDGED_PIXELS = 1, 12
 #: Points are kept in steps of that, metres; as int16 they reach 327 m.
@@ -180,12 +182,14 @@ class BevPlan:
 def render_bev_clip(plan: BevPlan) -> BevClip:
     """Make one clip."""
     dice, rig = Dice((plan.seed, _STREAM), plan.split), make_rig(plan.seed, plan.rig_split)
-    stage = Stage(make_street(plan.seed, plan.split, _amounts(dice)))
+    scene = make_street(plan.seed, plan.split, _amounts(dice))
     optics = Optics(noise=dice.uniform(0.004, 0.025), blur=dice.uniform(0.25, 0.9))
     start_s, step_s = dice.uniform(0.0, 4.0), dice.uniform(0.2, 0.6)
     times: Array = np.arange(plan.num_frames) * np.float64(step_s)
+    _drop_what_is_run_over(scene, start_s + times)
+    stage = Stage(scene)
     boxes = boxes_of(stage, start_s)
-    way = roam(dice, stage.scene, boxes, tuple(_KINDS.values()), float(times[-1]))
+    way = roam(dice, scene, boxes, tuple(_KINDS.values()), float(times[-1]))
     moments = [_look_around(stage, rig, way, optics, start_s, after, dice.rng) for after in times]
     rgb, points, truths, maps = zip(*moments, strict=True)
     return BevClip(
@@ -196,10 +200,29 @@ def render_bev_clip(plan: BevPlan) -> BevClip:
 
 
 def _amounts(dice: Dice) -> Amounts:
-    low = Amounts(moving=4, parked=6, pedestrians=4, cyclists=1, cones=2, barriers=0)
-    high = Amounts(moving=10, parked=14, pedestrians=11, cyclists=4, cones=8, barriers=2)
+    low = Amounts(moving=4, parked=6, pedestrians=4, cyclists=2, cones=3, barriers=0)
+    high = Amounts(moving=10, parked=14, pedestrians=11, cyclists=5, cones=9, barriers=2)
     pairs = zip(astuple(low), astuple(high), strict=True)
     return Amounts(*(int(dice.rng.integers(least, most + 1)) for least, most in pairs))
+
+
+def _drop_what_is_run_over(scene: Scene, times: Array) -> None:
+    """Take away what is within a vehicle at some time: traffic of a street does not look out."""
+    vehicles = [thing for thing in scene.things if thing.kind in _VEHICLES]
+    scene.things = [
+        thing
+        for thing in scene.things
+        if thing.kind not in _RUN_OVER
+        or not any(
+            _is_run_over(thing, vehicle, time_s) for vehicle in vehicles for time_s in times
+        )
+    ]
+
+
+def _is_run_over(thing: Thing, vehicle: Thing, time_s: float) -> bool:
+    at, turn = vehicle.pose(time_s)
+    away = np.abs(turn.T @ (thing.pose(time_s)[0] - at))[:2]
+    return bool((away < (np.array(thing.size) + vehicle.size)[:2] / 2).all())
 
 
 #: Pictures (N, H, W, 3), points (P, 4), boxes and map (5, 128, 128) of one moment.

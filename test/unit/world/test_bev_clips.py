@@ -21,7 +21,7 @@ from mm_perception.world.motion import turn_about
 from mm_perception.world.rigs import RigSplit
 from mm_perception.world.variety import Split
 
-PLAN = BevPlan(0, Split.TRAIN, 2, RigSplit.STANDARD)
+PLAN = BevPlan(15, Split.TRAIN, 2, RigSplit.STANDARD)
 
 
 @pytest.fixture(scope='module')
@@ -34,8 +34,8 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rigs, 'SIZE', (64, 36))
 
 
-def on_axes(clip: BevClip, boxes: TrueBoxes, index: int, points: np.ndarray) -> np.ndarray:
-    """Points (P, 3) in base_link along the axes of a box from its centre, in half sizes."""
+def on_axes(boxes: TrueBoxes, index: int, points: np.ndarray) -> np.ndarray:
+    """Points (P, 3) in base_link along the axes of a box: how far out of it, in metres."""
     turn = turn_about(2, float(boxes.yaws[index]))
     return np.abs((points - boxes.centres[index]) @ turn) - boxes.sizes[index] / 2
 
@@ -59,7 +59,7 @@ def test_points_lie_on_the_boxes_that_they_are_counted_for(clip) -> None:
     for points, boxes in zip(clip.points, clip.boxes, strict=True):
         for index in np.flatnonzero(boxes.num_points >= 30):
             slack = 0.12 + 0.06 * np.linalg.norm(boxes.velocities[index])
-            near = on_axes(clip, boxes, index, points[:, :3]).max(1) < slack
+            near = on_axes(boxes, index, points[:, :3]).max(1) < slack
             assert near.sum() >= 0.95 * boxes.num_points[index]
             judged += 1
     assert judged >= 8
@@ -102,6 +102,15 @@ def test_the_map_is_around_the_body(clip) -> None:
         cell = np.abs(centres - boxes.centres[index, :2]).max(-1).argmin()
         assert occupied.reshape(-1)[cell]
         assert drivable[0].reshape(-1)[cell] == 255
+
+
+@pytest.mark.parametrize('seed', range(4))
+def test_nothing_small_is_within_a_vehicle(seed: int, small: None) -> None:
+    for boxes in render_bev_clip(BevPlan(seed, Split.TRAIN, 2)).boxes:
+        vehicles = np.flatnonzero(np.isin(boxes.classes, (0, 1)))
+        others = boxes.centres[~np.isin(boxes.classes, (0, 1))]
+        for index in vehicles:
+            assert (on_axes(boxes, index, others)[:, :2].max(1) > 0).all()
 
 
 def test_what_is_not_seen_is_not_judged() -> None:
