@@ -103,8 +103,7 @@ def train(
         device: cpu or cuda.
         start: Where to start from instead of from chance: the result of an earlier stage.
         threads: That make batches beside the training; processes where that is on CUDA.
-        seconds: Most that it may take, from now on: if they run out before the steps do, the
-            learning rate falls by the clock instead. The result then depends on the machine.
+        seconds: Most that it may take; the learning rate then falls by the clock if need be.
         progress: Called with the number of steps done.
         report: Called with a line of text now and then.
 
@@ -113,11 +112,7 @@ def train(
     """
     settings, begun_s = task.settings, time.monotonic()
     folder.mkdir(parents=True, exist_ok=True)
-    torch.manual_seed(settings.seed)
-    model = task.build()
-    if start is not None:
-        carry_over(start, model)
-    model = model.to(device)
+    model = _begin(task, start).to(device)
     mean = _mean_of(model, settings)
     optimizers = make_optimizers(model, settings)
     first = _resume(folder / CHECKPOINT, model, mean, optimizers, device)
@@ -125,10 +120,10 @@ def train(
     for step, batch in _batches(task, first, threads, device):
         model.train()
         passed = (time.monotonic() - begun_s) / seconds
-        for group in (group for optimizer in optimizers for group in optimizer.param_groups):
-            group['lr'] = learning_rate(settings, step, passed)
         parts, total, norm = _gradients(task, model, batch, device)
         for optimizer in optimizers:
+            for group in optimizer.param_groups:
+                group['lr'] = learning_rate(settings, step, passed)
             optimizer.step()
         mean.update_parameters(model)
         done, is_last = step + 1, step + 1 == settings.steps or passed >= 1
@@ -137,16 +132,24 @@ def train(
         if (is_checked or done % settings.log_every == 0) and not torch.isfinite(norm):
             raise FloatingPointError(f'gradient is {norm} by step {step}: lower the learning rate')
         log.add(step, total, parts, every=settings.log_every)
-        progress(done)
         if is_checked:
             renew_statistics(task, mean.module, device)
             log.scores(done, task.validate(mean.module.eval(), device))
             _save(folder / CHECKPOINT, done, model, mean, optimizers)
+        progress(done)
         if is_last:
             break
     if first == settings.steps:  # an earlier call did all steps
         renew_statistics(task, mean.module, device)
     return mean.module.cpu().eval()
+
+
+def _begin(task: Task, start: nn.Module | None) -> nn.Module:
+    torch.manual_seed(task.settings.seed)
+    model = task.build()
+    if start is not None:
+        carry_over(start, model)
+    return model
 
 
 def _gradients(

@@ -149,7 +149,6 @@ def train_net(
     Returns:
         The final scores; none if they were not taken.
     """
-    threads = max(1, workers - 1)
     worlds = recipe.worlds(recipe, min(scale, 1.0), workers)
     report(f'worlds: {worlds.counts}')
     stages = recipe.make(worlds.training, worlds.held_out, scale)
@@ -161,24 +160,32 @@ def train_net(
     for number, task in list(enumerate(stages, 1))[first_stage - 1 :]:
         folder, is_new = work / f'stage-{number}', number == 1 and start is None
         left = sum(stage.settings.share for stage in stages[number - 1 :])
-        seconds = max(1.0, (end_s - time.monotonic()) * task.settings.share / left)
         model = loop.train(
-            task, folder, torch.device(device), start=None if is_new else model, threads=threads,
-            seconds=seconds, progress=progress, report=report,
+            task, folder, torch.device(device), start=None if is_new else model,
+            threads=max(1, workers - 1), progress=progress, report=report,
+            seconds=max(1.0, (end_s - time.monotonic()) * task.settings.share / left),
         )  # fmt: skip
         log += (folder / loop.LOG).read_text()
     out.mkdir(parents=True, exist_ok=True)
     recipe.save(model, out)
     (out / loop.LOG).write_text(log)
     facts = {
-        'parameters': sum(p.numel() for p in recipe.core(model).parameters()),
-        **worlds.counts, 'device': _machine(device), 'minutes': minutes_of(log),
-        'minutes_given': minutes if minutes < math.inf else 'any',
-        'stages': [asdict(task.settings) for task in stages],
+        'parameters': sum(p.numel() for p in recipe.core(model).parameters()), **worlds.counts,
+        **_facts_of(stages, log, device, minutes),
     }  # fmt: skip
     scores = score_net(recipe, out, device) if is_scored else {}
     document(recipe, out, scores, facts)
     return scores
+
+
+def _facts_of(
+    stages: Sequence[loop.Task], log: str, device: str, minutes: float
+) -> dict[str, Any]:
+    facts = {
+        'device': _machine(device), 'minutes': minutes_of(log), 'minutes given': minutes,
+        'stages': [asdict(task.settings) for task in stages],
+    }  # fmt: skip
+    return {name: value for name, value in facts.items() if value != math.inf}
 
 
 def document(recipe: Recipe, out: Path, scores: dict[str, Any], facts: dict[str, Any]) -> None:
