@@ -56,7 +56,8 @@ class BoxTargets:
         if not self.unjudged_xy.shape[1]:
             return beyond
         away = (xy.float()[..., None, :] - self.unjudged_xy[:, None]).norm(dim=-1)
-        return beyond | (away.amin(dim=-1) < near_m)
+        is_near: Tensor = away.amin(dim=-1) < near_m
+        return beyond | is_near
 
 
 @dataclass(frozen=True)

@@ -26,8 +26,9 @@ CLASS_WEIGHT, BOX_WEIGHT = 2.0, 0.25
 ALPHA, GAMMA = 0.25, 2.0  # of the focal loss
 #: Of the numbers of a box code: speeds are hard to see.
 CODE_WEIGHTS = (1.0,) * 8 + (0.2,) * 2
-#: Of what is there, by layer of the map: drivable, lane, crossing, walkway, occupied.
-MAP_WEIGHTS = (1.0, 2.0, 2.0, 1.0, 2.0)
+#: Of what is there, by layer of the map: drivable, lane, crossing, walkway, occupied. Of the cells
+#: of 16 clips 2 % are lane and 0.1 % are crossing.
+MAP_WEIGHTS = (1.0, 3.0, 4.0, 1.0, 1.5)
 #: IoU of a box with itself, shifted along both sides by the radius of its Gaussian.
 _LEAST_OVERLAP = 0.1
 _LEAST_RADIUS = 1.0  # cells
@@ -169,7 +170,7 @@ def heat_targets(targets: BoxTargets, classes: int, size: tuple[int, int]) -> Te
     bumps = bumps * (targets.labels != NO_LABEL)[..., None]
     index = targets.labels.clamp(min=0)[..., None].expand(-1, -1, rows * columns)
     empty = codes.new_zeros(len(codes), classes, rows * columns)
-    return empty.scatter_reduce(1, index, bumps, 'amax').unflatten(-1, size)
+    return empty.scatter_reduce(1, index, bumps, 'amax').reshape(len(codes), classes, *size)
 
 
 def radius_of(wide: Tensor, long: Tensor) -> Tensor:

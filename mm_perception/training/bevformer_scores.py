@@ -5,6 +5,7 @@ The last moment of each clip is judged; those before it warm the memory.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,7 +91,8 @@ def find(
     found = []
     for first in range(0, len(clips), _BATCH):
         batch = fixed_batch(clips[first : first + _BATCH], modality)
-        previous, output = None, None
+        previous: torch.Tensor | None = None
+        output: Any = None
         for frame in batch.frames if has_memory else (batch.frames[-1].as_first(),):
             output = look(model, frame.to(device), previous)
             previous = output.bev
@@ -167,14 +169,15 @@ def map_ious(
     return {name: float(both[i] / either[i]) for i, name in enumerate(MAP_LAYERS) if either[i] > 0}
 
 
-def speed_error(pairs: Sequence[Pair]) -> tuple[float, float]:
+def speed_errors(pairs: Sequence[Pair]) -> dict[str, float]:
     """How far off the velocity is of things that move and are found, m/s.
 
     Args:
         pairs: Judged truth and boxes.
 
     Returns:
-        Mean error, and what it would be if everything stood still; NaN if nothing is found.
+        `speed_error`, the mean, and `speed_error_if_still`, the same if all were said to stand;
+        nothing if nothing is found.
     """
     errors, speeds = [], []
     for truth, found in pairs:
@@ -193,8 +196,8 @@ def speed_error(pairs: Sequence[Pair]) -> tuple[float, float]:
                 errors.append(float(np.linalg.norm(said - real)))
                 speeds.append(float(np.linalg.norm(real)))
     if not errors:
-        return float('nan'), float('nan')
-    return float(np.mean(errors)), float(np.mean(speeds))
+        return {}
+    return {'speed_error': float(np.mean(errors)), 'speed_error_if_still': float(np.mean(speeds))}
 
 
 def pairs_of(clips: Sequence[BevClip], boxes: Sequence[Boxes3D]) -> list[Pair]:
@@ -229,11 +232,13 @@ def quick_scores(
         if modality == 'both':
             boxes |= {f'ap_{n}': float(np.mean(list(c.ap.values())))
                       for n, c in scores.classes.items()}  # fmt: skip
-            speeds['speed_error'], speeds['speed_of_found'] = speed_error(pairs)
+            speeds = speed_errors(pairs)
     alone = [item.boxes for item in find(model, clips, device, has_memory=False)]
     pairs = pairs_of(clips, alone)
     boxes['map_one_frame'] = score_boxes(pairs).mean_ap
-    speeds['speed_error_one_frame'] = speed_error(pairs)[0]
+    errors = speed_errors(pairs)
+    if errors:
+        speeds['speed_error_one_frame'] = errors['speed_error']
     return {**boxes, **maps, **speeds}
 
 
@@ -244,8 +249,8 @@ def final_scores(
 
     The constant baselines know the mean of the very clips that they are judged by.
     """
-    model = load_model(str(weights)).model.to(device).eval()
     drives = _clips(Split.HELD_OUT, RigSplit.TRAIN, _FINAL_CLIPS, progress)
+    model = load_model(str(weights)).model.to(device)
     table = _named(quick_scores(model, drives, device))
     for name, split, rigs in (
         ('other rigs', Split.HELD_OUT, RigSplit.HELD_OUT),
@@ -279,12 +284,15 @@ def _baselines(drives: Sequence[BevClip]) -> dict[str, float]:
 
 def _named(scores: dict[str, float], prefix: str = '') -> dict[str, float]:
     """Names for people, and figures of three digits."""
-    titles = {'map_': 'mAP', 'nds_': 'NDS', 'ap_': 'AP', 'iou_': 'IoU of the map'}
+    titles = {
+        'map_': 'mAP', 'nds_': 'NDS', 'ap_': 'AP', 'iou_': 'IoU of the map',
+        'speed_error': 'velocity error of what moves (m/s)',
+    }  # fmt: skip
     table = {}
     for key, value in scores.items():
-        start = next((start for start in titles if key.startswith(start)), '')
-        rest = key.removeprefix(start).replace('_', ' ')
-        table[f'{prefix}{", ".join(p for p in (titles.get(start), rest) if p)}'] = round(value, 3)
+        start = next(start for start in titles if key.startswith(start))
+        rest = key.removeprefix(start).strip('_').replace('_', ' ')
+        table[f'{prefix}{titles[start]}{", " if rest else ""}{rest}'] = round(value, 3)
     return table
 
 
@@ -293,7 +301,7 @@ def _clips(
 ) -> list[BevClip]:
     plans = [BevPlan(FINAL_SEED + i, split, rig_split=rigs) for i in range(count)]
     clips = []
-    for done, path in enumerate(make_bev_clips(worlds_folder(), plans), 1):
+    for done, path in enumerate(make_bev_clips(worlds_folder(), plans, os.cpu_count() or 1), 1):
         clips.append(BevClip.load(path))
         progress(done)
     return clips

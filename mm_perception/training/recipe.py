@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib
 import json
+import math
 import platform
 import textwrap
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -123,6 +125,7 @@ def train_net(
     first_stage: int = 1,
     scale: float = 1.0,
     workers: int = 1,
+    minutes: float = math.inf,
     is_scored: bool = True,
     progress: Callable[[int], None] = lambda done: None,
     report: Callable[[str], None] = print,
@@ -138,6 +141,7 @@ def train_net(
         first_stage: The first that is done; those before made `start`.
         scale: Factor on the number of steps and of clips; below 1 for a trial.
         workers: Processes that render clips.
+        minutes: Most that the stages may take together, each according to its `share`.
         is_scored: Whether final scores are taken at once; `mmp eval NET --card` takes them later.
         progress: Called with steps done.
         report: Called with lines of the log.
@@ -145,7 +149,6 @@ def train_net(
     Returns:
         The final scores; none if they were not taken.
     """
-    threads = max(1, workers - 1)
     worlds = recipe.worlds(recipe, min(scale, 1.0), workers)
     report(f'worlds: {worlds.counts}')
     stages = recipe.make(worlds.training, worlds.held_out, scale)
@@ -153,24 +156,36 @@ def train_net(
         raise ConfigError('--stage', first_stage, f'a number from 1 to {len(stages)}')
     model = stages[0].build() if start is None else restored(recipe, stages[0], start)
     log = '' if start is None else (start / loop.LOG).read_text()
+    end_s = time.monotonic() + 60 * minutes
     for number, task in list(enumerate(stages, 1))[first_stage - 1 :]:
         folder, is_new = work / f'stage-{number}', number == 1 and start is None
+        left = sum(stage.settings.share for stage in stages[number - 1 :])
         model = loop.train(
-            task, folder, torch.device(device), start=None if is_new else model, threads=threads,
-            progress=progress, report=report,
+            task, folder, torch.device(device), start=None if is_new else model,
+            threads=max(1, workers - 1), progress=progress, report=report,
+            seconds=max(1.0, (end_s - time.monotonic()) * task.settings.share / left),
         )  # fmt: skip
         log += (folder / loop.LOG).read_text()
     out.mkdir(parents=True, exist_ok=True)
     recipe.save(model, out)
     (out / loop.LOG).write_text(log)
     facts = {
-        'parameters': sum(p.numel() for p in recipe.core(model).parameters()),
-        **worlds.counts, 'device': _machine(device), 'minutes': minutes_of(log),
-        'stages': [asdict(task.settings) for task in stages],
+        'parameters': sum(p.numel() for p in recipe.core(model).parameters()), **worlds.counts,
+        **_facts_of(stages, log, device, minutes),
     }  # fmt: skip
     scores = score_net(recipe, out, device) if is_scored else {}
     document(recipe, out, scores, facts)
     return scores
+
+
+def _facts_of(
+    stages: Sequence[loop.Task], log: str, device: str, minutes: float
+) -> dict[str, Any]:
+    facts = {
+        'device': _machine(device), 'minutes': minutes_of(log), 'minutes given': minutes,
+        'stages': [asdict(task.settings) for task in stages],
+    }  # fmt: skip
+    return {name: value for name, value in facts.items() if value != math.inf}
 
 
 def document(recipe: Recipe, out: Path, scores: dict[str, Any], facts: dict[str, Any]) -> None:

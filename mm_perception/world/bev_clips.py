@@ -200,8 +200,8 @@ def render_bev_clip(plan: BevPlan) -> BevClip:
 
 
 def _amounts(dice: Dice) -> Amounts:
-    low = Amounts(moving=4, parked=6, pedestrians=4, cyclists=1, cones=2, barriers=0)
-    high = Amounts(moving=10, parked=14, pedestrians=11, cyclists=4, cones=8, barriers=2)
+    low = Amounts(moving=4, parked=6, pedestrians=4, cyclists=2, cones=3, barriers=0)
+    high = Amounts(moving=10, parked=14, pedestrians=11, cyclists=5, cones=9, barriers=2)
     pairs = zip(astuple(low), astuple(high), strict=True)
     return Amounts(*(int(dice.rng.integers(least, most + 1)) for least, most in pairs))
 

@@ -21,7 +21,7 @@ from mm_perception.world.motion import turn_about
 from mm_perception.world.rigs import RigSplit
 from mm_perception.world.variety import Split
 
-PLAN = BevPlan(0, Split.TRAIN, 2, RigSplit.STANDARD)
+PLAN = BevPlan(15, Split.TRAIN, 2, RigSplit.STANDARD)
 
 
 @pytest.fixture(scope='module')
