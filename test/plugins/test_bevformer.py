@@ -257,6 +257,9 @@ def test_a_camera_of_no_use_is_left_out_and_named(
 
 def test_a_lost_scanner_is_reported_and_done_without() -> None:
     bench = Bench()
+    bench.look(missing=('cloud', 'images/'))
+    assert not bench.reports, 'nobody connected one'
+    bench.look(cloud=cloud_of([[5, 0, 0]]))
     bench.look(missing=('cloud',))
     lost = replace(cloud_of([[5, 0, 0]]), frame_id='nowhere')
     bench.look(cloud=lost)
