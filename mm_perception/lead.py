@@ -27,7 +27,7 @@ class Lead:
         self._began_ns: int | None = None
         self._last_ns: dict[tuple[str, str], int] = {}
         #: Under which single name references wait, whoever leads.
-        self.waits_as = (self._order[0][1],) if self._order else ()
+        self.waits_as: tuple[str, ...] = (self._order[0][1],) if self._order else ()
 
     def __contains__(self, port_and_stream: object) -> bool:
         return port_and_stream in self._order
