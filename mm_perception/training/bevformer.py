@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mm_perception.nets.bevformer import CONFIGS, BevFormer, Clouds
+from mm_perception.nets.bevformer import CONFIGS, BevFormer, BevFormerConfig, Clouds
 from mm_perception.nets.bevformer.weights import save_model
 from mm_perception.training.bevformer_batches import bev_batch
 from mm_perception.training.bevformer_frames import BevBatch, normalised_pictures
@@ -39,6 +39,7 @@ class BevFormerTask:
         held_out: Of worlds and things that training never saw.
         settings: Of the loop.
         batch_size: Drives per step.
+        config: Of the network.
     """
 
     def __init__(
@@ -47,13 +48,14 @@ class BevFormerTask:
         held_out: Sequence[BevClip],
         settings: Settings,
         batch_size: int = 12,
+        config: BevFormerConfig = CONFIGS['nano'],
     ) -> None:
-        self._clips, self._held_out = clips, held_out
+        self._clips, self._held_out, self._config = clips, held_out, config
         self.settings, self._batch_size = settings, batch_size
 
     def build(self) -> nn.Module:
         """A new network."""
-        return BevFormer(CONFIGS['nano'])
+        return BevFormer(self._config)
 
     def batch(self, step: int) -> BevBatch:
         """Drives of a step."""
@@ -103,7 +105,7 @@ def _make(
     steps = max(2, round(9000 * scale))
     settings = Settings(
         steps, learning_rate=6e-4, weight_decay=0.02, warm_up=min(400, steps), seed=1,
-        clip_norm=10.0, log_every=50, validate_every=1000,
+        clip_norm=10.0, log_every=50, validate_every=3000, settling=6,
     )  # fmt: skip
     return [BevFormerTask(clips, held_out, settings)]
 
