@@ -90,10 +90,10 @@ class FusedResNet(ResNetModel):  # type: ignore[no-untyped-call]
 
     def __init__(self, config: FusedResNetConfig) -> None:
         super().__init__(config)
-        self.lateral = nn.ModuleList(
-            nn.Conv2d(channels, config.hidden_size, 1) for channels in config.hidden_sizes[1:]
-        )
-        self.post_init()
+        channels = list(config.hidden_sizes or ())[1:]
+        self.lateral = nn.ModuleList(nn.Conv2d(c, config.hidden_size, 1) for c in channels)
+        post_init: Any = self.post_init  # carries no types
+        post_init()
 
     def forward(self, pixel_values: Tensor, **_: Any) -> Pyramid:
         """Features of pictures (B, 3, H, W)."""

@@ -87,7 +87,8 @@ def _ends(is_there: Tensor) -> tuple[Tensor, Tensor]:
 
 def _shares(own: Tensor, stride: int) -> Tensor:
     """(B, N, S, S) bool to the share of each cell that is true, (B, N, h, h)."""
-    cells = own.unflatten(3, (-1, stride)).unflatten(2, (-1, stride))
+    batch, num, side = own.shape[:3]
+    cells = own.view(batch, num, side // stride, stride, side // stride, stride)
     return cells.sum((3, 5), dtype=torch.int32) / stride**2
 
 

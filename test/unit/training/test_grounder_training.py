@@ -71,6 +71,11 @@ def test_texts_that_name_something_come_with_its_mask_and_box_and_others_with_no
                 inside[int(y0) : int(np.ceil(y1)), int(x0) : int(np.ceil(x1))] = 1
                 assert mask.sum() > 0
                 assert (mask * (1 - inside)).sum() == 0
+                whole = torch.kron(mask == 1, torch.ones(STRIDE, STRIDE, dtype=torch.bool))
+                red, _, blue = batch.pixels[row // 4][:, whole].mean(1)
+                assert (red > 0) != (blue > 0), 'a thing that is red or blue, not grey noise'
+                assert 'van' not in text or blue > red
+                assert 'car' not in text or red > blue
             assert batch.masks[row, count:].sum() == 0
     assert {0, 1} <= counts
 
