@@ -9,6 +9,7 @@ section 3.5).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, cast
 
@@ -27,7 +28,7 @@ from mm_perception.training.recipe import Recipe, Worlds
 from mm_perception.world.bev_clips import VERSION, BevClip, BevPlan, make_bev_clips
 from mm_perception.world.variety import Split
 
-_NUM_CLIPS, _NUM_HELD_OUT = 2400, 48
+_NUM_CLIPS, _NUM_HELD_OUT = 2000, 48
 _MAP_WEIGHT = 2.0
 
 
@@ -119,7 +120,9 @@ def _worlds(recipe: Recipe, share: float, workers: int) -> Worlds:
 
 
 def _load(plans: Sequence[BevPlan], workers: int) -> list[BevClip]:
-    return [BevClip.load(path) for path in make_bev_clips(worlds_folder(), plans, workers)]
+    paths = list(make_bev_clips(worlds_folder(), plans, workers))
+    with ThreadPoolExecutor(workers) as pool:
+        return list(pool.map(BevClip.load, paths))
 
 
 def _save(model: Any, folder: Path) -> None:
