@@ -169,10 +169,8 @@ def train_net(
     out.mkdir(parents=True, exist_ok=True)
     recipe.save(model, out)
     (out / loop.LOG).write_text(log)
-    facts = {
-        'parameters': sum(p.numel() for p in recipe.core(model).parameters()), **worlds.counts,
-        **_facts_of(stages, log, device, minutes),
-    }  # fmt: skip
+    size = sum(p.numel() for p in recipe.core(model).parameters())
+    facts = {'parameters': size, **worlds.counts, **_facts_of(stages, log, device, minutes)}
     scores = score_net(recipe, out, device) if is_scored else {}
     document(recipe, out, scores, facts)
     return scores
