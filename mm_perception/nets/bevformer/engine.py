@@ -150,23 +150,14 @@ class BevFormerEngine:
             # As in training: the first frame of a drive has come from nowhere.
             motion = EgoMotion(yaw_rad=motion.yaw_rad)
         ids = self._embeddings(matrices, camera_ids)
-        present = [index for index, image in enumerate(images) if image is not None]
-        pictures = [image for image in images if image is not None]
-        mask = None
-        if not present:
-            # The network needs something to run on: one black picture that nobody looks at.
-            present, pictures = [0], [np.zeros((64, 64, 3), np.uint8)]
-            mask = torch.zeros(1, 1, dtype=torch.bool, device=self.device)
-        pixels, scaled = self.preprocess(
-            pictures, matrices[present], None if lenses is None else [lenses[i] for i in present]
-        )
+        pixels, scaled, mask, index = self._look(images, matrices, lenses)
         output = self.model(
             pixels,
             scaled,
             [motion],
             state.bev,
             mask,
-            torch.from_numpy(ids[present]).to(self.device),
+            torch.from_numpy(ids[index]).to(self.device),
             self._clouds(points),
         )
         state.bev = output.bev
@@ -174,6 +165,24 @@ class BevFormerEngine:
         if output.map_logits is not None:
             probabilities = output.map_logits[0].float().sigmoid().cpu().numpy()
         return BevResult(self.model.boxes(output)[0], probabilities)
+
+    def _look(
+        self,
+        images: Sequence[NDArray[np.uint8] | None],
+        matrices: NDArray[np.float64],
+        lenses: Sequence[Lens | None] | None,
+    ) -> tuple[Tensor, Tensor, Tensor | None, list[int]]:
+        """Pixels, their projections and mask, see `BevFormer.forward`, and of which cameras."""
+        index = [number for number, image in enumerate(images) if image is not None]
+        pictures = [image for image in images if image is not None]
+        if not index:
+            # The network needs something to run on: one black picture that nobody looks at.
+            black = np.zeros((64, 64, 3), np.uint8)
+            pixels, scaled = self.preprocess([black], matrices[:1])
+            mask = torch.zeros(1, 1, dtype=torch.bool, device=self.device)
+            return pixels, scaled, mask, [0]
+        kept = None if lenses is None else [lenses[number] for number in index]
+        return *self.preprocess(pictures, matrices[index], kept), None, index
 
     def _clouds(self, points: NDArray[np.float32] | None) -> Clouds | None:
         if points is None or self.config.pillars is None:
