@@ -184,7 +184,8 @@ class ClipTask:
         shown: Tensor,
     ) -> dict[str, Tensor]:  # fmt: skip
         sizes = self._sizes
-        captions, names, colours = said.split([sizes.told, len(NAMES), NUM_COLOURS - 1])
+        parts = [sizes.told, len(NAMES), NUM_COLOURS - 1]
+        captions, names, colours = torch.split(said, parts)
         seen = log_scale.exp().clamp(max=100) * seen
         logits = seen[: sizes.told] @ captions.t()
         right = same.gather(1, logits.argmax(1, keepdim=True)).float().mean()
@@ -222,7 +223,8 @@ class ClipTask:
         seen, _, _ = self._tables
         count = self._sizes.told + self._sizes.tinted
         kinds, colours = inside[:count].flatten(0, 1).unbind(-1)
-        classes, hues = places[:count].flatten(0, 1).split((NUM_KINDS, NUM_COLOURS), dim=-1)
+        both = places[:count].flatten(0, 1)
+        classes, hues = torch.split(both, [NUM_KINDS, NUM_COLOURS], dim=-1)
         classes = classes.masked_fill(~seen[:, colours].t(), _NEVER)
         hues = hues.masked_fill(~seen[kinds], _NEVER)
         return functional.cross_entropy(classes, kinds) + functional.cross_entropy(hues, colours)
