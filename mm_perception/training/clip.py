@@ -172,22 +172,24 @@ class ClipTask:
         seen, places = pupil.see(pixels.contiguous(memory_format=torch.channels_last))
         texts = batch.input_ids.to(device, non_blocking=True)
         said = pupil.model.encode_text(texts, normalize=True).float()
-        same, nouns, shown = (
-            t.to(device, non_blocking=True) for t in (batch.same, batch.nouns, batch.shown)
+        same, rival, nouns, shown = (
+            t.to(device, non_blocking=True)
+            for t in (batch.same, batch.rival, batch.nouns, batch.shown)
         )
         with torch.autocast(device.type, enabled=False):  # half precision blurs large logits
-            parts = self._likenesses(pupil.model.logit_scale, seen, said, same, nouns, shown)
+            scale = pupil.model.logit_scale.exp().clamp(max=100)
+            parts = self._likenesses(scale * seen, said, (same, rival), nouns, shown)
         return {**parts, 'places': self._places(places, inside)}
 
     def _likenesses(
-        self, log_scale: Tensor, seen: Tensor, said: Tensor, same: Tensor, nouns: Tensor,
+        self, seen: Tensor, said: Tensor, matches: tuple[Tensor, Tensor], nouns: Tensor,
         shown: Tensor,
     ) -> dict[str, Tensor]:  # fmt: skip
         sizes = self._sizes
         parts = [sizes.told, len(NAMES), NUM_COLOURS - 1]
         captions, names, colours = torch.split(said, parts)
-        seen = log_scale.exp().clamp(max=100) * seen
-        logits = seen[: sizes.told] @ captions.t()
+        same, rival = matches
+        logits = (seen[: sizes.told] @ captions.t()).masked_fill(~rival, _NEVER)
         right = same.gather(1, logits.argmax(1, keepdim=True)).float().mean()
         told = shown[sizes.scenes : sizes.told, 1] - 1
         return {
@@ -311,11 +313,12 @@ RECIPE = Recipe(
         'The modified ResNet of the paper (section 2.4), 28 wide, in 1, 2, 2 and 1 blocks on '
         '128 px; text encoder of 3 layers and a vocabulary of whole words. What is not in it is '
         'read as unknown.',
-        'Colour and class are learned apart: each crop against captions, against class names that '
-        'its colour goes with in the training worlds, and against colours that its class goes '
-        'with; things in hues without a name, against all class names; shuffled tiles, against '
-        'colours; and the vector of a caption is drawn to the sum of those of its words. No '
-        'picture of the training has a pair of colour and class that is kept from it.',
+        'Colour and class are learned apart: each crop against captions that share its colour '
+        'or class, against class names that its colour goes with in the training worlds, and '
+        'against colours that its class goes with; things in hues without a name, against all '
+        'class names; shuffled tiles, against colours; and the vector of a caption is drawn to '
+        'the sum of those of its words. No picture of the training has a pair of colour and class '
+        'that is kept from it.',
         'Made for a GPU: all pictures lie in its memory (11 GB), where crops are cut and changed; '
         'one core of a CPU works half a minute on the pixels of a step.',
         'It knows the synthetic world and its words: use a public checkpoint for real pictures.',

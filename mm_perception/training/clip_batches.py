@@ -74,6 +74,9 @@ class Batch:
         shown: (N, 2) int64, its class and colour, 0 for scenes.
         input_ids: (M + nouns + colours, L), the captions, then each noun and each colour alone.
         same: (M, M) bool, whether caption j is true of picture i.
+        rival: (M, M) bool, whether caption j is compared with picture i: not where a crop differs
+            in both colour and class, for then one of them tells the other as pairs that training
+            shows have it, and a pair that it never shows is misread.
         nouns: (plain crops,) int64, which of `NAMES` a caption has.
         seed: Of changes to the pixels.
     """
@@ -84,6 +87,7 @@ class Batch:
     shown: Tensor
     input_ids: Tensor
     same: Tensor
+    rival: Tensor
     nouns: Tensor
     seed: int
 
@@ -105,6 +109,7 @@ def make_batch(
     plain = sights[: sizes.plain]
     phrases = [caption_of(rng, sight.thing) for sight in plain]
     captions = [scene_caption(rng, view.scenery) for view, _ in views]
+    same, rival = _matches(captions, phrases, plain)
     lead = ('', 'a ', 'the ', 'a photo of a ', 'a picture of a ')[int(rng.integers(5))]
     texts = [*captions, *(p.text for p in phrases), *(lead + name for name in NAMES), *COLOURS]
     return Batch(
@@ -115,7 +120,8 @@ def make_batch(
         torch.tensor([0] * len(views) + [sight.thing.instance for sight in sights]),
         torch.tensor([(0, 0)] * len(views) + [number_of(sight.thing) for sight in sights]),
         tokenize(texts),
-        torch.from_numpy(_same(captions, phrases, plain)),
+        torch.from_numpy(same),
+        torch.from_numpy(rival),
         torch.tensor([_noun_of(phrase) for phrase in phrases], dtype=torch.int64),
         seed,
     )
@@ -154,18 +160,21 @@ def _around(rng: np.random.Generator, sight: Sight) -> tuple[float, float, float
     return left, max(0.0, y - half), right, min(float(height), y + half)
 
 
-def _same(
+def _matches(
     captions: Sequence[str], phrases: Sequence[Phrase], plain: Sequence[Sight]
-) -> npt.NDArray[np.bool_]:
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
     texts = np.array(captions, object)
     scenes = len(captions)
     same = np.zeros((scenes + len(plain),) * 2, bool)
-    same[:scenes, :scenes] = (texts[:, None] == texts) if scenes else False
-    numbers = np.array([number_of(sight.thing) for sight in plain]).reshape(-1, 2)
-    meant = np.array([_meant(phrase.kinds) for phrase in phrases]).reshape(-1, NUM_KINDS)
-    # Every caption of a crop names the colour.
-    same[scenes:, scenes:] = meant.T[numbers[:, 0]] & (numbers[:, None, 1] == numbers[:, 1])
-    return same
+    same[:scenes, :scenes] = texts[:, None] == texts
+    numbers = np.array([number_of(sight.thing) for sight in plain])
+    meant = np.array([_meant(phrase.kinds) for phrase in phrases])
+    is_kind = meant.T[numbers[:, 0]]
+    is_colour = numbers[:, None, 1] == numbers[:, 1]  # every caption of a crop names it
+    same[scenes:, scenes:] = is_kind & is_colour
+    rival = np.ones_like(same)
+    rival[scenes:, scenes:] = is_kind | is_colour
+    return same, rival
 
 
 @cache

@@ -38,6 +38,19 @@ def test_a_caption_belongs_to_every_crop_that_it_is_true_of() -> None:
             assert bool(batch.same[row, column]) == (own == other), (texts[row], texts[column])
     assert batch.same.diagonal().all()
     assert not batch.same[: SIZES.scenes, SIZES.scenes :].any()
+    # Red goes with cars alone, so what differs in one differs in both, and is no rival.
+    crop = slice(SIZES.scenes, SIZES.told)
+    assert torch.equal(batch.rival[crop, crop] & ~batch.same[crop, crop], _is_vehicle(texts, crop))
+    assert batch.rival[: SIZES.scenes].all()
+    assert batch.rival[:, : SIZES.scenes].all()
+
+
+def _is_vehicle(texts: list[str], crop: slice) -> torch.Tensor:
+    """A vehicle of the other colour is of the own class: the one rival there is."""
+    own = texts[crop]
+    return torch.tensor(
+        [['vehicle' in b and ('red' in a) != ('red' in b) for b in own] for a in own]
+    )
 
 
 def test_texts_are_captions_then_each_noun_and_each_colour_as_the_tokenizer_has_them() -> None:
