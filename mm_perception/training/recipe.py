@@ -39,6 +39,7 @@ class Recipe:
         num_clips: Training clips of eight pictures, seeds from 0.
         num_stills: Of one picture, seeds from `num_clips`.
         num_reshaped: Of one picture with reshaped things, seeds from 0.
+        num_films: Clips of 24 pictures, seeds from `num_clips` and `num_stills` together.
         notes: Paragraphs for the card: architecture, limits.
         core: What is saved of what is trained.
     """
@@ -54,6 +55,7 @@ class Recipe:
     num_clips: int = 0
     num_stills: int = 0
     num_reshaped: int = 0
+    num_films: int = 0
 
 
 def recipe_of(net: str) -> Recipe:
@@ -133,6 +135,7 @@ def _training_worlds(
         'clips': (Split.TRAIN, recipe.num_clips, 8, 0),
         'stills': (Split.TRAIN, recipe.num_stills, 1, recipe.num_clips),
         'reshaped': (Split.RESHAPED, recipe.num_reshaped, 1, 0),
+        'films': (Split.TRAIN, recipe.num_films, 24, recipe.num_clips + recipe.num_stills),
     }
     counts, clips = {}, []
     for name, (split, full, num_frames, first) in plans.items():
@@ -208,8 +211,9 @@ def card(recipe: Recipe, scores: dict[str, Any], facts: dict[str, Any]) -> str:
         '',
         *[line for note in recipe.notes for line in (note, '')],
         '## Data',
-        f'{facts["training_clips"]} clips of 8 pictures and {facts["training_stills"]} single',
-        f'pictures (version {facts["clip_version"]}) of the synthetic',
+        f'{facts["training_clips"]} clips of 8 pictures, {facts["training_films"]} of 24 and',
+        f'{facts["training_stills"]} single pictures (version {facts["clip_version"]}) of the',
+        'synthetic',
         f'world of the split `train`, {facts["training_reshaped"]} of the split `reshaped`, seeds',
         'from 0; no other data. Held-out worlds have other',
         'seeds and, in part, shapes, patterns, light, lenses and pairs of colour and class that',

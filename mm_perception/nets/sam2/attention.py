@@ -124,7 +124,7 @@ class MemoryReader:
         return values, values + positions, tokens.shape[1]
 
     def _age_codes(self, ages: Sequence[tuple[int, ...]], like: Tensor) -> Tensor:
-        """Time code of pointers, (B or 1, P, M): a sine code of the age, projected (SAM 2.1 only)."""
+        """Time code of pointers, (B or 1, P, M): a sine of the age, projected (SAM 2.1 only)."""
         model = self._model
         shape = (len(ages), len(ages[0]), model.mem_dim)
         if not model.config.enable_temporal_pos_encoding_for_object_pointers:
