@@ -92,7 +92,7 @@ def nano_config(image_size: int = NANO_IMAGE_SIZE_PX) -> Sam2VideoConfig:
     config.num_maskmem, config.max_object_pointers_in_encoder = 4, 8
     # Heads as wide as the public model's: with narrower ones places are learned slowly.
     config.mask_decoder_config.attention_downsample_rate = 1
-    # Another mask where that of a box is unsure: training, here and in public, knows nothing of it.
+    # Taking another mask where that of a box is unsure: no training, the public one neither, does.
     config.mask_decoder_config.dynamic_multimask_via_stability = False
     widths = config.vision_config.backbone_channel_list[::-1]
     config.vision_config.backbone_config = PyramidResNetConfig(
