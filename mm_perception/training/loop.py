@@ -42,6 +42,7 @@ class Settings:
         is_mixed: Compute in bfloat16 where torch finds it safe.
         optimizer: adamw; or muon, which turns the matrices by orthogonal steps (Jordan et al.,
             2024; in torch) and leaves all else to adamw.
+        share: Of the time, in proportion to other stages, where a training is given minutes.
     """
 
     steps: int
@@ -55,6 +56,7 @@ class Settings:
     validate_every: int = 500
     is_mixed: bool = True
     optimizer: Literal['adamw', 'muon'] = 'adamw'
+    share: float = 1.0
 
 
 class Task(Protocol):
@@ -89,6 +91,7 @@ def train(
     *,
     start: nn.Module | None = None,
     threads: int = 1,
+    seconds: float = math.inf,
     progress: Callable[[int], None] = lambda done: None,
     report: Callable[[str], None] = print,
 ) -> nn.Module:
@@ -100,50 +103,65 @@ def train(
         device: cpu or cuda.
         start: Where to start from instead of from chance: the result of an earlier stage.
         threads: That make batches beside the training; processes where that is on CUDA.
+        seconds: Most that it may take; the learning rate then falls by the clock if need be.
         progress: Called with the number of steps done.
         report: Called with a line of text now and then.
 
     Returns:
         The network with the mean of the weights of the last steps, on the CPU, in eval mode.
     """
-    settings = task.settings
+    settings, begun_s = task.settings, time.monotonic()
     folder.mkdir(parents=True, exist_ok=True)
-    torch.manual_seed(settings.seed)
-    model = task.build()
-    if start is not None:
-        carry_over(start, model)
-    model = model.to(device)
+    model = _begin(task, start).to(device)
     mean = _mean_of(model, settings)
     optimizers = make_optimizers(model, settings)
     first = _resume(folder / CHECKPOINT, model, mean, optimizers, device)
     log = _Log(folder / LOG, report)
     for step, batch in _batches(task, first, threads, device):
         model.train()
-        for group in (group for optimizer in optimizers for group in optimizer.param_groups):
-            group['lr'] = learning_rate(settings, step)
-        with _arithmetic(device, settings):
-            parts = task.loss(model, batch, device)
-        total = torch.stack([v for name, v in parts.items() if not name.startswith('_')]).sum()
-        model.zero_grad(set_to_none=True)
-        total.backward()  # type: ignore[no-untyped-call]
-        norm = nn.utils.clip_grad_norm_(model.parameters(), settings.clip_norm)
+        passed = (time.monotonic() - begun_s) / seconds
+        parts, total, norm = _gradients(task, model, batch, device)
         for optimizer in optimizers:
+            for group in optimizer.param_groups:
+                group['lr'] = learning_rate(settings, step, passed)
             optimizer.step()
         mean.update_parameters(model)
-        done = step + 1
-        is_due = done % settings.log_every == 0 or done % settings.validate_every == 0
+        done, is_last = step + 1, step + 1 == settings.steps or passed >= 1
+        is_checked = is_last or done % settings.validate_every == 0
         # Not each step: to look at a number of the GPU is to wait for it. NaN does not go away.
-        if is_due and not torch.isfinite(norm):
+        if (is_checked or done % settings.log_every == 0) and not torch.isfinite(norm):
             raise FloatingPointError(f'gradient is {norm} by step {step}: lower the learning rate')
         log.add(step, total, parts, every=settings.log_every)
-        progress(done)
-        if done % settings.validate_every == 0 or done == settings.steps:
+        if is_checked:
             renew_statistics(task, mean.module, device)
             log.scores(done, task.validate(mean.module.eval(), device))
             _save(folder / CHECKPOINT, done, model, mean, optimizers)
+        progress(done)
+        if is_last:
+            break
     if first == settings.steps:  # an earlier call did all steps
         renew_statistics(task, mean.module, device)
     return mean.module.cpu().eval()
+
+
+def _begin(task: Task, start: nn.Module | None) -> nn.Module:
+    torch.manual_seed(task.settings.seed)
+    model = task.build()
+    if start is not None:
+        carry_over(start, model)
+    return model
+
+
+def _gradients(
+    task: Task, model: nn.Module, batch: Any, device: torch.device
+) -> tuple[dict[str, Tensor], Tensor, Tensor]:
+    """Leave gradients in the network; parts of the loss, their sum, the norm of the gradient."""
+    with _arithmetic(device, task.settings):
+        parts = task.loss(model, batch, device)
+    total = torch.stack([v for name, v in parts.items() if not name.startswith('_')]).sum()
+    model.zero_grad(set_to_none=True)
+    total.backward()  # type: ignore[no-untyped-call]
+    return parts, total, nn.utils.clip_grad_norm_(model.parameters(), task.settings.clip_norm)
 
 
 def _mean_of(model: nn.Module, settings: Settings) -> AveragedModel:
@@ -196,11 +214,12 @@ def carry_over(source: nn.Module, target: nn.Module) -> None:
             raise ValueError(f'no {name} of shape {tuple(value.shape)} to start from')
 
 
-def learning_rate(settings: Settings, step: int) -> float:
-    """Of a step, counted from 0."""
+def learning_rate(settings: Settings, step: int, passed: float = 0.0) -> float:
+    """Of a step, counted from 0, after a share of the time that there is."""
     if step < settings.warm_up:
         return settings.learning_rate * (step + 1) / settings.warm_up
     share = (step - settings.warm_up) / max(1, settings.steps - settings.warm_up)
+    share = min(1.0, max(share, passed))
     return settings.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share)))
 
 

@@ -19,11 +19,16 @@ from torch import Tensor, nn
 from transformers import Sam2VideoModel
 
 from mm_perception.nets.sam2.configs import NANO_IMAGE_SIZE_PX, nano_config
+from mm_perception.training.data import load_clips
 from mm_perception.training.loop import Settings
-from mm_perception.training.recipe import Recipe, save_half
+from mm_perception.training.recipe import CLIP_DATA, Recipe, Worlds, clip_worlds, save_half
 from mm_perception.training.sam2_batches import Batch, Phase, bare_batch, clip_batch
 from mm_perception.training.sam2_unrolled import Pupil, Unrolled, bare_losses
 from mm_perception.world.clips import Clip
+from mm_perception.world.variety import Split
+
+#: Clips of 24 pictures, of seeds after those of clips and stills.
+_NUM_FILMS = 300
 
 
 class Sam2Task:
@@ -111,28 +116,35 @@ class Sam2Task:
 
 def _make(clips: Sequence[Clip], held_out: Sequence[Clip], scale: float) -> list[Sam2Task]:
     def stage(
-        image_size: int, learning_rate: float, optimizer: Literal['adamw', 'muon'], *phases: Phase
-    ) -> Sam2Task:
+        image_size: int, learning_rate: float, optimizer: Literal['adamw', 'muon'], share: float,
+        *phases: Phase,
+    ) -> Sam2Task:  # fmt: skip
         scaled = [replace(phase, steps=max(2, round(phase.steps * scale))) for phase in phases]
         steps = sum(phase.steps for phase in scaled)
         settings = Settings(
-            steps, learning_rate=learning_rate, seed=1, optimizer=optimizer, validate_every=1000
-        )
+            steps, learning_rate=learning_rate, seed=1, optimizer=optimizer, validate_every=1000,
+            share=share,
+        )  # fmt: skip
         return Sam2Task(clips, held_out, scaled, image_size, settings)
 
     size = NANO_IMAGE_SIZE_PX
     return [
         stage(
-            256, 1e-3, 'adamw',
+            256, 1e-3, 'adamw', 1.0,
             Phase(500, clips=64, frames=0, objects=1), Phase(1200, clips=32, frames=1, objects=3),
         ),
-        stage(size, 1.2e-3, 'muon', Phase(2500, clips=32, frames=1, objects=4)),
-        stage(
-            size, 1e-3, 'muon',
-            Phase(400, clips=12, frames=5, objects=4),
-            Phase(1200, clips=12, frames=5, objects=4, before=8),
-        ),
+        stage(size, 1.2e-3, 'muon', 2.0, Phase(3000, clips=32, frames=1, objects=4)),
+        stage(size, 1e-3, 'muon', 3.0, Phase(2000, clips=12, frames=5, objects=4, before=8)),
     ]  # fmt: skip
+
+
+def _worlds(recipe: Recipe, share: float, workers: int) -> Worlds:
+    """Beside what other networks see too, longer clips."""
+    usual = clip_worlds(recipe, share, workers)
+    count, first = max(8, round(_NUM_FILMS * share)), recipe.num_clips + recipe.num_stills
+    films = load_clips(Split.TRAIN, count, num_frames=24, first=first, workers=workers)
+    counts = {**usual.counts, 'training_films': count}
+    return Worlds([*usual.training, *films], usual.held_out, counts)
 
 
 def _core(model: Any) -> Any:
@@ -155,17 +167,18 @@ RECIPE = Recipe(
     num_clips=1600,
     num_stills=9000,
     num_reshaped=6000,
-    num_films=300,
     num_held_out=60,
     make=_make,
     save=_save,
     score=_score,
     core=_core,
+    worlds=_worlds,
+    data='{training_films} clips of 24 pictures, ' + CLIP_DATA,
     notes=(
         'ResNet of widths 32 to 256 and of 2, 3, 4, 1 blocks, 128 channels in decoder and memory, '
         'two layers of memory attention over four frames, input of 384 px.',
-        'Memory is learned from films of 5 and then of 13 frames. In the long ones 8 frames only '
-        'fill the memory. Most pan, those of single pictures among them, and in most something of '
+        'Memory is learned from films of 5 and of 13 frames. In the long ones 8 frames only fill '
+        'the memory. Most pan, those of single pictures among them, and in most something of '
         'another clip passes in front. Batch normalisation keeps its statistics there.',
         'It knows the synthetic world: use a public checkpoint for real pictures.',
     ),

@@ -18,6 +18,7 @@ from mm_perception.training.sam2_films import make_film
 from mm_perception.world.clips import Clip
 
 _SMALLEST_SHARE, _LARGEST_SHARE = 6e-4, 0.8  # of the picture, covered by what is asked for
+_SHORT_SHARE = 0.25  # of batches that have no frames between the first and those that teach
 _LAGGING_SHARE = 0.5
 _LONGEST_LAG = 1000  # frames
 
@@ -32,7 +33,7 @@ class Phase:
         frames: Of each clip that teach; 0 for bare prompts without pictures.
         objects: Of each clip.
         before: Frames between the first and those that teach, which only fill the memory: with
-            them it learns from what its own mistakes have left there.
+            them it learns from what its own mistakes have left there. One batch in four has none.
     """
 
     steps: int
@@ -58,7 +59,7 @@ class Batch:
         labels: (B * K, P) of the points: 2 and 3 for corners, 1 for a point.
         kinds: (B, T, S/4, S/4) uint8: class of every pixel, 0 for none.
         is_mask: The true mask is given instead.
-        before: See `Phase`.
+        before: As in `Phase`, of this batch.
         lag: Frames by which the first one is said to be older than it is: what is followed for
             long was asked for long ago, and that has a code of its own.
     """
@@ -95,6 +96,8 @@ def clip_batch(
     is_mask = phase.is_tracking and bool(rng.random() < 0.2)
     is_lagging = phase.is_tracking and bool(rng.random() < _LAGGING_SHARE)
     lag = int(_LONGEST_LAG ** rng.random()) if is_lagging else 0
+    if rng.random() < _SHORT_SHARE:
+        phase = replace(phase, before=0)
     samples = [_sample(rng, pools, phase, size, is_box=is_box) for _ in range(phase.clips)]
     pixels, masks, points, labels, kinds = (
         torch.from_numpy(np.stack(parts)) for parts in zip(*samples, strict=True)

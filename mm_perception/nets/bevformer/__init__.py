@@ -3,8 +3,9 @@
 from mm_perception.nets.bevformer.boxes import BevBoxes
 from mm_perception.nets.bevformer.configs import CONFIGS, BevFormerConfig
 from mm_perception.nets.bevformer.ego_motion import EgoMotion, can_bus_vector
-from mm_perception.nets.bevformer.engine import BevFormerEngine, BevState
+from mm_perception.nets.bevformer.engine import BevFormerEngine, BevResult, BevState
 from mm_perception.nets.bevformer.model import BevFormer, BevOutput
+from mm_perception.nets.bevformer.pillars import Clouds
 from mm_perception.nets.bevformer.preprocess import projection, to_pixels
 
 __all__ = [
@@ -14,7 +15,9 @@ __all__ = [
     'BevFormerConfig',
     'BevFormerEngine',
     'BevOutput',
+    'BevResult',
     'BevState',
+    'Clouds',
     'EgoMotion',
     'can_bus_vector',
     'projection',

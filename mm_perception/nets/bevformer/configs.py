@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import Any
 
 from mm_perception.errors import ConfigError
 
@@ -27,6 +28,11 @@ NUSCENES_CLASSES = (
     'pedestrian',
     'traffic_cone',
 )
+
+
+#: What the nets that are trained here tell apart, and the layers of their map.
+OWN_CLASSES = ('car', 'truck', 'pedestrian', 'cyclist', 'cone')
+OWN_LAYERS = ('drivable', 'lane', 'crossing', 'walkway', 'occupied')
 
 
 @dataclass(frozen=True)
@@ -74,8 +80,23 @@ class PixelConfig:
 
 
 @dataclass(frozen=True)
+class PillarConfig:
+    """The LiDAR branch (PointPillars, arXiv 1812.05784).
+
+    Attributes:
+        scale: Pillars per BEV cell along x and along y.
+        channels: Of a pillar.
+    """
+
+    scale: int = 2
+    channels: int = 48
+
+
+@dataclass(frozen=True)
 class BevFormerConfig:
     """One BEVFormer (arXiv 2203.17270).
+
+    The last five are ours and off in the published architectures.
 
     Attributes:
         bev_size: Rows (along y, forward) and columns (along x, right) of the BEV grid.
@@ -89,6 +110,14 @@ class BevFormerConfig:
             far outside for tiny. None is the middle of the grid.
         camera_headings_rad: Which way the camera of each learned camera embedding looks,
             counter-clockwise from straight ahead.
+        pillars: Of the LiDAR branch; None for a net of cameras alone.
+        map_layers: What the map head tells, twice as fine as the BEV grid; empty for no map.
+        trunk_blocks: Residual blocks at each of three resolutions that the BEV goes through
+            before it is read and remembered; 0 for none. A LiDAR branch needs them.
+        has_proposals: Whether object queries start where a heat map peaks (TransFusion, arXiv
+            2203.11496, section 3.2) instead of at learned places.
+        knows_heading: Whether the CAN vector tells the heading in a fixed frame. Where the robot
+            looks must not matter, but the public weights were trained so.
     """
 
     name: str = 'tiny'
@@ -114,6 +143,11 @@ class BevFormerConfig:
     rotate_center_px: tuple[float, float] | None = (100.0, 100.0)
     max_boxes: int = 300
     dropout: float = 0.1
+    pillars: PillarConfig | None = None
+    map_layers: tuple[str, ...] = ()
+    trunk_blocks: int = 0
+    has_proposals: bool = False
+    knows_heading: bool = True
 
     def __post_init__(self) -> None:
         """Check what the layers take for granted.
@@ -135,6 +169,8 @@ class BevFormerConfig:
             low >= high for low, high in zip(self.range_m[:3], self.range_m[3:], strict=True)
         ):
             raise ConfigError('range_m', self.range_m, 'three minima below three maxima')
+        if self.pillars is not None and not self.trunk_blocks:
+            raise ConfigError('trunk_blocks', 0, 'at least 1 with a LiDAR branch')
 
     @property
     def extent_m(self) -> tuple[float, float, float]:
@@ -147,6 +183,29 @@ class BevFormerConfig:
         """Column and row around which the previous BEV turns, px from the grid's corner."""
         rows, columns = self.bev_size
         return self.rotate_center_px or (columns / 2, rows / 2)
+
+    @property
+    def map_size(self) -> tuple[int, int]:
+        """Rows and columns of the map head."""
+        return 2 * self.bev_size[0], 2 * self.bev_size[1]
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> BevFormerConfig:
+        """From what `dataclasses.asdict` gives, also after JSON made lists of its tuples.
+
+        Raises:
+            TypeError: An unknown or missing name.
+        """
+        found = dict(values)
+        parts = {'backbone': BackboneConfig, 'pixels': PixelConfig, 'pillars': PillarConfig}
+        for name, part in parts.items():
+            if found.get(name) is not None:
+                found[name] = part(**_with_tuples(found[name]))
+        return cls(**_with_tuples(found))
+
+
+def _with_tuples(values: dict[str, Any]) -> dict[str, Any]:
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
 
 
 _CAFFE_BGR = PixelConfig(1280, (103.530, 116.280, 123.675), (1.0, 1.0, 1.0), is_rgb=False)
@@ -164,5 +223,30 @@ CONFIGS = {
         bev_size=(200, 200),
         num_levels=4,
         num_encoder_layers=6,
+    ),
+    'nano': BevFormerConfig(
+        name='nano',
+        backbone=BackboneConfig((2, 2, 3, 2), 24, out_stages=(1, 2, 3)),
+        pixels=PixelConfig(width_px=320),
+        classes=OWN_CLASSES,
+        bev_size=(64, 64),
+        range_m=(-32.0, -32.0, -1.0, 32.0, 32.0, 4.0),
+        center_limits_m=(-32.0, -32.0, -1.0, 32.0, 32.0, 4.0),
+        dims=96,
+        heads=4,
+        ffn_dims=192,
+        num_levels=3,
+        num_encoder_layers=2,
+        num_decoder_layers=3,
+        num_queries=128,
+        spatial_points=4,
+        camera_headings_rad=(0.0,),
+        rotate_center_px=None,
+        max_boxes=128,
+        pillars=PillarConfig(),
+        map_layers=OWN_LAYERS,
+        trunk_blocks=2,
+        has_proposals=True,
+        knows_heading=False,
     ),
 }

@@ -15,6 +15,7 @@ from mm_perception.nets.bevformer.boxes import BevBoxes
 from mm_perception.nets.bevformer.configs import BevFormerConfig
 from mm_perception.nets.bevformer.ego_motion import EgoMotion
 from mm_perception.nets.bevformer.geometry import nearest_cameras
+from mm_perception.nets.bevformer.pillars import Clouds
 from mm_perception.nets.bevformer.preprocess import to_pixels
 from mm_perception.nets.bevformer.weights import LoadedModel, load_model
 
@@ -34,18 +35,32 @@ class BevState:
         self.bev = None
 
 
+@dataclass(frozen=True)
+class BevResult:
+    """What is around a robot.
+
+    Attributes:
+        boxes: In frame BEV.
+        map: (layers, *config.map_size) float32, probabilities of `config.map_layers`; row 0 is
+            rearmost, column 0 leftmost. None from a net without a map.
+    """
+
+    boxes: BevBoxes
+    map: NDArray[np.float32] | None
+
+
 class BevFormerEngine:
-    """3D boxes around a robot from its cameras (BEVFormer, arXiv 2203.17270), frame by frame.
+    """What is around a robot, from cameras and LiDAR (BEVFormer, arXiv 2203.17270), by frames.
 
     Example:
         engine = BevFormerEngine.load('bevformer_tiny_epoch_24.pth', 'cuda')
         state = BevState()
-        boxes = engine.step(state, images, image_from_bev, EgoMotion())
-        boxes = engine.step(state, images, image_from_bev, EgoMotion(dx_m=2.1, dt_s=0.5))
+        boxes = engine.step(state, images, image_from_bev, EgoMotion()).boxes
+        motion = EgoMotion(dx_m=2.1, dt_s=0.5)
+        boxes = engine.step(state, images, image_from_bev, motion).boxes
 
     Frame BEV of the public weights is that of nuScenes' LiDAR: x right, y forward, z up, origin
-    1.84 m above the ground. A rig of its own may put the frame anywhere, but boxes come out best
-    where the ground is at z = -1.84 m, for that is what the weights have seen.
+    1.84 m above the ground (`ground_z_m`). That of `nano` has its origin on the ground.
     """
 
     def __init__(
@@ -73,7 +88,7 @@ class BevFormerEngine:
         """Load weights without touching the network.
 
         Args:
-            weights: an official `.pth` file, `random` or `random:<size>`, see `load_model`.
+            weights: `nano`, a folder, an official `.pth` file, or `random`, see `load_model`.
             device: a torch device.
             config: see `load_model`.
             max_gap_s: after a longer pause memory is dropped; the weights were trained at 2 Hz.
@@ -99,7 +114,8 @@ class BevFormerEngine:
         image_from_bev: ArrayLike,
         motion: EgoMotion,
         camera_ids: Sequence[int] | None = None,
-    ) -> BevBoxes:
+        points: NDArray[np.float32] | None = None,
+    ) -> BevResult:
         """Look, remember, and say what is there.
 
         Args:
@@ -110,9 +126,11 @@ class BevFormerEngine:
                 memory is dropped first.
             camera_ids: which trained camera each one takes the learned embedding of; None takes
                 the one that looks most nearly its way.
+            points: (P, 4) of a scan: x, y, z in m, frame BEV, at the moment of the pictures, and
+                intensity 0..1; None without one. A net without a LiDAR branch ignores it.
 
         Returns:
-            Boxes in frame BEV. With no picture at all they come from memory alone.
+            With no picture and no scan it comes from memory alone.
 
         Raises:
             ShapeError: sizes that do not belong together, or no camera at all.
@@ -142,9 +160,22 @@ class BevFormerEngine:
             state.bev,
             mask,
             torch.from_numpy(ids[present]).to(self.device),
+            self._clouds(points),
         )
         state.bev = output.bev
-        return self.model.boxes(output)[0]
+        probabilities = None
+        if output.map_logits is not None:
+            probabilities = output.map_logits[0].float().sigmoid().cpu().numpy()
+        return BevResult(self.model.boxes(output)[0], probabilities)
+
+    def _clouds(self, points: NDArray[np.float32] | None) -> Clouds | None:
+        if points is None or self.config.pillars is None:
+            return None
+        if points.ndim != 2 or points.shape[1] != 4:
+            raise ShapeError('points', '(P, 4) float32', str(points.shape))
+        values = torch.from_numpy(np.array(points, np.float32)).to(self.device)
+        sample = torch.zeros(len(values), dtype=torch.int64, device=self.device)
+        return Clouds(values, sample, torch.ones(1, dtype=torch.bool, device=self.device))
 
     def _embeddings(
         self, matrices: NDArray[np.float64], camera_ids: Sequence[int] | None

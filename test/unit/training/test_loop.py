@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from mm_perception.training import loop
 from mm_perception.training.loop import (
     CHECKPOINT,
     LOG,
@@ -118,6 +119,17 @@ def test_the_learning_rate_rises_and_falls() -> None:
     assert rates.index(max(rates)) in (4, 5)
     assert rates[-1] < 0.02
     assert rates[55] == pytest.approx(0.505, abs=0.01)
+
+
+def test_the_clock_may_end_it_with_the_rate_at_its_lowest(tmp_path, monkeypatch) -> None:
+    clock = iter(range(10**6))
+    monkeypatch.setattr(loop.time, 'monotonic', lambda: float(next(clock)))
+    plan = settings(steps=10**6, log_every=10**6, validate_every=10**6)
+    train(Line(plan), tmp_path, CPU, seconds=50.0, report=lambda line: None)
+    (ended,) = [json.loads(line) for line in (tmp_path / LOG).open()]
+    assert 40 <= ended['step'] <= 60
+    assert learning_rate(plan, ended['step'], 1.0) == pytest.approx(0.003)
+    assert learning_rate(plan, ended['step'], 0.5) == pytest.approx(0.3 * 0.505, rel=1e-3)
 
 
 def test_seeds_decide(tmp_path) -> None:

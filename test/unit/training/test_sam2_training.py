@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from mm_perception.nets.sam2 import ObjectPrompt, Sam2Engine
+from mm_perception.nets.sam2.configs import NANO_IMAGE_SIZE_PX
 from mm_perception.nets.sam2.heads import Candidates
 from mm_perception.nets.sam2.weights import load_model
 from mm_perception.training.loop import Settings, renew_statistics, train
@@ -115,7 +116,7 @@ def test_frames_before_those_that_teach_change_what_is_learned_but_carry_no_grad
     model.model.mask_decoder.register_forward_hook(
         lambda _, inputs, output: seen.append(output[0].requires_grad)
     )
-    batch = next(b for b in map(learner.batch, range(50)) if not b.is_mask)
+    batch = next(b for b in map(learner.batch, range(50)) if not b.is_mask and b.before)
     with torch.autocast('cpu', torch.bfloat16, enabled=is_mixed):
         parts = learner.loss(model, batch, CPU)
     assert seen == [True, False, False, False, False, True]
@@ -282,3 +283,15 @@ def test_a_later_stage_starts_from_saved_weights_at_another_size(tmp_path) -> No
         torch.testing.assert_close(dict(model.model.named_parameters())[name], value.float())
     assert model.model.image_size == 2 * SIZE
     assert all(v.isfinite() for v in larger.loss(model, larger.batch(0), CPU).values())
+
+
+def test_the_recipe_ends_with_films_and_trains_at_the_size_that_runs() -> None:
+    clips = [moving_square(), moving_square(1)]
+    stages = RECIPE.make(clips, clips, 0.001)
+    assert [stage.settings.steps for stage in stages] == [4, 3, 2]
+    batch = stages[-1].batch(0)
+    assert batch.pixels.shape[0] == 12
+    assert batch.pixels.shape[1] in (5, 13)
+    assert batch.pixels.shape[2] == NANO_IMAGE_SIZE_PX
+    assert {len(stages[-1].batch(step).pixels[0]) for step in range(12)} == {5, 13}
+    assert not stages[0].batch(0).pixels.numel()
