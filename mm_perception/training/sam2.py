@@ -1,9 +1,9 @@
 """Training of SAM 2 nano: places, then pictures, then its memory on films.
 
-A decoder that starts from nothing takes most of an hour to learn where a prompt points. So it
-learns that first, without pictures: a box means what is in it, a point what is around it. What
-follows is the order and, in the main, the losses of the paper (Ravi et al., 2024, appendix D) at
-a scale of minutes on one GPU.
+A decoder that starts from nothing takes most of an hour of two cores to learn where a prompt
+points. So it learns that first, without pictures: a box means what is in it, a point what is
+around it. What follows is the order and, in the main, the losses of the paper (Ravi et al., 2024,
+appendix D) at a scale of minutes on one GPU.
 """
 
 from __future__ import annotations

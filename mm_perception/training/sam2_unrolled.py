@@ -34,6 +34,9 @@ class Pupil(nn.Module):
             are not those of the world.
     """
 
+    _mean: Tensor
+    _deviation: Tensor
+
     def __init__(self, model: Any, *, keeps_statistics: bool = False) -> None:
         super().__init__()
         self.model, self._keeps_statistics = model, keeps_statistics
