@@ -9,6 +9,7 @@ section 3.5).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mm_perception.nets.bevformer import CONFIGS, BevFormer, Clouds
+from mm_perception.nets.bevformer import CONFIGS, BevFormer, BevFormerConfig, Clouds
 from mm_perception.nets.bevformer.weights import save_model
 from mm_perception.training.bevformer_batches import bev_batch
 from mm_perception.training.bevformer_frames import BevBatch, normalised_pictures
@@ -27,7 +28,7 @@ from mm_perception.training.recipe import Recipe, Worlds
 from mm_perception.world.bev_clips import VERSION, BevClip, BevPlan, make_bev_clips
 from mm_perception.world.variety import Split
 
-_NUM_CLIPS, _NUM_HELD_OUT = 2400, 48
+_NUM_CLIPS, _NUM_HELD_OUT = 2000, 48
 _MAP_WEIGHT = 2.0
 
 
@@ -39,6 +40,7 @@ class BevFormerTask:
         held_out: Of worlds and things that training never saw.
         settings: Of the loop.
         batch_size: Drives per step.
+        config: Of the network.
     """
 
     def __init__(
@@ -47,13 +49,14 @@ class BevFormerTask:
         held_out: Sequence[BevClip],
         settings: Settings,
         batch_size: int = 12,
+        config: BevFormerConfig = CONFIGS['nano'],
     ) -> None:
-        self._clips, self._held_out = clips, held_out
+        self._clips, self._held_out, self._config = clips, held_out, config
         self.settings, self._batch_size = settings, batch_size
 
     def build(self) -> nn.Module:
         """A new network."""
-        return BevFormer(CONFIGS['nano'])
+        return BevFormer(self._config)
 
     def batch(self, step: int) -> BevBatch:
         """Drives of a step."""
@@ -103,7 +106,7 @@ def _make(
     steps = max(2, round(9000 * scale))
     settings = Settings(
         steps, learning_rate=6e-4, weight_decay=0.02, warm_up=min(400, steps), seed=1,
-        clip_norm=10.0, log_every=50, validate_every=1000,
+        clip_norm=10.0, log_every=50, validate_every=3000, settling=6,
     )  # fmt: skip
     return [BevFormerTask(clips, held_out, settings)]
 
@@ -117,7 +120,9 @@ def _worlds(recipe: Recipe, share: float, workers: int) -> Worlds:
 
 
 def _load(plans: Sequence[BevPlan], workers: int) -> list[BevClip]:
-    return [BevClip.load(path) for path in make_bev_clips(worlds_folder(), plans, workers)]
+    paths = list(make_bev_clips(worlds_folder(), plans, workers))
+    with ThreadPoolExecutor(workers) as pool:
+        return list(pool.map(BevClip.load, paths))
 
 
 def _save(model: Any, folder: Path) -> None:

@@ -28,6 +28,7 @@ MODALITIES: tuple[Modality, ...] = ('both', 'cameras', 'lidar')
 #: A box can be found if the LiDAR meets it so often, or a camera sees so much of it.
 _LEAST_POINTS, _LEAST_PIXELS = 1, 12
 _CAMERA_LOSS = 0.05  # chance
+_SMALL_TURN = 0.15  # rad
 
 
 @dataclass(frozen=True)
@@ -78,11 +79,16 @@ def bev_batch(rng: np.random.Generator, clips: Sequence[BevClip], num_clips: int
     for clip in (clips[int(i)] for i in chosen):
         dropped = rng.random()
         setup = Setup(
-            rng.uniform(-np.pi, np.pi), bool(rng.random() < 0.5), rng.uniform(-np.pi, np.pi),
+            _turn(rng), bool(rng.random() < 0.5), rng.uniform(-np.pi, np.pi),
             has_cameras=dropped >= 0.25, has_lidar=not 0.25 <= dropped < 0.5,
         )  # fmt: skip
         shown.append(show(clip, setup, rng))
     return _collate(shown)
+
+
+def _turn(rng: np.random.Generator) -> float:
+    """Any, or a small one: where vehicles mostly head is worth knowing, too."""
+    return float(rng.uniform(-np.pi, np.pi) if rng.random() < 0.5 else rng.normal(0, _SMALL_TURN))
 
 
 def fixed_batch(clips: Sequence[BevClip], modality: Modality = 'both') -> BevBatch:

@@ -21,8 +21,6 @@ from torch.utils.data import DataLoader, Dataset
 
 CHECKPOINT = 'checkpoint.pt'
 LOG = 'log.jsonl'
-#: Batches whose mean and variance are what batch normalisation keeps.
-_SETTLING = 24
 
 
 @dataclass(frozen=True)
@@ -42,6 +40,7 @@ class Settings:
         is_mixed: Compute in bfloat16 where torch finds it safe.
         optimizer: adamw; or muon, which turns the matrices by orthogonal steps (Jordan et al.,
             2024; in torch) and leaves all else to adamw.
+        settling: Batches whose mean and variance are what batch normalisation keeps.
         share: Of the time, in proportion to other stages, where a training is given minutes.
     """
 
@@ -56,6 +55,7 @@ class Settings:
     validate_every: int = 500
     is_mixed: bool = True
     optimizer: Literal['adamw', 'muon'] = 'adamw'
+    settling: int = 24
     share: float = 1.0
 
 
@@ -145,6 +145,7 @@ def train(
 
 
 def _begin(task: Task, start: nn.Module | None) -> nn.Module:
+    torch.set_float32_matmul_precision('high')
     torch.manual_seed(task.settings.seed)
     model = task.build()
     if start is not None:
@@ -190,7 +191,7 @@ def renew_statistics(task: Task, model: nn.Module, device: torch.device) -> None
         norm.reset_running_stats()
         norm.momentum = None  # the mean of all batches
     steps = task.settings.steps
-    for step in range(max(0, steps - _SETTLING), steps):
+    for step in range(max(0, steps - task.settings.settling), steps):
         with _arithmetic(device, task.settings):
             task.loss(model, task.batch(step), device)
     for norm, momentum in zip(norms, kept, strict=True):
