@@ -178,14 +178,18 @@ def renew_statistics(task: Task, model: nn.Module, device: torch.device) -> None
     Those of averaged weights are not the average of those of the weights (Izmailov et al., 2018,
     section 3.2).
     """
-    norms = [m for m in model.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
-    if not norms:
+    model.train()
+    norms = [
+        m for m in model.modules()
+        if isinstance(m, nn.modules.batchnorm._BatchNorm) and m.training
+    ]  # fmt: skip
+    if not norms:  # or all keep what an earlier stage has measured
+        model.eval()
         return
     kept = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_running_stats()
         norm.momentum = None  # the mean of all batches
-    model.train()
     steps = task.settings.steps
     for step in range(max(0, steps - task.settings.settling), steps):
         with _arithmetic(device, task.settings):
