@@ -77,10 +77,11 @@ def bev_batch(rng: np.random.Generator, clips: Sequence[BevClip], num_clips: int
     chosen = rng.choice(len(clips), num_clips, replace=len(clips) < num_clips)
     shown = []
     for clip in (clips[int(i)] for i in chosen):
-        dropped = rng.random()
+        has_eyes = clip.rgb.shape[1] > 0
+        dropped = rng.random() if has_eyes else 1.0
         setup = Setup(
             _turn(rng), bool(rng.random() < 0.5), rng.uniform(-np.pi, np.pi),
-            has_cameras=dropped >= 0.25, has_lidar=not 0.25 <= dropped < 0.5,
+            has_cameras=has_eyes and dropped >= 0.25, has_lidar=not 0.25 <= dropped < 0.5,
         )  # fmt: skip
         shown.append(show(clip, setup, rng))
     return _collate(shown)
@@ -160,7 +161,7 @@ class _Moment:
 
 def show(clip: BevClip, setup: Setup, rng: np.random.Generator | None = None) -> list[_Moment]:
     """The moments of a clip; with chance also other colours, fewer points, lost cameras."""
-    rgb = clip.rgb if rng is None else jittered(rng, clip.rgb)
+    rgb = clip.rgb if rng is None or not clip.rgb.size else jittered(rng, clip.rgb)
     if setup.is_mirrored:
         rgb = np.ascontiguousarray(rgb[:, :, :, ::-1])
     maps, motions = turned_maps(clip.maps, setup), _motions(clip, setup)
@@ -194,7 +195,7 @@ def _projections(clip: BevClip, setup: Setup) -> npt.NDArray[np.float32]:
     base_from_bev = np.linalg.inv(setup.bev_from_base)
     pairs = zip(intrinsics, np.asarray(clip.base_from_camera, np.float64), strict=True)
     matrices = [projection(k, np.linalg.inv(pose) @ base_from_bev) for k, pose in pairs]
-    return np.stack(matrices).astype(np.float32)
+    return np.array(matrices, np.float32).reshape(-1, 4, 4)
 
 
 def _motions(clip: BevClip, setup: Setup) -> list[EgoMotion]:

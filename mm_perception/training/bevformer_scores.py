@@ -16,7 +16,7 @@ import numpy.typing as npt
 import torch
 
 from mm_perception.evaluation.boxes3d import Pair, score_boxes
-from mm_perception.nets.bevformer import BevBoxes
+from mm_perception.nets.bevformer import BevBoxes, BevFormerConfig
 from mm_perception.nets.bevformer.weights import load_model
 from mm_perception.samples import Boxes3D
 from mm_perception.training.bevformer_baselines import (
@@ -205,6 +205,11 @@ def pairs_of(clips: Sequence[BevClip], boxes: Sequence[Boxes3D]) -> list[Pair]:
     return [pair_of(clip.boxes[-1], own) for clip, own in zip(clips, boxes, strict=True)]
 
 
+def modalities_of(config: BevFormerConfig) -> tuple[Modality, ...]:
+    """What a network is judged with, the most first."""
+    return MODALITIES if config.backbone is not None else ('lidar',)
+
+
 def quick_scores(
     model: Any, clips: Sequence[BevClip], device: torch.device | str
 ) -> dict[str, float]:
@@ -218,7 +223,8 @@ def quick_scores(
     boxes: dict[str, float] = {}
     maps: dict[str, float] = {}
     speeds: dict[str, float] = {}
-    for modality in MODALITIES:
+    modalities = modalities_of(model.config)
+    for modality in modalities:
         found = find(model, clips, device, modality)
         pairs = pairs_of(clips, [item.boxes for item in found])
         scores = score_boxes(pairs)
@@ -227,13 +233,13 @@ def quick_scores(
         if layers:
             ious = map_ious(clips, layers)
             maps[f'iou_{modality}'] = float(np.mean(list(ious.values())))
-            if modality == 'both':
+            if modality == modalities[0]:
                 maps |= {f'iou_{name}': value for name, value in ious.items()}
-        if modality == 'both':
+        if modality == modalities[0]:
             boxes |= {f'ap_{n}': float(np.mean(list(c.ap.values())))
                       for n, c in scores.classes.items()}  # fmt: skip
             speeds = speed_errors(pairs)
-    alone = [item.boxes for item in find(model, clips, device, has_memory=False)]
+    alone = [item.boxes for item in find(model, clips, device, modalities[0], has_memory=False)]
     pairs = pairs_of(clips, alone)
     boxes['map_one_frame'] = score_boxes(pairs).mean_ap
     errors = speed_errors(pairs)
@@ -249,14 +255,16 @@ def final_scores(
 
     The constant baselines know the mean of the very clips that they are judged by.
     """
-    drives = _clips(Split.HELD_OUT, RigSplit.TRAIN, _FINAL_CLIPS, progress)
     model = load_model(str(weights)).model.to(device)
+    has_pictures = model.config.backbone is not None
+    drives = _clips(Split.HELD_OUT, RigSplit.TRAIN, has_pictures, _FINAL_CLIPS, progress)
     table = _named(quick_scores(model, drives, device))
     for name, split, rigs in (
         ('other rigs', Split.HELD_OUT, RigSplit.HELD_OUT),
         ('known things', Split.TRAIN, RigSplit.TRAIN),
     ):
-        found = quick_scores(model, _clips(split, rigs, _FINAL_OTHERS, progress), device)
+        others = _clips(split, rigs, has_pictures, _FINAL_OTHERS, progress)
+        found = quick_scores(model, others, device)
         chosen = ('map_', 'nds_', 'iou_both', 'iou_cameras', 'iou_lidar')
         table |= _named({k: v for k, v in found.items() if k.startswith(chosen)}, f'{name}: ')
     table |= _baselines(drives)
@@ -297,9 +305,12 @@ def _named(scores: dict[str, float], prefix: str = '') -> dict[str, float]:
 
 
 def _clips(
-    split: Split, rigs: RigSplit, count: int, progress: Callable[[int], None]
+    split: Split, rigs: RigSplit, has_pictures: bool, count: int, progress: Callable[[int], None]
 ) -> list[BevClip]:
-    plans = [BevPlan(FINAL_SEED + i, split, rig_split=rigs) for i in range(count)]
+    plans = [
+        BevPlan(FINAL_SEED + i, split, rig_split=rigs, has_pictures=has_pictures)
+        for i in range(count)
+    ]
     clips = []
     for done, path in enumerate(make_bev_clips(worlds_folder(), plans, os.cpu_count() or 1), 1):
         clips.append(BevClip.load(path))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ import numpy.typing as npt
 from mm_perception.world.detector import grid_sample
 from mm_perception.world.lidar import Lidar
 from mm_perception.world.render import Optics, look
-from mm_perception.world.rigs import Rig, RigSplit, make_rig
+from mm_perception.world.rigs import SIZE, Rig, RigSplit, make_rig
 from mm_perception.world.roaming import Way, roam
 from mm_perception.world.scene import Array, Scene, Stage, Thing
 from mm_perception.world.street import Amounts, make_street
@@ -128,8 +128,8 @@ class BevClip:
             'num_boxes': np.array([len(boxes) for boxes in self.boxes]),
         }  # fmt: skip
         pictures = [_encode(picture) for picture in self.rgb.reshape(-1, *self.rgb.shape[2:])]
-        arrays['jpeg'] = np.concatenate(pictures)
-        arrays['jpeg_sizes'] = np.array([len(picture) for picture in pictures])
+        arrays['jpeg'] = np.concatenate([np.zeros(0, np.uint8), *pictures])
+        arrays['jpeg_sizes'] = np.array([len(picture) for picture in pictures], np.int64)
         points = np.concatenate(self.points)
         arrays['xyz'] = np.round(points[:, :3] / _POINT_STEP_M).astype(np.int16)
         arrays['intensity'] = np.round(points[:, 3]).astype(np.uint8)
@@ -145,8 +145,10 @@ class BevClip:
         """Read what `save` wrote."""
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
-        pictures = np.split(arrays['jpeg'], np.cumsum(arrays['jpeg_sizes'])[:-1])
-        rgb = np.stack([_decode(picture) for picture in pictures])
+        ends = np.cumsum(arrays['jpeg_sizes'])
+        pictures = np.split(arrays['jpeg'], ends[:-1]) if len(ends) else []
+        width, height = SIZE
+        rgb = _stacked([_decode(picture) for picture in pictures], (height, width, 3))
         num_frames, num_cameras = len(arrays['times_s']), len(arrays['intrinsics'])
         points = np.empty((len(arrays['xyz']), 4), np.float32)
         points[:, :3] = arrays['xyz'] * np.float32(_POINT_STEP_M)
@@ -171,17 +173,21 @@ class BevPlan:
         split: What may appear in it.
         num_frames: Moments.
         rig_split: What it is seen with.
+        has_pictures: Whether its cameras are there; a clip of the LiDAR alone is made faster.
     """
 
     seed: int
     split: Split
     num_frames: int = 3
     rig_split: RigSplit = RigSplit.TRAIN
+    has_pictures: bool = True
 
 
 def render_bev_clip(plan: BevPlan) -> BevClip:
     """Make one clip."""
     dice, rig = Dice((plan.seed, _STREAM), plan.split), make_rig(plan.seed, plan.rig_split)
+    if not plan.has_pictures:
+        rig = replace(rig, cameras=())
     scene = make_street(plan.seed, plan.split, _amounts(dice))
     optics = Optics(noise=dice.uniform(0.004, 0.025), blur=dice.uniform(0.25, 0.9))
     start_s, step_s = dice.uniform(0.0, 4.0), dice.uniform(0.2, 0.6)
@@ -193,8 +199,8 @@ def render_bev_clip(plan: BevPlan) -> BevClip:
     moments = [_look_around(stage, rig, way, optics, start_s, after, dice.rng) for after in times]
     rgb, points, truths, maps = zip(*moments, strict=True)
     return BevClip(
-        np.stack(rgb), np.stack([camera.matrix for camera in rig.cameras]),
-        np.stack([_pose_matrix(camera.at, camera.turn) for camera in rig.cameras]), points,
+        np.stack(rgb), _stacked([camera.matrix for camera in rig.cameras], (3, 3)),
+        _stacked([_pose_matrix(camera.at, camera.turn) for camera in rig.cameras], (4, 4)), points,
         np.array([way.pose(after) for after in times]), times, truths, np.stack(maps),
     )  # fmt: skip
 
@@ -257,7 +263,13 @@ def _look_around(
         pictures.append(view.rgb)
         num_pixels = np.maximum(num_pixels, np.bincount(view.ids.reshape(-1), minlength=num))
     boxes = _true_boxes([box.seen_from(at, turn) for box in all_boxes], num_points, num_pixels)
-    return np.stack(pictures), points, boxes, _map(stage, time_s, at, way.pose(after_s)[2])
+    width, height = SIZE
+    return (
+        _stacked(pictures, (height, width, 3)),
+        points,
+        boxes,
+        _map(stage, time_s, at, way.pose(after_s)[2]),
+    )
 
 
 def _scan(
@@ -311,6 +323,11 @@ def _map(stage: Stage, time_s: float, at: Array, yaw: float) -> npt.NDArray[np.u
     return np.where(cells < 0, UNKNOWN, cells > 0).astype(np.uint8)
 
 
+def _stacked(rows: Sequence[npt.NDArray[Any]], shape: tuple[int, ...]) -> npt.NDArray[Any]:
+    """Arrays of a shape as one, also where there are none."""
+    return np.stack(rows) if rows else np.zeros((0, *shape), np.uint8)
+
+
 def _pose_matrix(at: Array, turn: Array) -> Array:
     matrix = np.eye(4)
     matrix[:3, :3], matrix[:3, 3] = turn, at
@@ -330,7 +347,8 @@ def _decode(encoded: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 
 def bev_clip_path(folder: Path, plan: BevPlan) -> Path:
     """Where a clip is kept."""
-    name = f'{plan.split.value}-{plan.rig_split.value}-{plan.seed:06d}-{plan.num_frames}.npz'
+    eyes = '' if plan.has_pictures else '-lidar'
+    name = f'{plan.split.value}-{plan.rig_split.value}-{plan.seed:06d}-{plan.num_frames}{eyes}.npz'
     return folder / f'bev-clips-{VERSION}' / name
 
 

@@ -7,7 +7,7 @@ fundamentalvision/BEVFormer, `projects/configs/bevformer`, commit 66b65f3).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mm_perception.errors import ConfigError
@@ -112,6 +112,7 @@ class BevFormerConfig:
             LiDAR on the roof.
         camera_headings_rad: Which way the camera of each learned camera embedding looks,
             counter-clockwise from straight ahead.
+        backbone: Of the pictures; None for a net of a LiDAR alone.
         pillars: Of the LiDAR branch; None for a net of cameras alone.
         map_layers: What the map head tells, twice as fine as the BEV grid; empty for no map.
         trunk_blocks: Residual blocks at each of three resolutions that the BEV goes through
@@ -123,7 +124,7 @@ class BevFormerConfig:
     """
 
     name: str = 'tiny'
-    backbone: BackboneConfig = field(default_factory=BackboneConfig)
+    backbone: BackboneConfig | None = field(default_factory=BackboneConfig)
     pixels: PixelConfig = field(default_factory=PixelConfig)
     classes: tuple[str, ...] = NUSCENES_CLASSES
     bev_size: tuple[int, int] = (50, 50)
@@ -164,7 +165,9 @@ class BevFormerConfig:
             raise ConfigError(
                 'spatial_points', self.spatial_points, f'a multiple of {self.num_pillar_points}'
             )
-        if self.num_levels < len(self.backbone.out_stages):
+        if self.backbone is None and self.pillars is None:
+            raise ConfigError('backbone', None, 'one, or pillars')
+        if self.backbone is not None and self.num_levels < len(self.backbone.out_stages):
             raise ConfigError('num_levels', self.num_levels, 'one per stage of the backbone')
         if self.num_levels > self.num_level_embeds:
             raise ConfigError('num_levels', self.num_levels, f'at most {self.num_level_embeds}')
@@ -216,6 +219,32 @@ _ROOF_Z_M = -1.84
 _CAFFE_BGR = PixelConfig(1280, (103.530, 116.280, 123.675), (1.0, 1.0, 1.0), is_rgb=False)
 _DEFORMABLE_101 = BackboneConfig((3, 4, 23, 3), 64, (False, False, True, True), (3,), True)
 
+_NANO = BevFormerConfig(
+    name='nano',
+    backbone=BackboneConfig((2, 2, 3, 2), 24, out_stages=(1, 2, 3)),
+    pixels=PixelConfig(width_px=320),
+    classes=OWN_CLASSES,
+    bev_size=(64, 64),
+    range_m=(-32.0, -32.0, -1.0, 32.0, 32.0, 4.0),
+    center_limits_m=(-32.0, -32.0, -1.0, 32.0, 32.0, 4.0),
+    dims=96,
+    heads=4,
+    ffn_dims=192,
+    num_levels=3,
+    num_encoder_layers=2,
+    num_decoder_layers=3,
+    num_queries=128,
+    spatial_points=4,
+    camera_headings_rad=(0.0,),
+    rotate_center_px=None,
+    max_boxes=128,
+    pillars=PillarConfig(),
+    map_layers=OWN_LAYERS,
+    trunk_blocks=2,
+    has_proposals=True,
+    knows_heading=False,
+)
+
 CONFIGS = {
     'tiny': BevFormerConfig(ground_z_m=_ROOF_Z_M),
     'small': BevFormerConfig(
@@ -234,29 +263,14 @@ CONFIGS = {
         num_levels=4,
         num_encoder_layers=6,
     ),
-    'nano': BevFormerConfig(
-        name='nano',
-        backbone=BackboneConfig((2, 2, 3, 2), 24, out_stages=(1, 2, 3)),
-        pixels=PixelConfig(width_px=320),
-        classes=OWN_CLASSES,
-        bev_size=(64, 64),
-        range_m=(-32.0, -32.0, -1.0, 32.0, 32.0, 4.0),
-        center_limits_m=(-32.0, -32.0, -1.0, 32.0, 32.0, 4.0),
-        dims=96,
-        heads=4,
-        ffn_dims=192,
-        num_levels=3,
-        num_encoder_layers=2,
-        num_decoder_layers=3,
-        num_queries=128,
-        spatial_points=4,
-        camera_headings_rad=(0.0,),
-        rotate_center_px=None,
-        max_boxes=128,
-        pillars=PillarConfig(),
-        map_layers=OWN_LAYERS,
-        trunk_blocks=2,
-        has_proposals=True,
-        knows_heading=False,
+    'nano': _NANO,
+    'nano_lidar': replace(
+        _NANO,
+        name='nano_lidar',
+        backbone=None,
+        dims=64,
+        ffn_dims=128,
+        num_encoder_layers=1,
+        pillars=PillarConfig(channels=32),
     ),
 }

@@ -25,6 +25,9 @@ from mm_perception.nets.bevformer.geometry import (
     rotate_bev,
 )
 
+#: Features (B, N, S, C) of pictures, sizes of their levels, and where pillar points appear.
+Seen = tuple[Tensor, Sizes, Tensor, Tensor]
+
 
 class FeedForward(nn.Module):
     """Two linear layers, added to the input."""
@@ -49,9 +52,11 @@ class EncoderLayer(nn.Module):
         super().__init__()
         dims, heads, dropout = config.dims, config.heads, config.dropout
         self.temporal = TemporalSelfAttention(dims, heads, config.temporal_points, dropout)
-        self.spatial = SpatialCrossAttention(
-            dims, heads, config.num_levels, config.spatial_points, dropout
-        )
+        self.spatial = None
+        if config.backbone is not None:
+            self.spatial = SpatialCrossAttention(
+                dims, heads, config.num_levels, config.spatial_points, dropout
+            )
         self.feed_forward = FeedForward(dims, config.ffn_dims, dropout)
         self.norms = nn.ModuleList(nn.LayerNorm(dims) for _ in range(3))
         self.bev_size = config.bev_size
@@ -62,10 +67,7 @@ class EncoderLayer(nn.Module):
         history: Tensor | None,
         position: Tensor,
         references: Tensor,
-        features: Tensor,
-        sizes: Sizes,
-        places: Tensor,
-        hits: Tensor,
+        seen: Seen | None,
     ) -> Tensor:
         """(B, Q, C) to (B, Q, C); the arguments are those of the two attentions.
 
@@ -74,16 +76,15 @@ class EncoderLayer(nn.Module):
             history: None where there is no previous BEV: the queries stand in, twice.
             position: see `TemporalSelfAttention`.
             references: see `TemporalSelfAttention`.
-            features: see `SpatialCrossAttention`.
-            sizes: see `SpatialCrossAttention`.
-            places: see `SpatialCrossAttention`.
-            hits: see `SpatialCrossAttention`.
+            seen: features, sizes, places and hits, see `SpatialCrossAttention`; None where there
+                are no pictures.
         """
         if history is None:
             history = torch.stack((queries, queries), dim=1)
         queries = self.temporal(queries, history, position, references, self.bev_size)
         queries = self.norms[0](queries)
-        queries = self.spatial(queries, features, sizes, places, hits)
+        if self.spatial is not None and seen is not None:
+            queries = self.spatial(queries, *seen)
         queries = self.norms[1](queries)
         out: Tensor = self.norms[2](self.feed_forward(queries))
         return out
@@ -134,7 +135,7 @@ class BevEncoder(nn.Module):
         """
         if not self.config.knows_heading:
             motions = [replace(motion, yaw_rad=0.0) for motion in motions]
-        batch = levels[0].shape[0]
+        batch = len(motions)
         queries = self.queries.expand(batch, -1, -1)
         references = self.cell_xy.expand(batch, 2, -1, -1)
         aligned = None
@@ -145,15 +146,17 @@ class BevEncoder(nn.Module):
         can_bus = can_bus_batch(motions).to(self.queries)
         queries = queries + self.can_bus_mlp(can_bus)[:, None]
         history = None if aligned is None else torch.stack((aligned, queries), dim=1)
-        features = self._flatten(levels, camera_ids)
-        sizes = [(level.shape[-2], level.shape[-1]) for level in levels]
-        places, hits = project_to_cameras(self.points, image_from_bev, image_size)
-        if camera_mask is not None:
-            hits = hits & camera_mask[:, :, None, None]
+        seen = None
+        if self.config.backbone is not None:
+            sizes = [(level.shape[-2], level.shape[-1]) for level in levels]
+            places, hits = project_to_cameras(self.points, image_from_bev, image_size)
+            if camera_mask is not None:
+                hits = hits & camera_mask[:, :, None, None]
+            seen = self._flatten(levels, camera_ids), sizes, places, hits
         position = self.position()
         bev: Tensor = queries
         for layer in self.layers:
-            bev = layer(bev, history, position, references, features, sizes, places, hits)
+            bev = layer(bev, history, position, references, seen)
         return bev
 
     def align(self, previous: Tensor, motions: Sequence[EgoMotion]) -> Tensor:

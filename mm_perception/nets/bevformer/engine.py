@@ -123,7 +123,8 @@ class BevFormerEngine:
 
         Args:
             state: of this robot; its memory is replaced.
-            images: N of (H, W, 3) uint8 RGB, of any sizes; None where one is missing.
+            images: N of (H, W, 3) uint8 RGB, of any sizes; None where one is missing. A net
+                without an image branch ignores them.
             image_from_bev: (N, 4, 4) projections from frame BEV to px of the undistorted pictures,
                 see `projection`.
             motion: since the frame before; with `dt_s` of 0, below 0 or above `max_gap_s` the
@@ -149,6 +150,8 @@ class BevFormerEngine:
         if state.bev is None:
             # As in training: the first frame of a drive has come from nowhere.
             motion = EgoMotion(yaw_rad=motion.yaw_rad)
+        if self.config.backbone is None:
+            images, matrices, camera_ids = [None], np.eye(4)[None], None
         ids = self._embeddings(matrices, camera_ids)
         pixels, scaled, mask, index = self._look(images, matrices, lenses)
         output = self.model(

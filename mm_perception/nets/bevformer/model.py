@@ -50,8 +50,11 @@ class BevFormer(nn.Module):
     def __init__(self, config: BevFormerConfig) -> None:
         super().__init__()
         self.config = config
-        self.backbone = ResNet(config.backbone)
-        self.neck = FeaturePyramid(config.backbone.out_channels, config.dims, config.num_levels)
+        self.backbone = self.neck = None
+        if config.backbone is not None:
+            self.backbone = ResNet(config.backbone)
+            channels = config.backbone.out_channels
+            self.neck = FeaturePyramid(channels, config.dims, config.num_levels)
         self.encoder = BevEncoder(config)
         self.pillars = PillarEncoder(config, config.pillars) if config.pillars else None
         self.trunk = BevTrunk(config) if config.trunk_blocks else None
@@ -115,8 +118,11 @@ class BevFormer(nn.Module):
     def extract(self, images: Tensor, camera_mask: Tensor | None = None) -> list[Tensor]:
         """Features (B, N, C, h, w) of pictures (B, N, 3, H, W), fine to coarse.
 
-        Those of missing pictures are zero: what they hold never goes through the network.
+        Those of missing pictures are zero: what they hold never goes through the network. None
+        from a net of a LiDAR alone.
         """
+        if self.backbone is None or self.neck is None:
+            return []
         flat = images.flatten(0, 1)
         if camera_mask is None:
             levels = self.neck(self.backbone(flat))

@@ -32,7 +32,7 @@ SMALL = replace(
 @pytest.fixture(scope='module')
 def task() -> BevFormerTask:
     clips = [a_clip(2, seed=1), a_clip(3, seed=2)]
-    return BevFormerTask(clips, clips, Settings(steps=10, seed=1), batch_size=4, config=SMALL)
+    return BevFormerTask(clips, clips, Settings(steps=10, seed=1), 4, SMALL)
 
 
 def test_batches_are_functions_of_seed_and_step(task) -> None:
