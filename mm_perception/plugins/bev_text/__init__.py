@@ -37,6 +37,7 @@ from mm_perception.plugin import (
 from mm_perception.plugins.bev_text.memory import CellMemory
 from mm_perception.plugins.bev_text.question import Question
 from mm_perception.plugins.bev_text.regions import regions_of
+from mm_perception.plugins.bev_text.segments import segments_of
 from mm_perception.samples import (
     BevGrid,
     CameraInfo,
@@ -80,8 +81,11 @@ class BevTextConfig:
     min_height_m: float = parameter(
         0.2, 'Things that stand are at least so high, the ground is not.', minimum=0.0, live=True
     )
+    segments: bool = parameter(
+        True, 'Look at what stands apart in a scan, not only at masks and patches.', live=True
+    )
     patches: tuple[float, ...] = parameter(
-        (0.34, 0.17), 'Sides of what is looked at outside of masks, in heights of the picture.',
+        (0.34, 0.17), 'Sides of patches, where nothing stands apart, in heights of the picture.',
         minimum=0.02, maximum=1.0, live=True,
     )  # fmt: skip
     smallest_px: int = parameter(60, 'Masks of fewer pixels count as none.', minimum=1, live=True)
@@ -151,7 +155,7 @@ class BevText(Plugin[BevTextConfig]):
         self._is_rewound = False
         self._looked_ns: dict[str, int] = {}
         self._pictures: dict[str, deque[Image]] = {}
-        self._cells = self._new_cells()
+        self.cells = self._new_cells()
 
     @classmethod
     def tiny(cls) -> BevTextConfig:
@@ -214,11 +218,16 @@ class BevText(Plugin[BevTextConfig]):
         heights = _moved(points, np.linalg.inv(fixed_from_base))[:, 2]
         low = heights <= config.headroom_m
         points, pixels = points[low], pixels[inside][low]
-        regions = regions_of(image.rgb(), pixels, masks, config.patches, config.smallest_px)
+        segments = np.full(len(points), -1)
+        if config.segments:
+            segments = segments_of(points, config.min_height_m)
+        regions = regions_of(
+            image.rgb(), pixels, segments, masks, config.patches, config.smallest_px
+        )
         vectors = self._engine.embed_images(regions.crops)
-        self._cells.move(fixed_from_base[:2, 3])
-        self._cells.forget(image.stamp_ns - round(config.memory_s * 1e9))
-        self._cells.add(points, regions.carried, vectors, image.stamp_ns)
+        self.cells.move(fixed_from_base[:2, 3])
+        self.cells.forget(image.stamp_ns - round(config.memory_s * 1e9))
+        self.cells.add(points, regions.carried, vectors, image.stamp_ns)
 
     def _points(self, inputs: Inputs, image: Image, info: CameraInfo) -> Array:
         """(N, 3) metres in optical axes, from depth if there is any, else from the scan."""
@@ -235,12 +244,12 @@ class BevText(Plugin[BevTextConfig]):
         )  # fmt: skip
 
     def _answered(self, question: Question, stamp_ns: int) -> dict[str, Sample]:
-        slots, seen, heights = self._cells.known()
+        slots, seen, heights = self.cells.known()
         if self._map is not None and self._map.layer(question.layer) is not None:
             to_map = self.context.lookup_transform(
                 self._map.frame_id, self.config.fixed_frame, self._map.stamp_ns
             )
-            places = _moved(self._cells.places(slots), to_map)
+            places = _moved(self.cells.places(slots), to_map)
             values = self._map.lookup(question.layer, places[:, :2])
             source = f'layer {question.layer} of the map'
         elif len(slots):
@@ -252,8 +261,8 @@ class BevText(Plugin[BevTextConfig]):
             values, source = np.zeros(0, np.int8), 'nothing seen yet'
         answer = BevGrid(
             stamp_ns=stamp_ns, frame_id=self.config.fixed_frame, layers=('asked',),
-            cells=self._cells.grid(slots, values, _UNKNOWN)[None],
-            resolution_m=self._cells.resolution_m, origin=(*self._cells.corner_m, 0.0, 0.0),
+            cells=self.cells.grid(slots, values, _UNKNOWN)[None],
+            resolution_m=self.cells.resolution_m, origin=(*self.cells.corner_m, 0.0, 0.0),
         )  # fmt: skip
         text = f'{question.text}: {np.count_nonzero(values >= 50)} cells, from {source}'
         about = Text(stamp_ns=stamp_ns, frame_id=self.config.fixed_frame, text=text, language='en')
@@ -265,7 +274,7 @@ class BevText(Plugin[BevTextConfig]):
         self._question = question = _question(text)
         if question is None:
             raise RequestError('no text', text, 'give one, such as "traffic cones"')
-        newest_ns = self._cells.newest_ns
+        newest_ns = self.cells.newest_ns
         if newest_ns < 0:
             raise RequestError('nothing was seen yet', text, 'wait for a picture and a scan')
         about = cast(Text, self._answered(question, newest_ns)['about'])
@@ -281,7 +290,7 @@ class BevText(Plugin[BevTextConfig]):
 
     def reset(self) -> None:
         """Forget what was seen and asked."""
-        self._cells = self._new_cells()
+        self.cells = self._new_cells()
         self._question = _question(self.config.query)
         self._map, self._is_rewound = None, False
         self._looked_ns.clear()
@@ -311,8 +320,8 @@ class BevText(Plugin[BevTextConfig]):
 
     def _take_rewind(self, stamp_ns: int) -> None:
         """All cameras are rewound one by one: only the first clears what the old run saw."""
-        if self._is_rewound and self._cells.newest_ns - stamp_ns > LATE_TOLERANCE_NS:
-            self._cells.clear()
+        if self._is_rewound and self.cells.newest_ns - stamp_ns > LATE_TOLERANCE_NS:
+            self.cells.clear()
             self._map = None
         self._is_rewound = False
 

@@ -1,8 +1,8 @@
 """What was seen where: embeddings of cells around a vehicle, in a frame that stands still.
 
 As VLMaps (Huang et al., 2023, section III-B) every cell keeps the mean of what all sights of it
-gave. Unlike there the map rolls along with the vehicle, and later sights count more, since things
-move.
+gave. Unlike there the map rolls along with the vehicle, later sights count more, since things
+move, and where something comes or leaves the mean begins anew.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from mm_perception.samples.sample import Array
 _NEVER = -1  # stamp of a cell that nobody saw
 _AROUND_M = 1.5  # where the ground below a thing may be seen
 _SLAB_M = 0.3  # from above one sees of a cell what is at most so far below its top
+_HOLD_NS = 500_000_000  # so long what stands in a cell hides what is lower
 _FAR = np.float32(1e6)  # metres, stands for: no ground known
 
 
@@ -96,11 +97,18 @@ class CellMemory:
     ) -> None:
         if self._mean.shape[1] != means.shape[1]:
             self._mean = np.zeros((self._side**2, means.shape[1]), np.float32)
-        self._sights[cells] = np.minimum(self._sights[cells] + 1, self._most_sights)
+        # A ray that passes a thing and meets the ground in its cell does not tell that it left.
+        above, below = tops - self._top[cells], self._top[cells] - tops
+        held = (below > _SLAB_M) & (stamp_ns - self._seen_ns[cells] < _HOLD_NS)
+        held &= self._seen_ns[cells] != _NEVER
+        self._floor[cells] = np.minimum(self._floor[cells], floors)
+        is_other = np.maximum(above, below)[~held] > _SLAB_M
+        cells, means, tops = cells[~held], means[~held], tops[~held]
+        sights = np.where(is_other, 0, self._sights[cells])
+        self._sights[cells] = np.minimum(sights + 1, self._most_sights)
         weight = (1 / self._sights[cells]).astype(np.float32)
         self._mean[cells] += weight[:, None] * (means - self._mean[cells])
         self._top[cells] += weight * (tops - self._top[cells])
-        self._floor[cells] = np.minimum(self._floor[cells], floors)
         self._seen_ns[cells] = np.maximum(self._seen_ns[cells], stamp_ns)
 
     def forget(self, before_ns: int) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 
 from mm_perception.geometry.lifting import inside_mask
@@ -14,6 +15,8 @@ from mm_perception.samples.sample import Array
 
 if TYPE_CHECKING:
     from mm_perception.nets.clip.engine import Picture
+
+_RIM = np.ones((3, 3), np.uint8)
 
 
 @dataclass(frozen=True)
@@ -30,17 +33,19 @@ class Regions:
 
 
 def regions_of(
-    rgb: Picture, pixels: Array, masks: Masks | None, patches: Sequence[float], smallest_px: int
-) -> Regions:
-    """Squares around masks, and for what lies in no mask, patches of several sizes.
+    rgb: Picture, pixels: Array, segments: Array, masks: Masks | None, patches: Sequence[float],
+    smallest_px: int,
+) -> Regions:  # fmt: skip
+    """Squares around masks, then around segments, and for all else patches of several sizes.
 
-    A mask is embedded as its surrounding square, as ConceptFusion does (Jatavallabhula et al.,
+    A thing is embedded as its surrounding square, as ConceptFusion does (Jatavallabhula et al.,
     2023, section III-A); patches of several sizes are averaged, as LERF does (Kerr et al., 2023,
     section 3.2). Only patches with a point in them are embedded.
 
     Args:
         rgb: The picture.
         pixels: (N, 2) of points, x and y inside of the picture.
+        segments: (N,) int, the thing that each point is of, -1 for none.
         masks: Of the same picture; None if there are none.
         patches: Sides in shares of the picture's height.
         smallest_px: Smaller masks are no masks.
@@ -55,11 +60,18 @@ def regions_of(
         box = mask_box(mask)
         if box is None or np.count_nonzero(mask) < smallest_px:
             continue
-        is_free &= ~mask[rows, columns]  # what is on the rim of a mask is nothing for sure
+        # What is on the rim of a mask, inside or outside, is nothing for sure.
+        is_free &= cv2.dilate(mask.astype(np.uint8), _RIM)[rows, columns] == 0
         own = inside_mask(mask, pixels)
         if own.any():
             carried[own, 0] = len(crops)
             crops.append(around(rgb, np.array(box)))
+    for number in np.unique(segments[is_free & (segments >= 0)]):
+        own = is_free & (segments == number)
+        box = np.concatenate([pixels[own].min(0), pixels[own].max(0)])
+        carried[own, 0] = len(crops)
+        crops.append(around(rgb, box))
+    is_free &= segments < 0
     for level, share in enumerate(patches):
         tiles, boxes = _tiles(rgb.shape[0], rgb.shape[1], share, rows, columns)
         used, index = np.unique(tiles[is_free], return_inverse=True)
