@@ -2,7 +2,7 @@
 
   python -m bench.bench_bev_text [--worlds 3] [--seconds 2]
 
-Six cameras of 480x270 at 4 Hz and a LiDAR at 10 Hz, true poses as TF. After each second every
+Six cameras of 480x270 at 2 Hz and a LiDAR at 10 Hz, true poses as TF. After each second every
 prompt is asked, and each cell that was seen by then, by whatever way, is compared with the true
 map of that moment; what a way does not know counts as 0 per cent. Ways:
 
@@ -52,7 +52,7 @@ PROMPTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     'a building': ((), ('building',)),
     'a road': ((), ('road', 'marking', 'crossing')),
 }
-RATE_HZ, REACH_M = 4.0, 25.0
+RATE_HZ, REACH_M = 2.0, 25.0
 #: By prompt and stamp.
 Answers = dict[tuple[str, int], BevGrid]
 

@@ -108,6 +108,21 @@ def test_a_ray_that_passes_a_thing_does_not_hide_it_but_what_left_is_forgotten()
         assert heights[index] == pytest.approx(1.5 if is_there else 0)
 
 
+def test_what_a_ray_goes_through_has_left() -> None:
+    origin, behind, short = (
+        np.array(p) for p in ([-3.0, 0.5, 1.0], [[3.0, 0.5, 1.0]], [[0.4, 0.5, 1.0]])
+    )
+    for after_ns, ends, is_there in (
+        (600_000_000, behind, False), (400_000_000, behind, True), (600_000_000, short, True),
+        (600_000_000, behind + np.array([0, 0, 3.0]), True),
+    ):  # fmt: skip
+        cells = memory()
+        see(cells, (0.5, 0.5, 0.0))
+        see(cells, (0.5, 0.5, 1.7))
+        cells.look_through(origin, ends, 1 + after_ns)
+        assert len(cells.known()[0]) == is_there
+
+
 def test_cells_nobody_sees_are_forgotten_and_vectors_of_another_length_begin_anew() -> None:
     cells = memory()
     see(cells, (0.5, 0.5, 0.0), stamp_ns=5)

@@ -52,8 +52,10 @@ from mm_perception.samples.sample import Array
 
 if TYPE_CHECKING:
     from mm_perception.nets.clip import ClipEngine
+    from mm_perception.nets.clip.engine import Picture, Vectors
 
 _UNKNOWN = -1
+_AT_ONCE = 32  # crops
 _KEPT_PICTURES = 8  # per camera, that masks may be late for
 
 
@@ -195,10 +197,11 @@ class BevText(Plugin[BevTextConfig]):
         self._take_rewind(image.stamp_ns)
         pictures = self._pictures.setdefault(inputs.stream, deque(maxlen=_KEPT_PICTURES))
         pictures.append(image)
+        seen, masks = _matching(pictures, cast('Masks | None', inputs.maybe('masks')))
         looked_ns = self._looked_ns.get(inputs.stream)
-        if looked_ns is None or image.stamp_ns - looked_ns >= self.config.every_s * 1e9:
-            self._look(inputs, *_matching(pictures, cast('Masks | None', inputs.maybe('masks'))))
-            self._looked_ns[inputs.stream] = image.stamp_ns
+        if looked_ns is None or seen.stamp_ns - looked_ns >= max(self.config.every_s * 1e9, 1):
+            self._look(inputs, seen, masks)
+            self._looked_ns[inputs.stream] = seen.stamp_ns
         elif not inputs.all('query'):
             return {}
         return {} if self._question is None else self._answered(self._question, image.stamp_ns)
@@ -208,7 +211,7 @@ class BevText(Plugin[BevTextConfig]):
         info, config = cast(CameraInfo, inputs.one('camera_info')), self.config
         lookup, fixed = self.context.lookup_transform, config.fixed_frame
         _check_sizes(image, info, masks)
-        points = self._points(inputs, image, info)
+        points, sensor = self._points(inputs, image, info)
         pixels = project(info, points)
         with np.errstate(invalid='ignore'):
             inside = ((pixels >= -0.5) & (pixels < np.array(picture_size(info)) - 0.5)).all(1)
@@ -217,31 +220,45 @@ class BevText(Plugin[BevTextConfig]):
         points = _moved(points[inside], fixed_from_camera)
         heights = _moved(points, np.linalg.inv(fixed_from_base))[:, 2]
         low = heights <= config.headroom_m
-        points, pixels = points[low], pixels[inside][low]
+        rays, points, pixels = points[::2], points[low], pixels[inside][low]
         segments = np.full(len(points), -1)
         if config.segments:
             segments = segments_of(points, config.min_height_m)
         regions = regions_of(
             image.rgb(), pixels, segments, masks, config.patches, config.smallest_px
         )
-        vectors = self._engine.embed_images(regions.crops)
+        vectors = self._embedded(regions.crops)
         self.cells.move(fixed_from_base[:2, 3])
         self.cells.forget(image.stamp_ns - round(config.memory_s * 1e9))
         self.cells.add(points, regions.carried, vectors, image.stamp_ns)
+        origin = lookup(fixed, sensor.frame_id, sensor.stamp_ns)[:3, 3]
+        self.cells.look_through(origin, rays, image.stamp_ns)
 
-    def _points(self, inputs: Inputs, image: Image, info: CameraInfo) -> Array:
-        """(N, 3) metres in optical axes, from depth if there is any, else from the scan."""
+    def _embedded(self, crops: list[Picture]) -> Vectors:
+        """(R, D) unit vectors; so many at once that memory stays small."""
+        starts = range(0, max(len(crops), 1), _AT_ONCE)
+        return np.concatenate(
+            [self._engine.embed_images(crops[start : start + _AT_ONCE]) for start in starts]
+        )
+
+    def _points(
+        self, inputs: Inputs, image: Image, info: CameraInfo
+    ) -> tuple[Array, Image | PointCloud]:
+        """(N, 3) metres in optical axes, of depth if there is any, else of the scan, and that."""
         depth, cloud = inputs.maybe('depth'), inputs.maybe('cloud')
         if depth is not None:
             everywhere = np.ones((image.height, image.width), np.bool_)
-            return points_of_depth(cast(Image, depth), info, everywhere)
+            depth = cast(Image, depth)
+            return points_of_depth(depth, info, everywhere), depth
         if cloud is None:
             reason = 'there is no scan and no depth near the stamp of the picture'
             raise MissingInputError('cloud', reason, 'check the LiDAR, and the clocks of both')
-        return points_at(
-            cast(PointCloud, cloud), image.frame_id, image.stamp_ns, self.config.fixed_frame,
+        cloud = cast(PointCloud, cloud)
+        points = points_at(
+            cloud, image.frame_id, image.stamp_ns, self.config.fixed_frame,
             self.context.lookup_transform,
         )  # fmt: skip
+        return points, cloud
 
     def _answered(self, question: Question, stamp_ns: int) -> dict[str, Sample]:
         slots, seen, heights = self.cells.known()
@@ -331,7 +348,10 @@ def _question(text: str) -> Question | None:
 
 
 def _matching(pictures: deque[Image], masks: Masks | None) -> tuple[Image, Masks | None]:
-    """The picture that masks are of and they; without such a picture the newest one alone."""
+    """The picture that masks are of and they; without such a picture the newest one alone.
+
+    Masks come later than their picture: it waits for them.
+    """
     found = (p for p in pictures if masks is not None and p.stamp_ns == masks.stamp_ns)
     of_masks = next(found, None)
     return (pictures[-1], None) if of_masks is None else (of_masks, masks)

@@ -15,6 +15,7 @@ from mm_perception.samples.sample import Array
 _NEVER = -1  # stamp of a cell that nobody saw
 _AROUND_M = 1.5  # where the ground below a thing may be seen
 _SLAB_M = 0.3  # from above one sees of a cell what is at most so far below its top
+_SHORT_M = 0.5  # before its end a ray tells nothing
 _HOLD_NS = 500_000_000  # so long what stands in a cell hides what is lower
 _FAR = np.float32(1e6)  # metres, stands for: no ground known
 
@@ -110,6 +111,31 @@ class CellMemory:
         self._mean[cells] += weight[:, None] * (means - self._mean[cells])
         self._top[cells] += weight * (tops - self._top[cells])
         self._seen_ns[cells] = np.maximum(self._seen_ns[cells], stamp_ns)
+
+    def look_through(self, origin: Array, points: Array, stamp_ns: int) -> None:
+        """Forget what a ray went through: it has left.
+
+        Args:
+            origin: (3,) where the rays begin, metres in the fixed frame.
+            points: (N, 3) where they end.
+            stamp_ns: When.
+        """
+        is_old = (self._seen_ns != _NEVER) & (stamp_ns - self._seen_ns >= _HOLD_NS)
+        if not is_old.any():
+            return
+        rays = points - origin
+        lengths = np.linalg.norm(rays, axis=1)
+        counts = np.maximum((lengths - _SHORT_M) / self.resolution_m, 0).astype(int)
+        first = np.repeat(np.cumsum(counts) - counts, counts)
+        metres = (np.arange(counts.sum()) - first + 1) * self.resolution_m
+        passed = (
+            origin
+            + np.repeat(rays / np.maximum(lengths, 1e-9)[:, None], counts, 0) * (metres[:, None])
+        )
+        inside, slots = self._slots_at(passed)
+        z = passed[inside, 2]
+        is_through = (z > self._floor[slots] + _SLAB_M) & (z < self._top[slots] - _SLAB_M)
+        self._clear(np.unique(slots[is_through & is_old[slots]]))
 
     def forget(self, before_ns: int) -> None:
         """Forget cells that were last seen before a moment."""
