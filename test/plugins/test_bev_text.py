@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from mm_perception.errors import MissingInputError, RequestError, ShapeError
+from mm_perception.errors import MissingInputError, PromptError, RequestError, ShapeError
 from mm_perception.matcher import Inputs
 from mm_perception.model_cache import Shared
 from mm_perception.nets.clip.engine import ClipEngine, Picture
@@ -40,13 +40,15 @@ class Painter(ClipEngine):
         rows = []
         for image in images:
             pixels = image.reshape(-1, 3).astype(float)
-            rows.append(pixels[np.ptp(pixels, axis=1).argmax()] - 60)
+            rows.append([*(pixels[np.ptp(pixels, axis=1).argmax()] - 60), 0.0])
         return torch.tensor(np.array(rows))
 
     def _text_features(self, texts: Sequence[str]) -> Tensor:
         table = {'cone': ORANGE, 'car': RED}
         rows = [next((v for k, v in table.items() if k in t), GREY) for t in texts]
-        return torch.tensor(np.array(rows) - 60.0)
+        # No two texts are quite the same.
+        own = [[20.0 * np.sin(sum(map(ord, text)))] for text in texts]
+        return torch.tensor(np.hstack([np.array(rows) - 60.0, own]))
 
 
 def lookup(target: str, source: str, stamp_ns: int) -> np.ndarray:
@@ -236,6 +238,9 @@ def test_a_request_asks_from_then_on_and_tells_what_is_known() -> None:
     with pytest.raises(RequestError, match='no text'):
         asked.answer('ask', Text(stamp_ns=0, text='  '))
     infer(asked)
+    with pytest.raises(PromptError, match='xqzvj'):
+        asked.answer('ask', Text(stamp_ns=0, text='a xqzvj'))
+    assert infer(asked, STAMP_NS + 10**8) == {}, 'what is refused is not asked'
     reply = asked.answer('ask', Text(stamp_ns=0, text='a cone'))
     assert isinstance(reply, PromptReply)
     assert reply.stamp_ns == STAMP_NS

@@ -5,11 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from mm_perception.errors import PromptError
+from mm_perception.nets.clip import load_clip
 from mm_perception.plugins.bev_text.memory import CellMemory
-from mm_perception.plugins.bev_text.question import Question
+from mm_perception.plugins.bev_text.question import Question, unknown_words
 from mm_perception.plugins.bev_text.regions import regions_of
 from mm_perception.plugins.bev_text.segments import segments_of
 from mm_perception.samples import Masks
+from mm_perception.weights import locate
 
 A, B = np.eye(2, dtype=np.float32)
 
@@ -198,3 +201,11 @@ def test_a_small_mask_is_no_mask() -> None:
 )
 def test_texts_are_understood(text: str, layer: str, caption: str, stands: bool | None) -> None:
     assert Question.of(text) == Question(text, layer, caption, stands)
+
+
+def test_words_that_the_weights_do_not_know_are_refused() -> None:
+    clip = load_clip(locate('nano', 'clip'))
+    assert unknown_words(clip, 'a red traffic cone') == []
+    assert unknown_words(clip, 'a brick building') == ['brick', 'building']
+    with pytest.raises(PromptError, match="'building'; ask with other words"):
+        Question.of('a building').asked_of(clip, np.zeros((0, 1)), np.zeros(0), (), 0.2)

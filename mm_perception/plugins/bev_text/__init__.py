@@ -117,7 +117,7 @@ class BevText(Plugin[BevTextConfig]):
         ),
         limits=(
             'Without masks a patch speaks for all points in it, also for those beside a thing.',
-            'Weights nano know things of the synthetic world, and no words for ground.',
+            'Weights nano know no words for ground and buildings: they refuse them without a map.',
             'Cells of things that moved fade with later sights; they are not tracked.',
             'A point that the LiDAR sees and the camera does not takes what hides it.',
         ),
@@ -187,6 +187,7 @@ class BevText(Plugin[BevTextConfig]):
         Raises:
             MissingInputError: Neither scan nor depth is near the picture, or it is of a camera
                 without calibration.
+            PromptError: The weights do not know a word of what is asked; the picture is looked at.
             ShapeError: Picture, masks, depth and calibration are not of one size.
             TransformUnavailableError: TF does not know the camera, the scan, or the map.
         """
@@ -288,13 +289,14 @@ class BevText(Plugin[BevTextConfig]):
     def answer(self, port: str, request: Sample) -> Sample:
         """Ask a text from now on; the reply says what is known of it by now."""
         text = request.text if isinstance(request, Text) else ''
-        self._question = question = _question(text)
+        question = _question(text)
         if question is None:
             raise RequestError('no text', text, 'give one, such as "traffic cones"')
         newest_ns = self.cells.newest_ns
         if newest_ns < 0:
             raise RequestError('nothing was seen yet', text, 'wait for a picture and a scan')
         about = cast(Text, self._answered(question, newest_ns)['about'])
+        self._question = question
         return PromptReply(
             stamp_ns=newest_ns, frame_id=self.config.fixed_frame, message=about.text
         )
