@@ -161,8 +161,10 @@ class BevText(Plugin[BevTextConfig]):
 
     @classmethod
     def tiny(cls) -> BevTextConfig:
-        """A network with random weights, few cells, and something to ask."""
-        return BevTextConfig(weights='random', query='a car', reach_m=8.0, resolution_m=0.5)
+        """A network with random weights, few cells, and something to ask of all that is seen."""
+        return BevTextConfig(
+            weights='random', query='a car', reach_m=8.0, resolution_m=0.5, headroom_m=10.0
+        )
 
     def load(self, device: str) -> None:
         """Load CLIP, or take the one that another node has loaded."""
