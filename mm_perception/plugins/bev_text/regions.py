@@ -68,9 +68,8 @@ def regions_of(
             crops.append(around(rgb, np.array(box)))
     for number in np.unique(segments[is_free & (segments >= 0)]):
         own = is_free & (segments == number)
-        box = np.concatenate([pixels[own].min(0), pixels[own].max(0)])
         carried[own, 0] = len(crops)
-        crops.append(around(rgb, box))
+        crops.append(around(rgb, np.concatenate([pixels[own].min(0), pixels[own].max(0)])))
     is_free &= segments < 0
     for level, share in enumerate(patches):
         tiles, boxes = _tiles(rgb.shape[0], rgb.shape[1], share, rows, columns)
