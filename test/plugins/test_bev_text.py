@@ -207,8 +207,15 @@ def test_depth_does_as_well_as_a_scan() -> None:
     depth[rows] = (FOCAL / (rows - HEIGHT / 2 + 0.5))[:, None]
     depth[(image.data == ORANGE).all(2)] = CONE[0]
     picture = Image(stamp_ns=STAMP_NS, frame_id='front', data=depth, encoding='32FC1')
-    answer = infer(plugin(), text='a cone', cloud=None, depth=picture)['answer']
-    assert value(answer, CONE + np.array([0.05, 0])) > 80
+    told = infer(plugin(), text='a cone', cloud=None, depth=picture)
+    assert value(told['answer'], CONE + np.array([0.05, 0])) > 80
+    # A picture that waited for its masks, while depth is of a later moment, 0.6 m nearer.
+    later = STAMP_NS + 300_000_000
+    nearer = depth.copy()
+    nearer[(image.data == ORANGE).all(2)] -= 0.6
+    moved = Image(stamp_ns=later, frame_id='front', data=nearer, encoding='32FC1')
+    told = infer(plugin(), text='a cone', cloud=None, depth=moved)
+    assert value(told['answer'], CONE + np.array([0.05, 0])) > 80
 
 
 def test_a_map_answers_what_it_knows_better_in_its_own_frame() -> None:
@@ -223,6 +230,8 @@ def test_a_map_answers_what_it_knows_better_in_its_own_frame() -> None:
     assert told['about'].text.endswith('from layer drivable of the map')
     left, right = np.array([6.0, 3.0]), np.array([6.0, -3.0])
     assert (value(told['answer'], left), value(told['answer'], right)) == (100, 0)
+    assert value(told['answer'], np.array([-3.0, 3.0])) == 100, 'cameras have not seen it'
+    assert value(told['answer'], np.array([-9.0, 3.0])) == -1, 'nor does the map know it'
     walk = infer(asked, STAMP_NS + 10**9, 'where can I walk?', map=drivable)
     assert walk['about'].text.endswith('from what cameras saw')
     alone = infer(plugin(), text='Where can I drive?')

@@ -56,6 +56,7 @@ if TYPE_CHECKING:
 
 _UNKNOWN = -1
 _AT_ONCE = 32  # crops
+_MOST_RAYS = 3000  # per picture, that tell what left
 _KEPT_PICTURES = 8  # per camera, that masks may be late for
 
 
@@ -196,8 +197,8 @@ class BevText(Plugin[BevTextConfig]):
         image = cast(Image, inputs.one('image'))
         for asked in inputs.all('query'):
             self._question = _question(cast(Text, asked).text)
-        self._map = cast('BevGrid | None', inputs.maybe('map')) or self._map
         self._take_rewind(image.stamp_ns)
+        self._map = cast('BevGrid | None', inputs.maybe('map'))
         pictures = self._pictures.setdefault(inputs.stream, deque(maxlen=_KEPT_PICTURES))
         pictures.append(image)
         seen, masks = _matching(pictures, cast('Masks | None', inputs.maybe('masks')))
@@ -223,7 +224,8 @@ class BevText(Plugin[BevTextConfig]):
         points = _moved(points[inside], fixed_from_camera)
         heights = _moved(points, np.linalg.inv(fixed_from_base))[:, 2]
         low = heights <= config.headroom_m
-        rays, points, pixels = points[::2], points[low], pixels[inside][low]
+        rays = points[:: len(points) // _MOST_RAYS + 1]
+        points, pixels = points[low], pixels[inside][low]
         segments = np.full(len(points), -1)
         if config.segments:
             segments = segments_of(points, config.min_height_m)
@@ -248,20 +250,20 @@ class BevText(Plugin[BevTextConfig]):
         self, inputs: Inputs, image: Image, info: CameraInfo
     ) -> tuple[Array, Image | PointCloud]:
         """(N, 3) metres in optical axes, of depth if there is any, else of the scan, and that."""
+        lookup, fixed = self.context.lookup_transform, self.config.fixed_frame
         depth, cloud = inputs.maybe('depth'), inputs.maybe('cloud')
         if depth is not None:
-            everywhere = np.ones((image.height, image.width), np.bool_)
             depth = cast(Image, depth)
-            return points_of_depth(depth, info, everywhere), depth
+            points = points_of_depth(depth, info, np.ones((image.height, image.width), np.bool_))
+            # The picture may have waited for its masks while depth went on.
+            fixed_from_depth = lookup(fixed, depth.frame_id, depth.stamp_ns)
+            to_picture = lookup(image.frame_id, fixed, image.stamp_ns) @ fixed_from_depth
+            return _moved(points, to_picture), depth
         if cloud is None:
             reason = 'there is no scan and no depth near the stamp of the picture'
             raise MissingInputError('cloud', reason, 'check the LiDAR, and the clocks of both')
         cloud = cast(PointCloud, cloud)
-        points = points_at(
-            cloud, image.frame_id, image.stamp_ns, self.config.fixed_frame,
-            self.context.lookup_transform,
-        )  # fmt: skip
-        return points, cloud
+        return points_at(cloud, image.frame_id, image.stamp_ns, fixed, lookup), cloud
 
     def _answered(self, question: Question, stamp_ns: int) -> dict[str, Sample]:
         slots, seen, heights = self.cells.known()
@@ -269,6 +271,7 @@ class BevText(Plugin[BevTextConfig]):
             to_map = self.context.lookup_transform(
                 self._map.frame_id, self.config.fixed_frame, self._map.stamp_ns
             )
+            slots = self.cells.slots()  # the map may know what cameras have not seen
             places = _moved(self.cells.places(slots), to_map)
             values = self._map.lookup(question.layer, places[:, :2])
             source = f'layer {question.layer} of the map'

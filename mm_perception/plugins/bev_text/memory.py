@@ -143,7 +143,7 @@ class CellMemory:
 
     def clear(self) -> None:
         """Forget everything."""
-        self._clear(np.arange(self._side**2))
+        self._clear(self.slots())
         self._corner = None
 
     def known(self) -> tuple[Array, Array, Array]:
@@ -160,6 +160,10 @@ class CellMemory:
         floor = cv2.erode(self._unrolled(self._floor), np.ones((reach, reach), np.uint8))
         ground = np.roll(floor, self._shift(), (0, 1)).ravel()
         return slots, unit, self._top[slots] - ground[slots]
+
+    def slots(self) -> Array:
+        """Numbers of all slots, seen or not, for `grid`."""
+        return np.arange(self._side**2)
 
     def grid(self, slots: Array, values: Array, fill: int) -> Array:
         """Values of some slots as (H, W) int8, rows along y and columns along x."""
@@ -200,7 +204,7 @@ class CellMemory:
             return
         begin = first if step > 0 else first + self._side - count
         gone = (begin + np.arange(count)) % self._side
-        square = np.arange(self._side**2).reshape(self._side, self._side)
+        square = self.slots().reshape(self._side, self._side)
         self._clear((square[:, gone] if axis == 0 else square[gone]).ravel())
 
     def _clear(self, slots: Array) -> None:
