@@ -192,7 +192,7 @@ def answers(way: str, seen: Seen) -> Answers:
                 continue
         cloud = min(seen.clouds, key=lambda c: abs(c.stamp_ns - stamp_ns))
         for name, (image, info, masks) in views.items():
-            samples = {
+            samples: dict[str, Any] = {
                 'image': image, 'camera_info': info, 'cloud': cloud, 'depth': None, 'map': None,
                 'masks': masks if 'masks' in way else None, 'query': (),
             }  # fmt: skip

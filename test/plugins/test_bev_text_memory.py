@@ -179,6 +179,24 @@ def test_points_carry_their_mask_else_their_segment_else_their_patches() -> None
     assert len(found.crops) == 4  # nothing is embedded that no point is in
 
 
+def test_the_rim_of_a_mask_is_of_it_where_the_scan_says_so() -> None:
+    id_map = np.zeros((60, 120), np.uint16)
+    id_map[10:30, 10:30] = 4
+    masks = Masks(
+        stamp_ns=0, frame_id='c', id_map=id_map, ids=(4,), labels=('?',),
+        scores=np.ones(1, np.float32),
+    )  # fmt: skip
+    pixels = np.array(
+        [[20, 20], [18, 22], [24, 16], [29, 29], [30, 20], [29, 10], [35, 20]], float
+    )
+    segments = np.array([0, 0, 0, 0, 0, 1, 0])
+    found = regions_of(np.zeros((60, 120, 3), np.uint8), pixels, segments, masks, (1.0,), 60)
+    own, outside, of_another, away = (found.carried[i, 0] for i in (3, 4, 5, 6))
+    assert own == outside == found.carried[0, 0]
+    assert of_another == -1
+    assert away not in (-1, own)
+
+
 def test_a_small_mask_is_no_mask() -> None:
     masks = Masks(
         stamp_ns=0, frame_id='c', id_map=np.ones((5, 5), np.uint16), ids=(1,), labels=('?',),

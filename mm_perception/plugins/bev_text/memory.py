@@ -193,7 +193,7 @@ class CellMemory:
             raise RuntimeError('move comes before add')
         numbers = np.floor(points[:, :2] / self.resolution_m).astype(np.int64)
         away = numbers - self._corner
-        inside: Array = ((away >= 0) & (away < self._side)).all(1)
+        inside = np.asarray(((away >= 0) & (away < self._side)).all(1))
         x, y = (numbers[inside] % self._side).T
         return inside, y * self._side + x
 

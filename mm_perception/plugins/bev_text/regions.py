@@ -60,9 +60,11 @@ def regions_of(
         box = mask_box(mask)
         if box is None or np.count_nonzero(mask) < smallest_px:
             continue
-        # What is on the rim of a mask, inside or outside, is nothing for sure.
-        is_free &= cv2.dilate(mask.astype(np.uint8), _RIM)[rows, columns] == 0
         own = inside_mask(mask, pixels)
+        # The rim of a mask, inside or outside, belongs to it where it is of a thing that is inside.
+        near = cv2.dilate(mask.astype(np.uint8), _RIM)[rows, columns] > 0
+        own |= near & (segments >= 0) & np.isin(segments, segments[own])
+        is_free &= ~near
         if own.any():
             carried[own, 0] = len(crops)
             crops.append(around(rgb, np.array(box)))
