@@ -56,13 +56,16 @@ def regions_of(
     carried = np.full((len(pixels), max(1, len(patches))), -1)
     crops: list[Picture] = []
     is_free = np.ones(len(pixels), np.bool_)
-    for mask in [masks.mask(number) for number in masks.ids] if masks is not None else ():
+    masked = np.zeros(rgb.shape[:2], np.uint16) if masks is None else masks.id_map
+    for number in () if masks is None else masks.ids:
+        mask = np.equal(masked, number)
         box = mask_box(mask)
         if box is None or np.count_nonzero(mask) < smallest_px:
             continue
         own = inside_mask(mask, pixels)
-        # The rim of a mask, inside or outside, belongs to it where it is of a thing that is inside.
+        # The rim, inside or outside, belongs to the mask where it is of a thing that is inside.
         near = cv2.dilate(mask.astype(np.uint8), _RIM)[rows, columns] > 0
+        near &= mask[rows, columns] | (masked[rows, columns] == 0)
         own |= near & (segments >= 0) & np.isin(segments, segments[own])
         is_free &= ~near
         if own.any():
