@@ -99,7 +99,7 @@ def lift(
         The thing, and its upright axes (3, 3) as rows in optical axes; None if too few points fall
         into the mask.
     """
-    own = points[_inside(mask, project(info, points))]
+    own = points[inside_mask(mask, project(info, points))]
     if len(own) < _FEWEST:
         return None
     axes = upright_axes(up, np.median(own, axis=0))
@@ -109,8 +109,13 @@ def lift(
     return _box(local, _outline(mask, info, axes, local), _pixel(info), typical), axes
 
 
-def _inside(mask: Array, pixels: Array) -> Array:
-    """(N,) which pixels lie in the mask, but for its rim, where outlines err; (N, 2) x and y."""
+def inside_mask(mask: Array, pixels: Array) -> Array:
+    """(N,) bool, which pixels lie in a mask, but for its rim, where outlines err.
+
+    Args:
+        mask: (H, W) bool; if it is too thin to have an inside, the rim counts.
+        pixels: (N, 2) x and y, NaN for none.
+    """
     height, width = mask.shape
     with np.errstate(invalid='ignore'):
         seen = (pixels >= -0.5).all(1) & (pixels < [width - 0.5, height - 0.5]).all(1)

@@ -1,4 +1,4 @@
-"""Where the points of a scan are at another moment, in another frame."""
+"""Points in space: of a scan at another moment in another frame, and of a depth picture."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mm_perception.errors import TransformUnavailableError
-from mm_perception.samples import PointCloud
+from mm_perception.errors import ShapeError, TransformUnavailableError
+from mm_perception.geometry.cameras import intrinsics
+from mm_perception.samples import CameraInfo, Image, PointCloud
 from mm_perception.samples.sample import Array
 
 #: (target, source, stamp_ns) to the (4, 4) transform between them.
 Lookup = Callable[[str, str, int], Array]
 #: Fields with the time of a point after the stamp of the scan, and their unit in seconds.
 _TIMES = {'time': 1.0, 't': 1e-9, 'offset_time': 1e-9}
+_DEPTH_STRIDE = 2  # pixels between those of a depth picture that are used
 
 
 def points_at(
@@ -49,6 +51,30 @@ def points_at(
         share = (after_s / max(longest_s, 1e-9))[:, None]
         points = (1 - share) * points + share * last
     return _moved(points, to_frame)
+
+
+def points_of_depth(depth: Image, info: CameraInfo, wanted: Array) -> Array:
+    """Points (N, 3) float64 of a depth picture (REP-118) in optical axes, metres.
+
+    Args:
+        depth: 32FC1 in metres, or 16UC1 in millimetres; what is 0 or no number is not known.
+        info: Its calibration; a distorted lens is taken for a pinhole.
+        wanted: (H, W) bool, pixels that matter.
+
+    Raises:
+        ShapeError: `wanted` has another size than the picture.
+    """
+    if depth.data.shape != wanted.shape:
+        height, width = wanted.shape
+        raise ShapeError('depth', f'{width}x{height}', f'{depth.width}x{depth.height}')
+    metres = depth.data.astype(np.float64) * (0.001 if depth.encoding == '16UC1' else 1.0)
+    rows, columns = np.mgrid[0 : depth.height : _DEPTH_STRIDE, 0 : depth.width : _DEPTH_STRIDE]
+    far = metres[rows, columns]
+    good = np.isfinite(far) & (far > 0) & wanted[rows, columns]
+    matrix, far = intrinsics(info), far[good]
+    x = (columns[good] - matrix[0, 2]) / matrix[0, 0] * far
+    y = (rows[good] - matrix[1, 2]) / matrix[1, 1] * far
+    return np.stack([x, y, far], axis=1)
 
 
 def _moved(points: Array, transform: Array) -> Array:

@@ -9,10 +9,10 @@ import numpy as np
 from mm_perception.errors import ShapeError
 from mm_perception.samples.sample import Array, Sample, checked_length
 
-#: Layers that exist. `occupied`: something one would collide with stands there. The others tell
+#: Layers that exist. `occupied`: something one would collide with stands there. The next tell
 #: what the ground is for: where vehicles may drive, lane markings and dividers, pedestrian
-#: crossings, and pavements.
-LAYERS = ('occupied', 'drivable', 'lane', 'crossing', 'walkway')
+#: crossings, and pavements. `asked`: what a text names that somebody asked for.
+LAYERS = ('occupied', 'drivable', 'lane', 'crossing', 'walkway', 'asked')
 UNKNOWN, NO, YES = -1, 0, 100
 
 

@@ -73,3 +73,46 @@ def _has(text: str, words: str) -> bool:
 
 def _replaced(text: str, words: str, other: str) -> str:
     return re.sub(rf'\b{re.escape(words)}\b', other, text, count=1)
+
+
+#: Words for what the ground is for, to the layers of a map (`mm_perception.samples.BevGrid`).
+LAYER_WORDS: dict[str, tuple[str, ...]] = {
+    'drivable': ('drive', 'drivable', 'driveable', 'road', 'street', 'carriageway'),
+    'walkway': ('walk', 'pavement', 'sidewalk', 'walkway', 'footpath'),
+    'crossing': ('cross', 'crossing', 'crosswalk', 'zebra crossing'),
+    'lane': ('lane', 'lane marking', 'road marking', 'lane divider'),
+}  # fmt: skip
+_IRREGULAR = {'people': 'person', 'lorries': 'lorry', 'buses': 'bus', 'boxes': 'box'}
+
+
+def layer_named(text: str) -> str:
+    """The layer of a map that a text asks for; empty if it asks for none.
+
+    Convention:
+        'where can I drive' asks for drivable, 'the road markings' for lane, 'a red car on the
+        road' for none: it names a thing.
+    """
+    said = singular(text)
+    if any(_has(said, noun) for noun in NOUNS):
+        return ''
+    found = [(w, layer) for layer, words in LAYER_WORDS.items() for w in words if _has(said, w)]
+    return max(found, key=lambda pair: len(pair[0]), default=('', ''))[1]
+
+
+def names_thing(text: str) -> bool:
+    """Whether a text has a known noun for a thing that stands on the ground."""
+    return any(_has(singular(text), noun) for noun in NOUNS)
+
+
+def singular(text: str) -> str:
+    """A text in lower case with its known nouns in the singular, without question words.
+
+    Convention:
+        'Where are the traffic cones?' becomes 'the traffic cone'.
+    """
+    said = ' '.join(text.lower().strip(' ?!.').split())
+    said = re.sub(r'^(where (is|are)|show me|find) ', '', said)
+    for many, one in _IRREGULAR.items():
+        said = re.sub(rf'\b{many}\b', one, said)
+    known = (*NOUNS, *(w for words in LAYER_WORDS.values() for w in words))
+    return re.sub(rf'\b({"|".join(map(re.escape, known))})s\b', r'\1', said)

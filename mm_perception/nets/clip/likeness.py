@@ -11,6 +11,7 @@ from mm_perception.samples.sample import Array
 from mm_perception.text.words import rivals_of
 
 _MARGIN = 0.1  # of the longer side of a box, on each side
+_SAME = 1 - 1e-4  # cosine
 
 
 def likeness(
@@ -30,22 +31,50 @@ def likeness(
     """
     if not boxes:
         return np.zeros(0)
-    seen = clip.embed_images([_around(image, box) for box in boxes])
+    seen = clip.embed_images([around(image, box) for box in boxes])
     pairs = zip(seen, texts, strict=True)
-    return np.array([_share(clip, vector, text) for vector, text in pairs])
+    return np.array([share(clip, vector[None], text)[0] for vector, text in pairs])
 
 
-def _share(clip: ClipEngine, vector: Vectors, text: str) -> float:
-    product = 1.0
-    for rivals in rivals_of(text):
-        cosines = clip.embed_texts(rivals.texts).astype(np.float64) @ vector
-        weights = np.exp((cosines - cosines.max()) * clip.logit_scale)
-        product *= float(weights[list(rivals.own)].sum() / weights.sum())
+def share(clip: ClipEngine, seen: Vectors, text: str, background: Sequence[str] = ()) -> Array:
+    """Share of a text among its rivals for what was seen, (N,) float64 in [0, 1].
+
+    Args:
+        clip: The engine that made the vectors.
+        seen: (N, D) float32 unit vectors of pictures.
+        text: What is asked for.
+        background: Further rivals beside the other things. One that the network cannot tell from
+            the text (it has the same vector, as all unknown words may have) is none, and of those
+            that it cannot tell from each other only one counts.
+    """
+    product = np.ones(len(seen))
+    *colours, things = rivals_of(text)
+    for rivals in (*colours, things):
+        vectors = clip.embed_texts(rivals.texts)
+        if rivals is things:
+            vectors = np.concatenate([vectors, _new_to(vectors, clip.embed_texts(background))])
+        cosines = seen.astype(np.float64) @ vectors.T
+        weights = np.exp((cosines - cosines.max(1, keepdims=True)) * clip.logit_scale)
+        product *= weights[:, list(rivals.own)].sum(1) / weights.sum(1)
     return product
 
 
-def _around(image: Picture, box: Array) -> Picture:
-    """The square around a box, cut where the picture ends."""
+def _new_to(known: Vectors, others: Vectors) -> Vectors:
+    """Those of (M, D) others that equal none of (N, D) known, nor one before them."""
+    kept = known
+    for vector in others:
+        if (kept @ vector).max() < _SAME:
+            kept = np.concatenate([kept, vector[None]])
+    return kept[len(known) :]
+
+
+def around(image: Picture, box: Array) -> Picture:
+    """The square around a box with a margin, cut where the picture ends.
+
+    Args:
+        image: (H, W, 3) uint8.
+        box: (4,) xyxy in pixels.
+    """
     x0, y0, x1, y1 = (float(v) for v in box)
     half = max(x1 - x0, y1 - y0, 1.0) * (0.5 + _MARGIN)
     x, y = (x0 + x1) / 2, (y0 + y1) / 2

@@ -15,10 +15,10 @@ from scipy.spatial.transform import Rotation
 
 from mm_perception.config import parameter
 from mm_perception.errors import MissingInputError, ShapeError
-from mm_perception.geometry.cameras import intrinsics, picture_size
+from mm_perception.geometry.cameras import picture_size
 from mm_perception.geometry.frames import symmetric
 from mm_perception.geometry.lifting import Lifted, lift, typical_size
-from mm_perception.geometry.scans import points_at
+from mm_perception.geometry.scans import points_at, points_of_depth
 from mm_perception.plugin import (
     Card,
     Context,
@@ -35,7 +35,6 @@ from mm_perception.samples import Boxes3D, CameraInfo, Image, Masks, PointCloud
 from mm_perception.samples.sample import Array
 
 _TILT_VARIANCE = 0.01  # rad^2: things stand upright
-_DEPTH_STRIDE = 2  # pixels between those of a depth picture that are used
 
 
 @dataclass(frozen=True)
@@ -135,7 +134,7 @@ class Lift3D(Plugin[Lift3DConfig]):
         """(N, 3) metres in optical axes, from depth if there is any, else from the scan."""
         depth, cloud = inputs.maybe('depth'), inputs.maybe('cloud')
         if depth is not None:
-            return _points_of_depth(cast(Image, depth), masks, info)
+            return points_of_depth(cast(Image, depth), info, masks.id_map > 0)
         if cloud is None:
             reason = 'there is no scan and no depth near the stamp of the masks'
             raise MissingInputError('cloud', reason, 'check the LiDAR, and the clocks of both')
@@ -193,22 +192,6 @@ def _place(thing: Lifted, axes: Array, target_from_camera: Array) -> tuple[Array
     covariance = np.diag([0, 0, 0, _TILT_VARIANCE, _TILT_VARIANCE, thing.yaw_variance])
     covariance[:3, :3] = turn @ thing.covariance @ turn.T
     return centre, np.asarray(quat), symmetric(covariance)
-
-
-def _points_of_depth(depth: Image, masks: Masks, info: CameraInfo) -> Array:
-    if depth.data.shape != masks.id_map.shape:
-        height, width = masks.id_map.shape
-        raise ShapeError(
-            'depth', f'{width}x{height}, as the masks', f'{depth.width}x{depth.height}'
-        )
-    metres = depth.data.astype(np.float64) * (0.001 if depth.encoding == '16UC1' else 1.0)
-    rows, columns = np.mgrid[0 : depth.height : _DEPTH_STRIDE, 0 : depth.width : _DEPTH_STRIDE]
-    far = metres[rows, columns]
-    good = np.isfinite(far) & (far > 0) & (masks.id_map[rows, columns] > 0)
-    matrix, far = intrinsics(info), far[good]
-    x = (columns[good] - matrix[0, 2]) / matrix[0, 0] * far
-    y = (rows[good] - matrix[1, 2]) / matrix[1, 1] * far
-    return np.stack([x, y, far], axis=1)
 
 
 PLUGIN = Lift3D

@@ -6,7 +6,7 @@ import array
 from collections.abc import Callable
 from typing import Any
 
-from mm_perception.errors import ConfigError
+from mm_perception.errors import ConfigError, RequestError
 from mm_perception.ros.convert.header import time_message
 from mm_perception.ros.convert.image import image_from
 from mm_perception.ros.convert.prompt import prompt_from
@@ -17,6 +17,7 @@ from mm_perception.samples import (
     MatchRequest,
     Prompt,
     PromptReply,
+    Text,
 )
 from mm_perception.samples.sample import Sample
 
@@ -32,8 +33,16 @@ def _match_from(request: Any) -> Sample:
     )
 
 
+def _text_from(request: Any) -> Sample:
+    prompt = prompt_from(request.prompt, 0)
+    if prompt.is_geometric:
+        raise RequestError('points, box or mask', prompt.prompt_id, 'ask with a text alone')
+    return Text(stamp_ns=prompt.stamp_ns, text=prompt.text)
+
+
 _SERVICES: dict[type[Sample], tuple[str, Callable[[Any], Sample]]] = {
     Prompt: ('mm_perception_msgs/srv/SetPrompt', lambda r: prompt_from(r.prompt, 0)),
+    Text: ('mm_perception_msgs/srv/SetPrompt', _text_from),
     MatchRequest: ('mm_perception_msgs/srv/MatchImageText', _match_from),
     EmbedTextRequest: (
         'mm_perception_msgs/srv/EmbedText',

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from mm_perception.nets.clip.engine import ClipEngine, Picture
-from mm_perception.nets.clip.likeness import likeness
+from mm_perception.nets.clip.likeness import likeness, share
 
 
 class Painter(ClipEngine):
@@ -64,3 +64,18 @@ def test_boxes_that_are_nothing_or_outside_do_no_harm(image: np.ndarray) -> None
     assert likeness(clip, image, [], []).shape == (0,)
     boxes = [np.array([79, 59, 79, 59], np.float32), np.array([-9, -9, 900, 900], np.float32)]
     assert np.isfinite(likeness(clip, image, boxes, ['a car', 'a car'])).all()
+
+
+def test_the_background_competes_but_for_what_cannot_be_told_apart() -> None:
+    clip = Painter()
+    seen = clip.embed_images([np.full((4, 4, 3), 90, np.uint8)])  # grey, as all things are
+    (alone,) = share(clip, seen, 'a car')
+    assert alone == pytest.approx(2 / 28, rel=0.01)
+    same = share(clip, seen, 'a car', ('a road', 'grass'))  # grey too: no rivals
+    assert same[0] == pytest.approx(alone)
+    red = clip.embed_images([np.full((4, 4, 3), (255, 0, 0), np.uint8)])
+    (without,) = share(clip, red, 'a car')
+    once, twice = (share(clip, red, 'a car', ('red',) * n)[0] for n in (1, 2))
+    assert once < 1e-3 < without
+    assert once == pytest.approx(twice)
+    assert share(clip, seen[:0], 'a car').shape == (0,)

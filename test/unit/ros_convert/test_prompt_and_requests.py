@@ -140,6 +140,16 @@ def test_prompt_as_a_request() -> None:
     assert response.stamp.sec * 10**9 + response.stamp.nanosec == STAMP_NS
 
 
+def test_a_text_as_a_request() -> None:
+    words = Prompt(text='traffic cones')
+    request = service(Text).Request(prompt=convert.to_msgs(words)[''])
+    sample = convert.request_from_ros(request, Text)
+    assert sample.text == 'traffic cones'
+    request.prompt = convert.to_msgs(prompt())['']
+    with pytest.raises(RequestError, match='ask with a text alone'):
+        convert.request_from_ros(request, Text)
+
+
 def test_match_as_a_request() -> None:
     request = service(MatchRequest).Request(stream='front', texts=['a', 'b'])
     sample = convert.request_from_ros(request, MatchRequest)

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from mm_perception.text.words import COLOUR_WORDS, NOUNS, rivals_of
+from mm_perception.samples import LAYERS
+from mm_perception.text.words import (
+    COLOUR_WORDS,
+    LAYER_WORDS,
+    NOUNS,
+    layer_named,
+    names_thing,
+    rivals_of,
+    singular,
+)
 from mm_perception.world.language import WORDS
 from mm_perception.world.materials import COLOURS
 
@@ -30,3 +39,23 @@ def test_the_longest_name_counts_and_parts_of_words_do_not() -> None:
 def test_the_words_are_those_of_the_world() -> None:
     assert tuple(COLOURS) == COLOUR_WORDS
     assert {word for noun in NOUNS for word in noun.split()} <= set(WORDS)
+
+
+def test_convention_layer_named() -> None:
+    assert layer_named('where can I drive') == 'drivable'
+    assert layer_named('the road markings') == 'lane'
+    assert layer_named('a red car on the road') == ''
+    assert layer_named('something else') == ''
+    assert set(LAYER_WORDS) <= set(LAYERS)
+
+
+def test_convention_singular() -> None:
+    assert singular('Where are the traffic cones?') == 'the traffic cone'
+    assert singular('two lorries and people') == 'two lorry and person'
+    assert singular('grass') == 'grass'
+    assert singular('a bus') == 'a bus'
+
+
+def test_things_are_known_by_their_nouns() -> None:
+    assert names_thing('red cars')
+    assert not names_thing('a building')
