@@ -90,6 +90,14 @@ class Matcher:
         self._condition = threading.Condition()
         #: Name of the port that drives inference.
         self.trigger = trigger_port(self._ports)
+        self._patience_s = max(
+            (
+                kind.patience_s
+                for port, kind in self._ports.items()
+                if isinstance(kind, Surround) and self._streams[port]
+            ),
+            default=0.0,
+        )
         self._waiting: dict[str, deque[Item]] = {s: deque() for s in self._streams[self.trigger]}
         self._history: dict[tuple[str, str], deque[Item]] = {
             (port, stream): deque(maxlen=_HISTORY)
@@ -177,7 +185,7 @@ class Matcher:
     def take(self, timeout_s: float = 0.0) -> Inputs | None:
         """The next complete input, or None if there is none within the time.
 
-        A surround input waits up to its patience for late streams, counted from this call.
+        Surround inputs wait up to their patience for late streams, counted from this call.
         """
         with self._condition:
             self._condition.wait_for(lambda: self._is_ready() or self._is_woken, timeout_s)
@@ -186,9 +194,8 @@ class Matcher:
             if stream is None:
                 return self._take_queue_only()
             item = self._waiting[stream].popleft()
-            kind = self._ports[self.trigger]
-            if isinstance(kind, Surround) and not self._lossless:
-                self._condition.wait_for(lambda: not self._lacking(item), kind.patience_s)
+            if self._patience_s and not self._lossless:
+                self._condition.wait_for(lambda: not self._lacking(item), self._patience_s)
             return self._complete(stream, item)
 
     def advance(self, now_ns: int) -> None:
@@ -234,10 +241,9 @@ class Matcher:
 
     def _is_settled(self, reference: Item) -> bool:
         """Offline, a surround input waits in bag time until all streams are there or too late."""
-        kind = self._ports[self.trigger]
-        if not isinstance(kind, Surround) or not self._lossless:
+        if not self._lossless:
             return True
-        is_over = self._now_ns > reference.stamp_ns + int(kind.patience_s * 1e9)
+        is_over = self._now_ns > reference.stamp_ns + int(self._patience_s * 1e9)
         return is_over or not self._lacking(reference)
 
     def _lacking_ports(self, stream: str) -> list[str]:
@@ -273,14 +279,13 @@ class Matcher:
 
     def _gather(self, stream: str, reference: Item) -> Inputs:
         samples: dict[str, Item | dict[str, Item] | tuple[Item, ...] | None] = {}
-        missing: list[str] = []
+        missing = list(self._lacking(reference))
         for port, kind in self._ports.items():
             if port in self._queues:
                 samples[port] = tuple(self._queues[port])
                 self._queues[port].clear()
             elif isinstance(kind, Surround):
                 samples[port] = self._around(port, kind, reference)
-                missing += [f'{port}/{name}' for name in self._lacking(reference)]
             elif isinstance(kind, Reference):
                 samples[port] = reference
             elif isinstance(kind, Latest):
@@ -306,11 +311,14 @@ class Matcher:
         return found
 
     def _lacking(self, reference: Item) -> tuple[str, ...]:
-        kind = self._ports[self.trigger]
-        if not isinstance(kind, Surround):
-            return ()
-        found = self._around(self.trigger, kind, reference)
-        return tuple(s for s in self._streams[self.trigger] if s not in found)
+        """Streams of surround ports, as port/stream, that have nothing near a reference."""
+        return tuple(
+            f'{port}/{stream}'
+            for port, kind in self._ports.items()
+            if isinstance(kind, Surround)
+            for stream in self._streams[port]
+            if stream not in self._around(port, kind, reference)
+        )
 
     def _nearest_latest(self, port: str, kind: Latest, stream: str, stamp_ns: int) -> Item | None:
         history = self._past(port, kind, stream)
@@ -327,12 +335,13 @@ def _nearest(history: Iterable[Item], stamp_ns: int, tolerance_s: float) -> Item
 
 
 def trigger_port(ports: Mapping[str, Port]) -> str:
-    """The port that drives inference: the reference or surround port, else the first queue.
+    """The port that drives inference: the reference, else the surround port, else the first queue.
 
     Raises:
-        ConfigError: There is none, or more than one reference or surround port.
+        ConfigError: There is none, or more than one reference, or surround port without one.
     """
-    driving = [p for p, kind in ports.items() if isinstance(kind, Reference | Surround)]
+    driving = [p for p, kind in ports.items() if isinstance(kind, Reference)]
+    driving = driving or [p for p, kind in ports.items() if isinstance(kind, Surround)]
     queues = [p for p, kind in ports.items() if isinstance(kind, Queue)]
     if len(driving) > 1 or not (driving or queues):
         raise ConfigError('input ports', list(ports), 'one Reference or Surround port, or a Queue')
