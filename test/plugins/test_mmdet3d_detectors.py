@@ -1,0 +1,346 @@
+"""Detectors of mmdetection3d through the plugin: run `make test-mmdet3d`, which builds the extra.
+
+Public checkpoints cannot be had in tests. The networks here are those of the public configs, made
+small; their weights are random, saved as checkpoints are, and loaded the way a public one is. That
+the boxes are those that mmdetection3d finds is tested against its own loaders, on the real frame.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from scipy.spatial.transform import Rotation
+
+from mm_perception import registry
+from mm_perception.bag.offline import OfflineRun
+from mm_perception.errors import ConfigError, WeightsError
+from mm_perception.graph import parse_stack
+from mm_perception.plugin import Context
+from mm_perception.plugins.mmdet3d import Mmdet3dConfig
+from mm_perception.plugins.mmdet3d.boxes import to_boxes3d
+from mm_perception.plugins.mmdet3d.detector import Detector, load_detector
+from mm_perception.ros import convert
+from mm_perception.ros.wire import deserialize
+from mm_perception.samples import Boxes3D, PointCloud
+from test.parity import nuscenes_frame
+from test.plugins import mmdet3d_configs
+from test.plugins.samples import inputs_for
+from test.replay.masker_stack import records_of
+
+pytestmark = [
+    pytest.mark.skipif(
+        importlib.util.find_spec('mmdet3d') is None,
+        reason='the extra is absent: run `make test-mmdet3d`',
+    ),
+    pytest.mark.timeout(600),
+    pytest.mark.slow,
+]
+needs_frame = pytest.mark.skipif(
+    not nuscenes_frame.FRAME.is_dir(), reason=f'shared data is absent: {nuscenes_frame.FRAME}'
+)
+LIDAR_TOPIC = '/lidar/points'
+CONFIGS = {
+    'point_pillars': mmdet3d_configs.point_pillars,
+    'center_point': mmdet3d_configs.center_point,
+    'point_fusion': mmdet3d_configs.point_fusion,
+}
+
+
+def checkpoint(detector: Detector, path: Path, **changes) -> str:
+    """A file as mmengine saves it after training, with the log that it keeps."""
+    from mmengine.logging import HistoryBuffer
+
+    losses = HistoryBuffer([1.0, 0.5], [1, 1])
+    content = {
+        'meta': {
+            'epoch': 20,
+            'mmengine_version': '0.10.7',
+            'dataset_meta': {'classes': ['a', 'b']},
+        },
+        'state_dict': detector.model.state_dict(),
+        'message_hub': {'log_scalars': {'train/loss': losses}, 'runtime_info': {'iter': 9}},
+    }
+    torch.save({**content, **changes}, path)
+    return str(path)
+
+
+def varied(detector: Detector) -> Detector:
+    """Other numbers than those that every `random` has; scores spread around a half."""
+    generator = torch.Generator().manual_seed(7)
+    with torch.no_grad():
+        for value in detector.model.parameters():
+            value.add_(0.05 * torch.randn(value.shape, generator=generator))
+    return detector
+
+
+@pytest.fixture(params=CONFIGS)
+def trained(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, str]:
+    """Config file and checkpoint."""
+    config = mmdet3d_configs.write(CONFIGS[request.param](), tmp_path / f'{request.param}.py')
+    detector = varied(load_detector(config, 'random', 'cpu'))
+    return config, checkpoint(detector, tmp_path / f'{request.param}.pth')
+
+
+@pytest.fixture(scope='module')
+def cloud() -> PointCloud:
+    (record,) = records_of(nuscenes_frame.FRAME, LIDAR_TOPIC)
+    message = deserialize(record.data, record.type_name)
+    sample = convert.from_msg(message, PointCloud, record.log_time_ns)
+    assert isinstance(sample, PointCloud)
+    return sample
+
+
+def boxes_of(bag: Path) -> Boxes3D:
+    (record,) = records_of(bag, '/mmdet3d/output/boxes')
+    boxes = convert.from_msg(
+        deserialize(record.data, record.type_name), Boxes3D, record.log_time_ns
+    )
+    assert isinstance(boxes, Boxes3D)
+    return boxes
+
+
+@needs_frame
+def test_runs_on_the_real_frame(trained: tuple[str, str], tmp_path: Path, cloud) -> None:
+    """From the bag through TF to Detection3DArray, in the vehicle's frame."""
+    config, weights = trained
+    node = {
+        'inputs': {
+            'cloud': LIDAR_TOPIC,
+            'pictures': {'front': '/cam_front/image_raw/compressed'},
+            'camera_info': {'front': '/cam_front/camera_info'},
+        },
+        'parameters': {
+            'config': config, 'weights': weights, 'min_score': 0.0, 'frame': 'base_link',
+            'fixed_frame': 'map', 'classes': ['car', 'pedestrian', 'bicycle'],
+        },
+    }  # fmt: skip
+    stack = parse_stack('detect', {'nodes': {'mmdet3d': node}})
+    report = OfflineRun(stack, nuscenes_frame.FRAME, tmp_path / 'out').run()
+    assert report.problem == ''
+    assert not report.nodes['mmdet3d'].stats.failures
+    boxes = boxes_of(tmp_path / 'out')
+    assert (boxes.stamp_ns, boxes.frame_id) == (cloud.stamp_ns, 'base_link')
+    assert len(boxes) > 0
+    assert set(boxes.labels) <= {'car', 'pedestrian', 'bicycle'}
+    up = Rotation.from_quat(boxes.quats_xyzw).as_matrix()[:, 2, 2]
+    assert (up > 0.99).all(), 'boxes stand upright, but for the tilt of the LiDAR'
+    assert np.abs(boxes.centres[:, :2]).max() < 90
+
+
+def past(cloud: PointCloud, after_s: float, shift_m: float) -> PointCloud:
+    """The scan as it would have been earlier, from farther back, had nothing moved."""
+    points = cloud.points.copy()
+    points['x'] -= shift_m
+    stamp_ns = cloud.stamp_ns - round(after_s * 1e9)
+    return PointCloud(stamp_ns=stamp_ns, frame_id=cloud.frame_id, points=points)
+
+
+def raw(cloud: PointCloud) -> np.ndarray:
+    """As nuScenes stores a scan."""
+    names = ('x', 'y', 'z', 'intensity', 'ring')
+    flat = cloud.points.reshape(-1)
+    return np.stack([flat[name].astype(np.float32) for name in names], axis=1)
+
+
+def theirs(config: str, detector: Detector, cloud: PointCloud, turns, folder: Path):
+    """What mmdetection3d finds by itself: its own loaders read the scans from files."""
+    from mmdet3d.structures import get_box_type
+    from mmengine.config import Config
+    from mmengine.dataset import Compose, pseudo_collate
+    from mmengine.registry import DefaultScope
+
+    raw(cloud).tofile(folder / 'now.bin')
+    sweeps = []
+    for number, (scan, now_from_then) in enumerate(turns):
+        raw(scan).tofile(folder / f'{number}.bin')
+        # points @ rotation - translation, see LoadPointsFromMultiSweeps.
+        matrix = np.eye(4)
+        matrix[:3, :3], matrix[:3, 3] = now_from_then[:3, :3].T, -now_from_then[:3, 3]
+        lidar = {'lidar_path': str(folder / f'{number}.bin'), 'lidar2sensor': matrix.tolist()}
+        sweeps.append({'timestamp': scan.stamp_ns * 1e-9, 'lidar_points': lidar})
+    box_type, box_mode = get_box_type('LiDAR')
+    entries = {
+        'lidar_points': {'lidar_path': str(folder / 'now.bin')},
+        'timestamp': cloud.stamp_ns * 1e-9,
+        'box_type_3d': box_type,
+        'box_mode_3d': box_mode,
+        **({'lidar_sweeps': sweeps} if sweeps else {}),
+    }
+    with DefaultScope.overwrite_default_scope('mmdet3d'), torch.no_grad():
+        pipeline = Compose(Config.fromfile(config).test_dataloader.dataset.pipeline)
+        packed = pipeline(entries)
+        found = detector.model.test_step(pseudo_collate([packed]))[0].pred_instances_3d
+    return packed['inputs']['points'].numpy(), found
+
+
+@needs_frame
+@pytest.mark.parametrize('has_past', [False, True], ids=['alone', 'past'])
+@pytest.mark.parametrize('name', ['point_pillars', 'center_point'])
+def test_equals_mmdetection3d_with_its_own_loaders(
+    name: str, has_past: bool, cloud: PointCloud, tmp_path: Path
+) -> None:
+    config = mmdet3d_configs.write(CONFIGS[name](), tmp_path / 'config.py')
+    turned = np.eye(4)
+    turned[:3, :3] = Rotation.from_euler('z', 2.0, degrees=True).as_matrix()
+    turned[:3, 3] = 0.5, 0.02, 0.0
+    scans = [past(cloud, 0.05, 0.5), past(cloud, 0.1, 1.0)] if has_past else []
+    poses = {cloud.stamp_ns: np.eye(4)}  # fixed from LiDAR
+    poses |= {s.stamp_ns: np.linalg.matrix_power(turned, i + 1) for i, s in enumerate(scans)}
+
+    def lookup(target: str, source: str, stamp_ns: int) -> np.ndarray:
+        names = {cloud.frame_id: poses[stamp_ns], 'odom': np.eye(4)}
+        return np.linalg.inv(names[target]) @ names[source]
+
+    settings = Mmdet3dConfig(config=config, weights='random', min_score=0.0)
+    plugin = registry.load('mmdet3d')(settings, Context(lookup_transform=lookup))
+    plugin.load('cpu')
+    for scan in [*reversed(scans), cloud]:
+        inputs = inputs_for(type(plugin), scan.stamp_ns, samples={'cloud': scan})
+        boxes = plugin.infer(inputs)['boxes']
+    turns = [(scan, poses[scan.stamp_ns]) for scan in scans]
+    points, found = theirs(config, plugin._detector, cloud, turns, tmp_path)
+    plugin.close()
+    assert len(points) > 1000
+    expected = to_boxes3d(
+        found, plugin.model_classes, 0.0, stamp_ns=cloud.stamp_ns,
+        frame_id=cloud.frame_id,
+    )  # fmt: skip
+    assert len(boxes) == len(expected) > 0
+    assert boxes.labels == expected.labels
+    np.testing.assert_allclose(boxes.scores, expected.scores, atol=1e-4)
+    np.testing.assert_allclose(boxes.centres, expected.centres, atol=2e-3)
+    np.testing.assert_allclose(boxes.velocities, expected.velocities, atol=2e-3)
+
+
+def plugin_classes(config: str) -> tuple[str, ...]:
+    return load_detector(config, 'random', 'cpu').classes
+
+
+@needs_frame
+def test_annotated_boxes_hold_the_points_that_mmdetection3d_counts(cloud: PointCloud) -> None:
+    """Centre, size and heading have the meaning that theirs have: same points inside."""
+    from mmdet3d.structures import LiDARInstance3DBoxes
+
+    truth = [box for box in nuscenes_frame.truth() if box['num_lidar_pts'] > 5]
+    rows = np.array([[*box['box_xyzlwh_yaw'], *box['velocity_xy']] for box in truth], np.float32)
+    boxes = LiDARInstance3DBoxes(torch.from_numpy(rows), box_dim=9, origin=(0.5, 0.5, 0.5))
+    points = cloud.xyz()
+    counted = boxes.points_in_boxes_all(torch.from_numpy(points)).numpy().sum(axis=0)
+    found = Instances(boxes, torch.ones(len(rows)), torch.zeros(len(rows), dtype=torch.int64))
+    ours = to_boxes3d(found, ('thing',), 0.5, stamp_ns=0, frame_id='lidar')
+    np.testing.assert_allclose(ours.centres, rows[:, :3], atol=1e-4)
+    turns = Rotation.from_quat(ours.quats_xyzw)
+    inside = []
+    for centre, size, turn in zip(ours.centres, ours.sizes, turns, strict=True):
+        local = turn.inv().apply(points - centre)
+        inside.append(int((np.abs(local) <= size / 2).all(axis=1).sum()))
+    assert counted.min() > 0
+    assert np.abs(np.array(inside) - counted).max() <= 1  # a point on a face
+
+
+class Instances:
+    """What mmdetection3d calls InstanceData."""
+
+    def __init__(self, bboxes_3d, scores_3d, labels_3d) -> None:
+        self.bboxes_3d, self.scores_3d, self.labels_3d = bboxes_3d, scores_3d, labels_3d
+
+
+def test_hand_made_boxes_follow_rep_103() -> None:
+    """The corner that is left, in front and on top of a box is where REP 103 has it."""
+    from mmdet3d.structures import LiDARInstance3DBoxes
+
+    tensor = torch.tensor([[10, 2, -1, 4, 2, 1.5, 0.3, 1, 2], [0, 0, 0, 1, 2, 3, -2.5, 0, 0]])
+    boxes = LiDARInstance3DBoxes(tensor, box_dim=9)
+    found = Instances(boxes, torch.tensor([0.9, 0.8]), torch.tensor([0, 1]))
+    ours = to_boxes3d(found, ('car', 'bus'), 0.1, stamp_ns=0, frame_id='lidar')
+    for index in range(2):
+        turn = Rotation.from_quat(ours.quats_xyzw[index])
+        corner = ours.centres[index] + turn.apply(ours.sizes[index] / 2)
+        away = np.linalg.norm(boxes.corners[index].numpy() - corner, axis=1)
+        assert away.argmin() == 6, 'x1, y1, z1 in the order of mmdetection3d'
+        assert away.min() < 1e-5
+    np.testing.assert_allclose(ours.velocities, [[1, 2, 0], [0, 0, 0]])
+
+
+def test_checkpoint_is_loaded_entirely(trained: tuple[str, str]) -> None:
+    config, weights = trained
+    random, loaded = (load_detector(config, w, 'cpu') for w in ('random', weights))
+    saved = torch.load(weights, map_location='cpu', weights_only=False)['state_dict']
+    state = loaded.model.state_dict()
+    assert state.keys() == saved.keys()
+    assert all(torch.equal(state[key], saved[key]) for key in saved)
+    assert any(not torch.equal(state[k], v) for k, v in random.model.state_dict().items())
+    assert loaded.classes == ('a', 'b')
+    assert loaded.sha256 != random.sha256
+
+
+def test_checkpoints_of_another_network_are_refused(trained: tuple[str, str], tmp_path) -> None:
+    config, weights = trained
+    state = torch.load(weights, map_location='cpu', weights_only=False)['state_dict']
+    first = next(iter(state))
+    detector = load_detector(config, 'random', 'cpu')
+    cases = {
+        f'lacks {first}': {'state_dict': {k: v for k, v in state.items() if k != first}},
+        'has unknown more': {'state_dict': {**state, 'more': torch.zeros(1)}},
+        'of another shape': {'state_dict': {**state, first: torch.zeros(1, 2, 3)}},
+        'holds no state dict': {'state_dict': None},
+        'cannot be read': {'meta': {'code': Path()}},
+    }
+    for message, change in cases.items():
+        wrong = checkpoint(detector, tmp_path / 'wrong.pth', **change)
+        with pytest.raises(WeightsError, match=message):
+            load_detector(config, wrong, 'cpu')
+    with pytest.raises(WeightsError, match='cannot be read'):
+        load_detector(config, str(tmp_path / 'none.pth'), 'cpu')
+
+
+def test_config_is_found_by_name_or_refused(tmp_path: Path) -> None:
+    name = 'pointpillars_hv_fpn_sbn-all_8xb4-2x_nus-3d'
+    detector = load_detector(name, 'random', 'cpu')
+    assert (detector.classes[0], len(detector.classes)) == ('car', 10)
+    assert (detector.loading.sweeps, detector.loading.needed) == (10, (0, 1, 2))
+    for config, expected in (
+        ('no_such_config', 'a file, or the name'),
+        ('votenet_8xb16_sunrgbd-3d', 'LiDAR axes'),
+    ):
+        with pytest.raises(ConfigError, match=expected):
+            load_detector(config, 'random', 'cpu')
+    empty = tmp_path / 'empty.py'
+    empty.write_text('model = 1')
+    with pytest.raises(ConfigError, match='test_dataloader'):
+        load_detector(str(empty), 'random', 'cpu')
+
+
+def test_code_of_a_config_is_imported_from_its_folder(tmp_path: Path) -> None:
+    """As BEVFusion is, which lies in projects/ of a checkout."""
+    folder = tmp_path / 'checkout'
+    (folder / 'own_projects').mkdir(parents=True)
+    (folder / 'own_projects' / 'own_detector.py').write_text(
+        'from mmdet3d.models import MVXFasterRCNN\n'
+        'from mmdet3d.registry import MODELS\n\n'
+        '@MODELS.register_module(force=True)\n'
+        'class OwnDetector(MVXFasterRCNN):\n    pass\n'
+    )
+    content = mmdet3d_configs.point_pillars()
+    content['model']['type'] = 'OwnDetector'
+    content['custom_imports'] = {'imports': ['own_projects.own_detector']}
+    config = mmdet3d_configs.write(content, tmp_path / 'own.py')
+    with pytest.raises(ConfigError, match='see code'):
+        load_detector(config, 'random', 'cpu')
+    detector = load_detector(config, 'random', 'cpu', str(folder))
+    assert type(detector.model).__name__ == 'OwnDetector'
+
+
+def test_nothing_within_range_is_an_empty_answer() -> None:
+    plugin = registry.load('mmdet3d')(registry.load('mmdet3d').tiny())
+    plugin.load('cpu')
+    points = np.zeros(3, [(axis, np.float32) for axis in 'xyz'])
+    points['x'] = 500.0
+    far = PointCloud(stamp_ns=1, frame_id='camera', points=points)
+    boxes = plugin.infer(inputs_for(type(plugin), 1, samples={'cloud': far}))['boxes']
+    assert len(boxes) == 0
+    plugin.close()
