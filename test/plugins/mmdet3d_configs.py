@@ -24,30 +24,58 @@ def point_pillars(**loading: Any) -> dict[str, Any]:
 
 def center_point() -> dict[str, Any]:
     """As centerpoint_pillar02_second_secfpn_8xb4-cyclic-20e_nus-3d, with coarse pillars."""
-    test = {
-        'post_center_limit_range': [-61.2, -61.2, -10.0, 61.2, 61.2, 10.0],
-        'max_per_img': 50,
-        'max_pool_nms': False,
-        'min_radius': [4, 1],
-        'score_threshold': 0.1,
-        'pc_range': RANGE[:2],
-        'out_size_factor': 4,
-        'voxel_size': VOXEL[:2],
-        'nms_type': 'rotate',
-        'pre_max_size': 100,
-        'post_max_size': 20,
-        'nms_thr': 0.2,
+    voxels = {
+        'max_num_points': 20,
+        'voxel_size': VOXEL,
+        'max_voxels': [4000, 4000],
+        'point_cloud_range': RANGE,
     }
-    coder = {
-        'type': 'CenterPointBBoxCoder',
-        'pc_range': RANGE[:2],
-        'post_center_range': test['post_center_limit_range'],
-        'max_num': 50,
-        'score_threshold': 0.1,
-        'out_size_factor': 4,
-        'voxel_size': VOXEL[:2],
-        'code_size': 9,
+    encoder = {
+        'type': 'PillarFeatureNet',
+        'in_channels': 5,
+        'feat_channels': [16],
+        'with_distance': False,
+        'voxel_size': VOXEL,
+        'point_cloud_range': RANGE,
+        'norm_cfg': {**NORM, 'type': 'BN1d'},
+        'legacy': False,
     }
+    backbone = {
+        'type': 'SECOND',
+        'in_channels': 16,
+        'out_channels': [16, 16, 16],
+        'layer_nums': [1, 1, 1],
+        'layer_strides': [2, 2, 2],
+        'norm_cfg': NORM,
+        'conv_cfg': {'type': 'Conv2d', 'bias': False},
+    }
+    neck = {
+        'type': 'SECONDFPN',
+        'in_channels': [16, 16, 16],
+        'out_channels': [16, 16, 16],
+        'upsample_strides': [0.5, 1, 2],
+        'norm_cfg': NORM,
+        'upsample_cfg': {'type': 'deconv', 'bias': False},
+        'use_conv_for_no_stride': True,
+    }
+    scatter = {'type': 'PointPillarsScatter', 'in_channels': 16, 'output_shape': [64, 64]}
+    model = {
+        'type': 'CenterPoint',
+        'data_preprocessor': {
+            'type': 'Det3DDataPreprocessor', 'voxel': True, 'voxel_layer': voxels,
+        },
+        'pts_voxel_encoder': encoder,
+        'pts_middle_encoder': scatter,
+        'pts_backbone': backbone,
+        'pts_neck': neck,
+        **_center_head(),
+    }  # fmt: skip
+    return {'model': model, 'test_dataloader': _loader([*_sweeps(), *_flip([])])}
+
+
+def _center_head() -> dict[str, Any]:
+    limits = [-61.2, -61.2, -10.0, 61.2, 61.2, 10.0]
+    grid = {'pc_range': RANGE[:2], 'out_size_factor': 4, 'voxel_size': VOXEL[:2]}
     head = {
         'type': 'CenterHead',
         'in_channels': 48,
@@ -59,57 +87,30 @@ def center_point() -> dict[str, Any]:
             'reg': (2, 2), 'height': (1, 2), 'dim': (3, 2), 'rot': (2, 2), 'vel': (2, 2),
         },
         'share_conv_channel': 16,
-        'bbox_coder': coder,
+        'bbox_coder': {
+            'type': 'CenterPointBBoxCoder',
+            'post_center_range': limits,
+            'max_num': 50,
+            'score_threshold': 0.1,
+            'code_size': 9,
+            **grid,
+        },
         'separate_head': {'type': 'SeparateHead', 'init_bias': -2.19, 'final_kernel': 3},
         'norm_bbox': True,
     }  # fmt: skip
-    model = {
-        'type': 'CenterPoint',
-        'data_preprocessor': {
-            'type': 'Det3DDataPreprocessor',
-            'voxel': True,
-            'voxel_layer': {
-                'max_num_points': 20,
-                'voxel_size': VOXEL,
-                'max_voxels': [4000, 4000],
-                'point_cloud_range': RANGE,
-            },
-        },
-        'pts_voxel_encoder': {
-            'type': 'PillarFeatureNet',
-            'in_channels': 5,
-            'feat_channels': [16],
-            'with_distance': False,
-            'voxel_size': VOXEL,
-            'point_cloud_range': RANGE,
-            'norm_cfg': {**NORM, 'type': 'BN1d'},
-            'legacy': False,
-        },
-        'pts_middle_encoder': {
-            'type': 'PointPillarsScatter', 'in_channels': 16, 'output_shape': [64, 64],
-        },
-        'pts_backbone': {
-            'type': 'SECOND',
-            'in_channels': 16,
-            'out_channels': [16, 16, 16],
-            'layer_nums': [1, 1, 1],
-            'layer_strides': [2, 2, 2],
-            'norm_cfg': NORM,
-            'conv_cfg': {'type': 'Conv2d', 'bias': False},
-        },
-        'pts_neck': {
-            'type': 'SECONDFPN',
-            'in_channels': [16, 16, 16],
-            'out_channels': [16, 16, 16],
-            'upsample_strides': [0.5, 1, 2],
-            'norm_cfg': NORM,
-            'upsample_cfg': {'type': 'deconv', 'bias': False},
-            'use_conv_for_no_stride': True,
-        },
-        'pts_bbox_head': head,
-        'test_cfg': {'pts': test},
-    }  # fmt: skip
-    return {'model': model, 'test_dataloader': _loader([*_sweeps(), *_flip([])])}
+    test = {
+        'post_center_limit_range': limits,
+        'max_per_img': 50,
+        'max_pool_nms': False,
+        'min_radius': [4, 1],
+        'score_threshold': 0.1,
+        'nms_type': 'rotate',
+        'pre_max_size': 100,
+        'post_max_size': 20,
+        'nms_thr': 0.2,
+        **grid,
+    }
+    return {'pts_bbox_head': head, 'test_cfg': {'pts': test}}
 
 
 def point_fusion() -> dict[str, Any]:

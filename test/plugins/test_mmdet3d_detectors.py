@@ -110,8 +110,8 @@ def test_runs_on_the_real_frame(trained: tuple[str, str], tmp_path: Path, cloud)
     node = {
         'inputs': {
             'cloud': LIDAR_TOPIC,
-            'pictures': {'front': '/cam_front/image_raw/compressed'},
-            'camera_info': {'front': '/cam_front/camera_info'},
+            'pictures': {'front': '/camera/front/image_raw/compressed'},
+            'camera_info': {'front': '/camera/front/camera_info'},
         },
         'parameters': {
             'config': config, 'weights': weights, 'min_score': 0.0, 'frame': 'base_link',
@@ -202,11 +202,12 @@ def test_equals_mmdetection3d_with_its_own_loaders(
         inputs = inputs_for(type(plugin), scan.stamp_ns, samples={'cloud': scan})
         boxes = plugin.infer(inputs)['boxes']
     turns = [(scan, poses[scan.stamp_ns]) for scan in scans]
-    points, found = theirs(config, plugin._detector, cloud, turns, tmp_path)
+    detector = plugin._detector
+    points, found = theirs(config, detector, cloud, turns, tmp_path)
     plugin.close()
     assert len(points) > 1000
     expected = to_boxes3d(
-        found, plugin.model_classes, 0.0, stamp_ns=cloud.stamp_ns,
+        found, detector.classes, 0.0, stamp_ns=cloud.stamp_ns,
         frame_id=cloud.frame_id,
     )  # fmt: skip
     assert len(boxes) == len(expected) > 0
@@ -214,10 +215,6 @@ def test_equals_mmdetection3d_with_its_own_loaders(
     np.testing.assert_allclose(boxes.scores, expected.scores, atol=1e-4)
     np.testing.assert_allclose(boxes.centres, expected.centres, atol=2e-3)
     np.testing.assert_allclose(boxes.velocities, expected.velocities, atol=2e-3)
-
-
-def plugin_classes(config: str) -> tuple[str, ...]:
-    return load_detector(config, 'random', 'cpu').classes
 
 
 @needs_frame

@@ -29,6 +29,7 @@ from mm_perception.plugin import (
     Outputs,
     Plugin,
     Port,
+    PublicWeights,
     Reference,
     Surround,
 )
@@ -95,6 +96,13 @@ class Mmdet3d(Plugin[Mmdet3dConfig]):
         'arXiv 1812.05784; Yin et al., CenterPoint, CVPR 2021, arXiv 2006.11275; Liu et al., '
         'BEVFusion, ICRA 2023, arXiv 2205.13542',
         reference_code='open-mmlab/mmdetection3d 1.4.0, which computes it',
+        weights=(
+            PublicWeights(
+                'hv_pointpillars_fpn_sbn-all_4x8_2x_nus-3d_20210826_104936-fca299c1.pth',
+                'Apache-2.0; trained on nuScenes: not for commerce',
+                'config pointpillars_hv_fpn_sbn-all_8xb4-2x_nus-3d; others: model zoo of mmdet3d',
+            ),
+        ),
         limits=(
             'Needs an extra: ./tools/bootstrap --extra mmdet3d.',
             'Sparse and dynamic voxels (SECOND, CenterPoint voxel, MVX-Net, BEVFusion) are CUDA '
