@@ -206,7 +206,11 @@ def _load_weights(model: Any, source: str) -> Mapping[str, Any]:
 
 
 def _read_checkpoint(source: str) -> dict[str, Any]:
-    """Read a checkpoint of mmengine or of its predecessor, without running code from it."""
+    """Read a checkpoint of mmengine or of its predecessor, without running code from it.
+
+    Those of mmengine keep the curves of the training, objects of its own. They are let in, but
+    the functions that they name come back as None.
+    """
     import torch
     from mmengine.logging import HistoryBuffer
 
@@ -215,6 +219,7 @@ def _read_checkpoint(source: str) -> dict[str, Any]:
         HistoryBuffer, np.ndarray, np.dtype, np.dtypes.Float64DType, np.dtypes.Int64DType,
         (rebuild, 'numpy.core.multiarray._reconstruct'),  # as NumPy before 2 wrote it
         (rebuild, 'numpy._core.multiarray._reconstruct'),
+        (_no_function, 'builtins.getattr'),
     ]  # fmt: skip
     try:
         with torch.serialization.safe_globals(harmless):
@@ -228,6 +233,11 @@ def _read_checkpoint(source: str) -> dict[str, Any]:
         fix = 'give a checkpoint of mmdetection3d'
         raise WeightsError(source, "holds no state dict under 'state_dict'", fix)
     return dict(content)
+
+
+def _no_function(*_: object) -> None:
+    """In place of a look-up that a checkpoint asks for."""
+    return None
 
 
 def _classes(meta: Mapping[str, Any], dataset: Any, settings: Any) -> tuple[str, ...]:
