@@ -35,7 +35,6 @@ def build(name: str, env: Path) -> None:
         stamp = folder / STAMP
         if stamp.is_file() and stamp.read_text() == wanted:
             return
-        building.say(f'first use of the extra {name}: compiling mmcv (about 15 minutes)')
         wheel = _mmcv_wheel(uv, env)
         shutil.rmtree(folder, ignore_errors=True)
         install = (uv, 'pip', 'install', '--quiet', '--python', str(env / 'bin' / 'python'))
@@ -61,6 +60,7 @@ def _mmcv_wheel(uv: str, env: Path) -> Path:
     found = sorted(built.glob(f'mmcv-{_MMCV_VERSION}-*.whl'))
     if found:
         return found[0]
+    building.say('compiling mmcv; 15 minutes or more on two cores')
     scratch = building.SCRATCH / 'mmcv'
     tools = scratch / 'venv'
     python = str(tools / 'bin' / 'python')

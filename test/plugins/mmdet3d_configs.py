@@ -132,7 +132,7 @@ def point_fusion() -> dict[str, Any]:
     }
     model['data_preprocessor'] |= {
         'mean': [102.98, 115.95, 122.77],
-        'std': [1.0, 1.0, 1.0],
+        'std': [570.0, 570.0, 570.0],  # small: no batch norm has seen data yet
         'bgr_to_rgb': False,
         'pad_size_divisor': 32,
     }

@@ -8,8 +8,10 @@ the boxes are those that mmdetection3d finds is tested against its own loaders, 
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -17,6 +19,8 @@ from scipy.spatial.transform import Rotation
 
 from mm_perception import registry
 from mm_perception.bag.offline import OfflineRun
+from mm_perception.bag.reader import BagReader
+from mm_perception.bag.transforms import read_transforms
 from mm_perception.errors import ConfigError, WeightsError
 from mm_perception.graph import parse_stack
 from mm_perception.plugin import Context
@@ -25,7 +29,7 @@ from mm_perception.plugins.mmdet3d.boxes import to_boxes3d
 from mm_perception.plugins.mmdet3d.detector import Detector, load_detector
 from mm_perception.ros import convert
 from mm_perception.ros.wire import deserialize
-from mm_perception.samples import Boxes3D, PointCloud
+from mm_perception.samples import Boxes3D, CameraInfo, Image, PointCloud
 from test.parity import nuscenes_frame
 from test.plugins import mmdet3d_configs
 from test.plugins.samples import inputs_for
@@ -68,12 +72,12 @@ def checkpoint(detector: Detector, path: Path, **changes) -> str:
     return str(path)
 
 
-def varied(detector: Detector) -> Detector:
+def varied(detector: Detector, deviation: float = 0.05) -> Detector:
     """Other numbers than those that every `random` has; scores spread around a half."""
     generator = torch.Generator().manual_seed(7)
     with torch.no_grad():
         for value in detector.model.parameters():
-            value.add_(0.05 * torch.randn(value.shape, generator=generator))
+            value.add_(deviation * torch.randn(value.shape, generator=generator))
     return detector
 
 
@@ -131,6 +135,34 @@ def test_runs_on_the_real_frame(trained: tuple[str, str], tmp_path: Path, cloud)
     assert np.abs(boxes.centres[:, :2]).max() < 90
 
 
+@needs_frame
+@pytest.mark.parametrize(
+    'config',
+    [
+        'pointpillars_hv_fpn_sbn-all_8xb4-2x_nus-3d',
+        'centerpoint_pillar02_second_secfpn_8xb4-cyclic-20e_nus-3d',
+    ],
+)
+def test_public_configs_run_at_full_size(config: str, cloud: PointCloud, tmp_path: Path) -> None:
+    """With a checkpoint in the layout of mmdetection3d 1.0, in which public ones are."""
+    ten = load_detector(config, 'random', 'cpu')
+    names = tuple(reversed(ten.classes))
+    weights = checkpoint(
+        varied(ten, 1e-3), tmp_path / 'old.pth', meta={'CLASSES': names, 'epoch': 20}
+    )
+    settings = Mmdet3dConfig(config=config, weights=weights, min_score=0.0)
+    plugin = registry.load('mmdet3d')(settings)
+    plugin.load('cpu')
+    assert plugin._detector.classes == names
+    boxes = plugin.infer(inputs_for(type(plugin), cloud.stamp_ns, samples={'cloud': cloud}))[
+        'boxes'
+    ]
+    plugin.close()
+    assert len(boxes) > 0
+    assert set(boxes.labels) <= set(names)
+    assert boxes.velocities is not None
+
+
 def past(cloud: PointCloud, after_s: float, shift_m: float) -> PointCloud:
     """The scan as it would have been earlier, from farther back, had nothing moved."""
     points = cloud.points.copy()
@@ -146,8 +178,8 @@ def raw(cloud: PointCloud) -> np.ndarray:
     return np.stack([flat[name].astype(np.float32) for name in names], axis=1)
 
 
-def theirs(config: str, detector: Detector, cloud: PointCloud, turns, folder: Path):
-    """What mmdetection3d finds by itself: its own loaders read the scans from files."""
+def theirs(config: str, detector: Detector, cloud: PointCloud, turns, folder: Path, **more):
+    """What mmdetection3d finds by itself: its own loaders read scans and pictures from files."""
     from mmdet3d.structures import get_box_type
     from mmengine.config import Config
     from mmengine.dataset import Compose, pseudo_collate
@@ -169,6 +201,7 @@ def theirs(config: str, detector: Detector, cloud: PointCloud, turns, folder: Pa
         'box_type_3d': box_type,
         'box_mode_3d': box_mode,
         **({'lidar_sweeps': sweeps} if sweeps else {}),
+        **more,
     }
     with DefaultScope.overwrite_default_scope('mmdet3d'), torch.no_grad():
         pipeline = Compose(Config.fromfile(config).test_dataloader.dataset.pipeline)
@@ -206,10 +239,12 @@ def test_equals_mmdetection3d_with_its_own_loaders(
     points, found = theirs(config, detector, cloud, turns, tmp_path)
     plugin.close()
     assert len(points) > 1000
-    expected = to_boxes3d(
-        found, detector.classes, 0.0, stamp_ns=cloud.stamp_ns,
-        frame_id=cloud.frame_id,
-    )  # fmt: skip
+    assert_equal(boxes, found, detector.classes)
+
+
+def assert_equal(boxes: Boxes3D, found, classes: tuple[str, ...]) -> None:
+    header = {'stamp_ns': boxes.stamp_ns, 'frame_id': boxes.frame_id}
+    expected = to_boxes3d(found, classes, 0.0, **header)
     assert len(boxes) == len(expected) > 0
     assert boxes.labels == expected.labels
     np.testing.assert_allclose(boxes.scores, expected.scores, atol=1e-4)
@@ -218,15 +253,51 @@ def test_equals_mmdetection3d_with_its_own_loaders(
 
 
 @needs_frame
+def test_fusion_equals_mmdetection3d_with_its_own_loaders(cloud, tmp_path: Path) -> None:
+    """The projection comes once through our TF, once from a reader that shares no code with it."""
+    config = mmdet3d_configs.write(mmdet3d_configs.point_fusion(), tmp_path / 'config.py')
+    samples = {}
+    for port, kind, topic in (
+        ('pictures', Image, '/camera/front/image_raw/compressed'),
+        ('camera_info', CameraInfo, '/camera/front/camera_info'),
+    ):
+        (record,) = records_of(nuscenes_frame.FRAME, topic)
+        message = deserialize(record.data, record.type_name)
+        samples[port] = {'front': convert.from_msg(message, kind, record.log_time_ns)}
+    with BagReader(nuscenes_frame.FRAME) as reader:
+        context = Context(lookup_transform=read_transforms(reader).lookup)
+    settings = Mmdet3dConfig(config=config, weights='random', min_score=0.0, fixed_frame='map')
+    plugin = registry.load('mmdet3d')(settings, context)
+    plugin.load('cpu')
+    samples['cloud'] = cloud
+    boxes = plugin.infer(inputs_for(type(plugin), cloud.stamp_ns, samples=samples))['boxes']
+    rgb = samples['pictures']['front'].rgb()
+    cv2.imwrite(str(tmp_path / 'front.png'), rgb[..., ::-1])
+    picture = {
+        'img_path': str(tmp_path / 'front.png'),
+        'lidar2img': nuscenes_frame.read_frame().image_from_lidar[0],
+    }
+    detector = plugin._detector
+    _, found = theirs(config, detector, cloud, [], tmp_path, **picture)
+    assert_equal(boxes, found, detector.classes)
+    samples['pictures'] = {'front': replace(samples['pictures']['front'], data=255 - rgb)}
+    other = plugin.infer(inputs_for(type(plugin), cloud.stamp_ns, samples=samples))['boxes']
+    plugin.close()
+    assert len(other) != len(boxes) or not np.allclose(other.centres, boxes.centres, atol=0.01)
+
+
+@needs_frame
 def test_annotated_boxes_hold_the_points_that_mmdetection3d_counts(cloud: PointCloud) -> None:
     """Centre, size and heading have the meaning that theirs have: same points inside."""
+    from mmcv.ops import points_in_boxes_cpu
     from mmdet3d.structures import LiDARInstance3DBoxes
 
     truth = [box for box in nuscenes_frame.truth() if box['num_lidar_pts'] > 5]
-    rows = np.array([[*box['box_xyzlwh_yaw'], *box['velocity_xy']] for box in truth], np.float32)
+    rows = np.array([[*box['box_xyzlwh_yaw'], 0, 0] for box in truth], np.float32)
     boxes = LiDARInstance3DBoxes(torch.from_numpy(rows), box_dim=9, origin=(0.5, 0.5, 0.5))
     points = cloud.xyz()
-    counted = boxes.points_in_boxes_all(torch.from_numpy(points)).numpy().sum(axis=0)
+    bottoms = boxes.tensor[None, :, :7]
+    counted = points_in_boxes_cpu(torch.from_numpy(points)[None], bottoms)[0].numpy().sum(axis=0)
     found = Instances(boxes, torch.ones(len(rows)), torch.zeros(len(rows), dtype=torch.int64))
     ours = to_boxes3d(found, ('thing',), 0.5, stamp_ns=0, frame_id='lidar')
     np.testing.assert_allclose(ours.centres, rows[:, :3], atol=1e-4)

@@ -95,7 +95,9 @@ def load_detector(config: str, weights: str, device: str, code: str = '') -> Det
         from mmengine.dataset import Compose
         from mmengine.registry import DefaultScope
     except ImportError as error:
-        raise MissingDependencyError(f'mmdet3d ({error})', 'this plugin', _INSTALL) from error
+        raise MissingDependencyError(
+            f'mmdet3d ({error})', 'the plugin mmdet3d', _INSTALL
+        ) from error
     settings = _read_config(config, code)
     dataset = _test_dataset(settings)
     kind = dataset.get('box_type_3d', 'LiDAR')
@@ -177,7 +179,8 @@ def _for_inference(settings: Any) -> Any:
     if isinstance(kept.get('norm_cfg'), dict):
         name = str(kept['norm_cfg']['type'])
         kept['norm_cfg']['type'] = name.replace('naiveSyncBN', 'BN').replace('SyncBN', 'BN')
-    return type(settings)(kept)
+    kind: Any = type(settings)
+    return kind(kept)
 
 
 def _is_download(key: str, value: Any) -> bool:
