@@ -7,7 +7,6 @@ the boxes are those that mmdetection3d finds is tested against its own loaders, 
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +20,6 @@ from mm_perception import registry
 from mm_perception.bag.offline import OfflineRun
 from mm_perception.bag.reader import BagReader
 from mm_perception.bag.transforms import read_transforms
-from mm_perception.errors import ConfigError, WeightsError
 from mm_perception.graph import parse_stack
 from mm_perception.plugin import Context
 from mm_perception.plugins.mmdet3d import Mmdet3dConfig
@@ -32,61 +30,15 @@ from mm_perception.ros.wire import deserialize
 from mm_perception.samples import Boxes3D, CameraInfo, Image, PointCloud
 from test.parity import nuscenes_frame
 from test.plugins import mmdet3d_configs
+from test.plugins.mmdet3d_checkpoints import CONFIGS, NEEDS_EXTRA, checkpoint, trained, varied
 from test.plugins.samples import inputs_for
 from test.replay.masker_stack import records_of
 
-pytestmark = [
-    pytest.mark.skipif(
-        importlib.util.find_spec('mmdet3d') is None,
-        reason='the extra is absent: run `make test-mmdet3d`',
-    ),
-    pytest.mark.timeout(600),
-    pytest.mark.slow,
-]
+pytestmark = NEEDS_EXTRA
 needs_frame = pytest.mark.skipif(
     not nuscenes_frame.FRAME.is_dir(), reason=f'shared data is absent: {nuscenes_frame.FRAME}'
 )
 LIDAR_TOPIC = '/lidar/points'
-CONFIGS = {
-    'point_pillars': mmdet3d_configs.point_pillars,
-    'center_point': mmdet3d_configs.center_point,
-    'point_fusion': mmdet3d_configs.point_fusion,
-}
-
-
-def checkpoint(detector: Detector, path: Path, **changes) -> str:
-    """A file as mmengine saves it after training, with the log that it keeps."""
-    from mmengine.logging import HistoryBuffer
-
-    losses = HistoryBuffer([1.0, 0.5], [1, 1])
-    content = {
-        'meta': {
-            'epoch': 20,
-            'mmengine_version': '0.10.7',
-            'dataset_meta': {'classes': ['a', 'b']},
-        },
-        'state_dict': detector.model.state_dict(),
-        'message_hub': {'log_scalars': {'train/loss': losses}, 'runtime_info': {'iter': 9}},
-    }
-    torch.save({**content, **changes}, path)
-    return str(path)
-
-
-def varied(detector: Detector, deviation: float = 0.05) -> Detector:
-    """Other numbers than those that every `random` has; scores spread around a half."""
-    generator = torch.Generator().manual_seed(7)
-    with torch.no_grad():
-        for value in detector.model.parameters():
-            value.add_(deviation * torch.randn(value.shape, generator=generator))
-    return detector
-
-
-@pytest.fixture(params=CONFIGS)
-def trained(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, str]:
-    """Config file and checkpoint."""
-    config = mmdet3d_configs.write(CONFIGS[request.param](), tmp_path / f'{request.param}.py')
-    detector = varied(load_detector(config, 'random', 'cpu'))
-    return config, checkpoint(detector, tmp_path / f'{request.param}.pth')
 
 
 @pytest.fixture(scope='module')
@@ -108,9 +60,10 @@ def boxes_of(bag: Path) -> Boxes3D:
 
 
 @needs_frame
-def test_runs_on_the_real_frame(trained: tuple[str, str], tmp_path: Path, cloud) -> None:
+@pytest.mark.parametrize('name', CONFIGS)
+def test_runs_on_the_real_frame(name: str, tmp_path: Path, cloud: PointCloud) -> None:
     """From the bag through TF to Detection3DArray, in the vehicle's frame."""
-    config, weights = trained
+    config, weights = trained(name, tmp_path)
     node = {
         'inputs': {
             'cloud': LIDAR_TOPIC,
@@ -332,75 +285,6 @@ def test_hand_made_boxes_follow_rep_103() -> None:
         assert away.argmin() == 6, 'x1, y1, z1 in the order of mmdetection3d'
         assert away.min() < 1e-5
     np.testing.assert_allclose(ours.velocities, [[1, 2, 0], [0, 0, 0]])
-
-
-def test_checkpoint_is_loaded_entirely(trained: tuple[str, str]) -> None:
-    config, weights = trained
-    random, loaded = (load_detector(config, w, 'cpu') for w in ('random', weights))
-    saved = torch.load(weights, map_location='cpu', weights_only=False)['state_dict']
-    state = loaded.model.state_dict()
-    assert state.keys() == saved.keys()
-    assert all(torch.equal(state[key], saved[key]) for key in saved)
-    assert any(not torch.equal(state[k], v) for k, v in random.model.state_dict().items())
-    assert loaded.classes == ('a', 'b')
-    assert loaded.sha256 != random.sha256
-
-
-def test_checkpoints_of_another_network_are_refused(trained: tuple[str, str], tmp_path) -> None:
-    config, weights = trained
-    state = torch.load(weights, map_location='cpu', weights_only=False)['state_dict']
-    first = next(iter(state))
-    detector = load_detector(config, 'random', 'cpu')
-    cases = {
-        f'lacks {first}': {'state_dict': {k: v for k, v in state.items() if k != first}},
-        'has unknown more': {'state_dict': {**state, 'more': torch.zeros(1)}},
-        'of another shape': {'state_dict': {**state, first: torch.zeros(1, 2, 3)}},
-        'holds no state dict': {'state_dict': None},
-        'cannot be read': {'meta': {'code': Path()}},
-    }
-    for message, change in cases.items():
-        wrong = checkpoint(detector, tmp_path / 'wrong.pth', **change)
-        with pytest.raises(WeightsError, match=message):
-            load_detector(config, wrong, 'cpu')
-    with pytest.raises(WeightsError, match='cannot be read'):
-        load_detector(config, str(tmp_path / 'none.pth'), 'cpu')
-
-
-def test_config_is_found_by_name_or_refused(tmp_path: Path) -> None:
-    name = 'pointpillars_hv_fpn_sbn-all_8xb4-2x_nus-3d'
-    detector = load_detector(name, 'random', 'cpu')
-    assert (detector.classes[0], len(detector.classes)) == ('car', 10)
-    assert (detector.loading.sweeps, detector.loading.needed) == (10, (0, 1, 2))
-    for config, expected in (
-        ('no_such_config', 'a file, or the name'),
-        ('votenet_8xb16_sunrgbd-3d', 'LiDAR axes'),
-    ):
-        with pytest.raises(ConfigError, match=expected):
-            load_detector(config, 'random', 'cpu')
-    empty = tmp_path / 'empty.py'
-    empty.write_text('model = 1')
-    with pytest.raises(ConfigError, match='test_dataloader'):
-        load_detector(str(empty), 'random', 'cpu')
-
-
-def test_code_of_a_config_is_imported_from_its_folder(tmp_path: Path) -> None:
-    """As BEVFusion is, which lies in projects/ of a checkout."""
-    folder = tmp_path / 'checkout'
-    (folder / 'own_projects').mkdir(parents=True)
-    (folder / 'own_projects' / 'own_detector.py').write_text(
-        'from mmdet3d.models import MVXFasterRCNN\n'
-        'from mmdet3d.registry import MODELS\n\n'
-        '@MODELS.register_module(force=True)\n'
-        'class OwnDetector(MVXFasterRCNN):\n    pass\n'
-    )
-    content = mmdet3d_configs.point_pillars()
-    content['model']['type'] = 'OwnDetector'
-    content['custom_imports'] = {'imports': ['own_projects.own_detector']}
-    config = mmdet3d_configs.write(content, tmp_path / 'own.py')
-    with pytest.raises(ConfigError, match='see code'):
-        load_detector(config, 'random', 'cpu')
-    detector = load_detector(config, 'random', 'cpu', str(folder))
-    assert type(detector.model).__name__ == 'OwnDetector'
 
 
 def test_nothing_within_range_is_an_empty_answer() -> None:
