@@ -60,7 +60,10 @@ def _mmcv_wheel(uv: str, env: Path) -> Path:
     found = sorted(built.glob(f'mmcv-{_MMCV_VERSION}-*.whl'))
     if found:
         return found[0]
-    building.say('compiling mmcv; 15 minutes or more on two cores')
+    building.say('compiling mmcv: 15 minutes or more on two cores, 2 GB for each of MAX_JOBS')
+    has_cuda_compiler = bool(os.environ.get('CUDA_HOME') or shutil.which('nvcc'))
+    if not has_cuda_compiler:
+        building.say('there is no nvcc: it is compiled for the CPU only')
     scratch = building.SCRATCH / 'mmcv'
     tools = scratch / 'venv'
     python = str(tools / 'bin' / 'python')
@@ -89,6 +92,8 @@ def _mmcv_wheel(uv: str, env: Path) -> Path:
             'MMCV_WITH_OPS': '1',
             'MAX_JOBS': os.environ.get('MAX_JOBS', str(os.cpu_count() or 1)),
             'CFLAGS': '-g0 -O2',
+            # mmcv compiles for CUDA where torch sees a GPU, and fails without nvcc.
+            **({} if has_cuda_compiler else {'CUDA_VISIBLE_DEVICES': ''}),
         },
     )  # fmt: skip
     built.mkdir(parents=True, exist_ok=True)
