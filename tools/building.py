@@ -33,7 +33,7 @@ def build(env: Path) -> None:
         BuildError: a step failed. What was built so far is thrown away by the next attempt.
         MissingPrerequisiteError: the machine lacks something.
     """
-    with _lock():
+    with lock(CACHE):
         if (env / STAMP).exists():
             return
         prerequisites.check(needs_venv=_uv_on_path() is None, folder=str(CACHE))
@@ -59,10 +59,7 @@ def build(env: Path) -> None:
 
 def run_uv(arguments: list[str]) -> NoReturn:
     """Become uv."""
-    uv = _uv_on_path()
-    if uv is None:
-        with set_up() as uv:
-            pass
+    uv = locate_uv()
     os.execve(uv, [uv, *arguments], clean_variables())
 
 
@@ -104,11 +101,13 @@ def clean_variables() -> dict[str, str]:
     return result
 
 
-@contextlib.contextmanager
-def set_up() -> Iterator[str]:
-    """Hold the lock of the cache, with an empty scratch folder; gives the path of uv."""
-    with _lock():
-        yield _find_uv()
+def locate_uv() -> str:
+    """Path of a uv that is new enough, installed into the cache where there is none."""
+    found = _uv_on_path()
+    if found is None:
+        with lock(CACHE):
+            found = _find_uv()
+    return found
 
 
 def _find_uv() -> str:
@@ -225,18 +224,18 @@ def _is_in_use(env: Path) -> bool:
 
 
 @contextlib.contextmanager
-def _lock() -> Iterator[None]:
-    """One set-up at a time per cache, with an empty scratch folder.
+def lock(folder: Path) -> Iterator[None]:
+    """One set-up at a time per folder, with an empty scratch folder in it.
 
     The commands that are run inherit the lock. It ends with the last of them, also when this
     process is killed.
     """
     try:
-        CACHE.mkdir(parents=True, exist_ok=True)
-        handle = open(CACHE / 'lock', 'w')  # noqa: SIM115 (closed below)
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = open(folder / 'lock', 'w')  # noqa: SIM115 (closed below)
     except OSError as error:
         raise BuildError(
-            f'cannot write to {CACHE}: {error.strerror}. Set MMP_CACHE to another folder.'
+            f'cannot write to {folder}: {error.strerror}. Set MMP_CACHE to another folder.'
         ) from error
     with handle:
         os.set_inheritable(handle.fileno(), True)
@@ -245,12 +244,13 @@ def _lock() -> Iterator[None]:
         except BlockingIOError:
             say('waiting for another set-up to finish')
             fcntl.flock(handle, fcntl.LOCK_EX)
-        shutil.rmtree(SCRATCH, ignore_errors=True)
-        SCRATCH.mkdir()
+        scratch = folder / SCRATCH.name
+        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.mkdir()
         try:
             yield
         finally:
-            shutil.rmtree(SCRATCH, ignore_errors=True)
+            shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _uv_on_path() -> str | None:

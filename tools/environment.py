@@ -123,6 +123,7 @@ def main(arguments: list[str]) -> int:
             if wants_extra:
                 import extras
 
+                _hold(env)  # against who clears the cache while the extra is built
                 extras.build(''.join(arguments[1:2]), env)
                 arguments = arguments[2:]
         except (building.BuildError, prerequisites.MissingPrerequisiteError) as error:

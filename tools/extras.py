@@ -31,7 +31,8 @@ def build(name: str, env: Path) -> None:
         raise building.BuildError(f'there is no extra {name!r}; there are: {", ".join(NAMES)}')
     folder = env / 'extras' / name
     wanted = _digest(name)
-    with building.set_up() as uv:
+    uv = building.locate_uv()
+    with building.lock(env / 'extras'):  # of its own: set-ups need not wait for a compiler
         stamp = folder / STAMP
         if stamp.is_file() and stamp.read_text() == wanted:
             return
@@ -64,7 +65,7 @@ def _mmcv_wheel(uv: str, env: Path) -> Path:
     has_cuda_compiler = bool(os.environ.get('CUDA_HOME') or shutil.which('nvcc'))
     if not has_cuda_compiler:
         building.say('there is no nvcc: it is compiled for the CPU only')
-    scratch = building.SCRATCH / 'mmcv'
+    scratch = env / 'extras' / building.SCRATCH.name / 'mmcv'
     tools = scratch / 'venv'
     python = str(tools / 'bin' / 'python')
     base = str(env / 'bin' / 'python')
