@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from mm_perception.channel import Deferred, resolve
 from mm_perception.errors import ConfigError
+from mm_perception.lead import Lead
 from mm_perception.ports import Latest, Port, Queue, Reference, Surround
 from mm_perception.samples import Sample
 
@@ -54,7 +55,7 @@ class Inputs:
         return None if self.samples[port] is None else self.one(port)
 
     def many(self, port: str) -> dict[str, Sample]:
-        """The samples of a surround port by stream name."""
+        """The samples of a surround port, or of a port that follows one, by stream name."""
         items = self.samples[port]
         if not isinstance(items, dict):
             raise ConfigError(f'input {port!r}', type(items).__name__, 'a surround port')
@@ -90,15 +91,11 @@ class Matcher:
         self._condition = threading.Condition()
         #: Name of the port that drives inference.
         self.trigger = trigger_port(self._ports)
-        self._patience_s = max(
-            (
-                kind.patience_s
-                for port, kind in self._ports.items()
-                if isinstance(kind, Surround) and self._streams[port]
-            ),
-            default=0.0,
-        )
-        self._waiting: dict[str, deque[Item]] = {s: deque() for s in self._streams[self.trigger]}
+        #: Name of the surround port, which may drive or lie beside a reference; empty for none.
+        self._surround = next((p for p, k in ports.items() if isinstance(k, Surround)), '')
+        self._lead = Lead(self._ports, self._streams, self.trigger)
+        names = self._lead.waits_as or self._streams[self.trigger]
+        self._waiting: dict[str, deque[Item]] = {s: deque() for s in names}
         self._history: dict[tuple[str, str], deque[Item]] = {
             (port, stream): deque(maxlen=_HISTORY)
             for port, names in self._streams.items()
@@ -123,9 +120,16 @@ class Matcher:
         with self._condition:
             if port in self._queues:
                 self._push_queue(port, stream, item)
+            elif (port, stream) in self._lead:
+                self._remember(port, stream, item)
+                if self._lead.is_taken_by(port, stream, item.stamp_ns):
+                    self._push_reference(port, stream, self._lead.waits_as[0], item)
             elif port == self.trigger:
-                self._push_trigger(port, stream, item)
+                self._lead.note(port, stream, item.stamp_ns)
+                self._push_reference(port, stream, stream, item)
             else:
+                if port == self._surround:
+                    self._lead.note(port, stream, item.stamp_ns)
                 self._remember(port, stream, item)
             self._condition.notify_all()
 
@@ -136,30 +140,24 @@ class Matcher:
             self.drops[f'{port}/{stream}', 'full'] += 1
         queue.append(item)
 
-    def _push_trigger(self, port: str, stream: str, item: Item) -> None:
-        is_surround = isinstance(self._ports[port], Surround)
-        reference = self._streams[port][0] if is_surround else stream
-        if stream == reference and not self._accept_time(port, stream, item.stamp_ns):
+    def _push_reference(self, port: str, stream: str, name: str, item: Item) -> None:
+        if not self._accept_time(f'{port}/{stream}', name, item.stamp_ns):
             return
-        if is_surround:
-            self._remember(port, stream, item)
-            if stream != reference:
-                return
-        waiting = self._waiting[stream]
+        waiting = self._waiting[name]
         if waiting and not self._lossless:
             cause = 'nobody listens' if self.is_paused else 'newer came'
             self.drops[f'{port}/{stream}', cause] += len(waiting)
             waiting.clear()
         waiting.append(item)
 
-    def _accept_time(self, port: str, stream: str, stamp_ns: int) -> bool:
-        last = self._last_ns.get(stream)
+    def _accept_time(self, label: str, name: str, stamp_ns: int) -> bool:
+        last = self._last_ns.get(name)
         if last is not None and stamp_ns < last:
             if last - stamp_ns < LATE_TOLERANCE_NS:
-                self.drops[f'{port}/{stream}', 'late'] += 1
+                self.drops[label, 'late'] += 1
                 return False
-            self._rewind(stream)
-        self._last_ns[stream] = stamp_ns
+            self._rewind(name)
+        self._last_ns[name] = stamp_ns
         return True
 
     def _remember(self, port: str, stream: str, item: Item) -> None:
@@ -179,13 +177,14 @@ class Matcher:
     def _rewind(self, stream: str) -> None:
         self._rewound.add(stream)
         self._last_ns.pop(stream, None)
+        self._lead.forget()
         if not self._lossless:
             self._waiting[stream].clear()
 
     def take(self, timeout_s: float = 0.0) -> Inputs | None:
         """The next complete input, or None if there is none within the time.
 
-        Surround inputs wait up to their patience for late streams, counted from this call.
+        A surround input waits up to its patience for late streams, counted from this call.
         """
         with self._condition:
             self._condition.wait_for(lambda: self._is_ready() or self._is_woken, timeout_s)
@@ -194,8 +193,9 @@ class Matcher:
             if stream is None:
                 return self._take_queue_only()
             item = self._waiting[stream].popleft()
-            if self._patience_s and not self._lossless:
-                self._condition.wait_for(lambda: not self._lacking(item), self._patience_s)
+            kind = self._ports.get(self._surround)
+            if isinstance(kind, Surround) and not self._lossless:
+                self._condition.wait_for(lambda: not self._awaited(kind, item), kind.patience_s)
             return self._complete(stream, item)
 
     def advance(self, now_ns: int) -> None:
@@ -241,10 +241,11 @@ class Matcher:
 
     def _is_settled(self, reference: Item) -> bool:
         """Offline, a surround input waits in bag time until all streams are there or too late."""
-        if not self._lossless:
+        kind = self._ports.get(self._surround)
+        if not isinstance(kind, Surround) or not self._lossless:
             return True
-        is_over = self._now_ns > reference.stamp_ns + int(self._patience_s * 1e9)
-        return is_over or not self._lacking(reference)
+        is_over = self._now_ns > reference.stamp_ns + int(kind.patience_s * 1e9)
+        return is_over or not self._awaited(kind, reference)
 
     def _lacking_ports(self, stream: str) -> list[str]:
         """Required latest ports that have nothing yet for a reference stream."""
@@ -279,17 +280,22 @@ class Matcher:
 
     def _gather(self, stream: str, reference: Item) -> Inputs:
         samples: dict[str, Item | dict[str, Item] | tuple[Item, ...] | None] = {}
-        missing = list(self._lacking(reference))
+        missing: list[str] = []
         for port, kind in self._ports.items():
             if port in self._queues:
                 samples[port] = tuple(self._queues[port])
                 self._queues[port].clear()
             elif isinstance(kind, Surround):
                 samples[port] = self._around(port, kind, reference)
+                missing += [f'{port}/{name}' for name in self._lacking(reference)]
             elif isinstance(kind, Reference):
                 samples[port] = reference
+            elif isinstance(kind, Latest) and isinstance(self._ports.get(kind.follows), Surround):
+                each = {n: self._nearest(port, n, kind, reference) for n in self._streams[port]}
+                samples[port] = {name: item for name, item in each.items() if item is not None}
             elif isinstance(kind, Latest):
-                samples[port] = self._nearest_latest(port, kind, stream, reference.stamp_ns)
+                name = stream if kind.follows else next(iter(self._streams[port]), '')
+                samples[port] = self._nearest(port, name, kind, reference)
                 missing += [port] if samples[port] is None and self._streams[port] else []
         rewound = stream in self._rewound
         self._rewound.discard(stream)
@@ -311,20 +317,28 @@ class Matcher:
         return found
 
     def _lacking(self, reference: Item) -> tuple[str, ...]:
-        """Streams of surround ports, as port/stream, that have nothing near a reference."""
-        return tuple(
-            f'{port}/{stream}'
-            for port, kind in self._ports.items()
-            if isinstance(kind, Surround)
-            for stream in self._streams[port]
-            if stream not in self._around(port, kind, reference)
-        )
+        kind = self._ports.get(self._surround)
+        if not isinstance(kind, Surround):
+            return ()
+        found = self._around(self._surround, kind, reference)
+        return tuple(s for s in self._streams[self._surround] if s not in found)
 
-    def _nearest_latest(self, port: str, kind: Latest, stream: str, stamp_ns: int) -> Item | None:
-        history = self._past(port, kind, stream)
+    def _awaited(self, kind: Surround, reference: Item) -> list[str]:
+        """Streams that lack, the stand-in among them, and may still come."""
+        lacking = [(self._surround, name) for name in self._lacking(reference)]
+        stand_in = self._ports.get(kind.stand_in)
+        for name in self._streams.get(kind.stand_in, ())[:1]:
+            if isinstance(stand_in, Latest) and not self._nearest(
+                kind.stand_in, name, stand_in, reference
+            ):
+                lacking.append((kind.stand_in, name))
+        return [n for p, n in lacking if self._lead.is_alive(p, n, reference.stamp_ns)]
+
+    def _nearest(self, port: str, stream: str, kind: Latest, reference: Item) -> Item | None:
+        history = self._history.get((port, stream), ())
         if kind.tolerance_s is None:
             return history[-1] if history else None
-        return _nearest(history, stamp_ns, kind.tolerance_s)
+        return _nearest(history, reference.stamp_ns, kind.tolerance_s)
 
 
 def _nearest(history: Iterable[Item], stamp_ns: int, tolerance_s: float) -> Item | None:
@@ -338,11 +352,11 @@ def trigger_port(ports: Mapping[str, Port]) -> str:
     """The port that drives inference: the reference, else the surround port, else the first queue.
 
     Raises:
-        ConfigError: There is none, or more than one reference, or surround port without one.
+        ConfigError: There is none, or more than one reference or more than one surround port.
     """
-    driving = [p for p, kind in ports.items() if isinstance(kind, Reference)]
-    driving = driving or [p for p, kind in ports.items() if isinstance(kind, Surround)]
-    queues = [p for p, kind in ports.items() if isinstance(kind, Queue)]
-    if len(driving) > 1 or not (driving or queues):
+    references = [p for p, kind in ports.items() if isinstance(kind, Reference)]
+    surrounds = [p for p, kind in ports.items() if isinstance(kind, Surround)]
+    driving = references + surrounds or [p for p, k in ports.items() if isinstance(k, Queue)]
+    if len(references) > 1 or len(surrounds) > 1 or not driving:
         raise ConfigError('input ports', list(ports), 'one Reference or Surround port, or a Queue')
-    return (driving or queues)[0]
+    return driving[0]

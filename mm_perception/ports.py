@@ -39,10 +39,17 @@ class Surround(Port):
         tolerance_s: A sample further than this from the reference stamp does not belong to it.
         patience_s: How long to wait for late streams before going on without them. A stream
             that is missing is absent from the plugin's input, and named in `Inputs.missing`.
+        silence_s: A stream of which nothing came for so long is not waited for, and if it is the
+            first one, the next that still comes drives the plugin until it is back.
+        stand_in: Name of a latest port that drives the plugin where all streams are silent, or
+            where there are none; it is waited for too where it has nothing within its tolerance.
+            Empty for none.
     """
 
     tolerance_s: float = 0.05
     patience_s: float = 0.1
+    silence_s: float = 1.0
+    stand_in: str = ''
 
 
 @dataclass(frozen=True)
@@ -53,8 +60,9 @@ class Latest(Port):
         tolerance_s: Take the sample nearest to the reference stamp if it is within this; None
             takes the newest one however old it is.
         required: Without a sample the plugin waits.
-        follows: Name of the reference port whose streams this port pairs with one to one (the
-            CameraInfo of each camera); empty for a single stream.
+        follows: Name of the reference or surround port whose streams this port pairs with one to
+            one (the CameraInfo of each camera); empty for a single stream. Behind a surround port
+            the plugin gets all of them at once, see `Inputs.many`.
     """
 
     tolerance_s: float | None = None

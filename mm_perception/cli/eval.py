@@ -39,6 +39,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--out', type=Path, help='folder to write; a stack needs one')
     parser.add_argument('--weights', type=Path, help='of a net; default: those that are shipped')
     parser.add_argument(
+        '--card', action='store_true', help='write the scores of a net into its card'
+    )
+    parser.add_argument(
         '--bag', type=Path, action='append', default=[], metavar='FOLDER',
         help='made by mmp world; may be given again',
     )  # fmt: skip
@@ -77,12 +80,13 @@ def run(args: argparse.Namespace) -> int:
 
 def _eval_net(args: argparse.Namespace) -> int:
     from mm_perception.device import resolve_device
-    from mm_perception.training.recipe import recipe_of, weights_of
+    from mm_perception.training.recipe import recipe_of, score_again, score_net, weights_of
 
     weights = args.weights or weights_of(args.what)
     if not (weights / 'model.safetensors').is_file():
         raise ConfigError('--weights', weights, 'a folder that `mmp train` made')
-    scores = recipe_of(args.what).score(weights, resolve_device('auto'), lambda done: None)
+    score = score_again if args.card else score_net
+    scores = score(recipe_of(args.what), weights, resolve_device('auto'))
     for name, value in scores.items():
         print(f'{name}: {value}')
     if args.out is not None:
@@ -119,6 +123,8 @@ def _eval_stack(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> None:
+    if args.card:
+        raise ConfigError('--card', args.what, f'a net: one of {", ".join(NETS)}')
     if args.out.exists() and (not args.out.is_dir() or any(args.out.iterdir())):
         raise ConfigError('--out', str(args.out), 'an empty or new folder')
     if args.bag and args.worlds is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 from pathlib import Path
 
@@ -25,6 +26,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--scale', type=float, default=1.0, help='factor on steps and clips; 0.01 for a trial'
     )
+    parser.add_argument(
+        '--minutes', type=float, default=math.inf,
+        help='most that the steps may take; what they learn then depends on the machine',
+    )  # fmt: skip
+    parser.add_argument(
+        '--no-scores', action='store_true', help='leave the final scores to mmp eval NET --card'
+    )
     parser.add_argument('--workers', type=int, default=os.cpu_count() or 1, help='processes')
 
 
@@ -36,6 +44,8 @@ def run(args: argparse.Namespace) -> int:
 
     if not 0.001 <= args.scale <= 10:
         raise ConfigError('--scale', args.scale, 'a number from 0.001 to 10')
+    if not args.minutes > 0:
+        raise ConfigError('--minutes', args.minutes, 'more than 0')
     if args.workers < 1:
         raise ConfigError('--workers', args.workers, 'at least 1')
     recipe = recipe_of(args.net)
@@ -47,7 +57,8 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError('--stage', args.stage, '1, or more with --start')
     scores = train_net(
         recipe, work, out, resolve_device(args.device), start=args.start, first_stage=args.stage,
-        scale=args.scale, workers=args.workers,
+        scale=args.scale, workers=args.workers, minutes=args.minutes,
+        is_scored=not args.no_scores,
     )  # fmt: skip
     for name, value in scores.items():
         print(f'{name}: {value}')

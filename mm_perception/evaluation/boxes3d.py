@@ -138,12 +138,13 @@ def rows_of(boxes: Boxes3D, label: str) -> Rows:
 def _score_class(pairs: Sequence[Pair], label: str) -> ClassScores:
     own = [(rows_of(truth, label), rows_of(found, label)) for truth, found in pairs]
     num_truth = sum(len(truth.xy) for truth, _ in own)
+    away = [np.linalg.norm(f.xy[:, None] - t.xy, axis=-1) for t, f in own]  # (found, truth) each
     ap = {}
     for distance in DISTANCES_M:
-        scores, hits = _found(own, distance)
+        _, hits = _found(own, away, distance)
         is_hit = np.array([hit is not None for hit in hits], np.bool_)
         ap[distance] = average_precision(is_hit, num_truth)
-    scores, hits = _found(own, ERROR_DISTANCE_M)
+    scores, hits = _found(own, away, ERROR_DISTANCE_M)
     errors = _errors(own, scores, hits, num_truth)
     return ClassScores(ap, errors, num_truth, sum(len(found.xy) for _, found in own))
 
@@ -152,23 +153,25 @@ def _score_class(pairs: Sequence[Pair], label: str) -> ClassScores:
 _Hit = tuple[int, int, int]
 
 
-def _found(own: Sequence[tuple[Rows, Rows]], distance_m: float) -> tuple[Array, list[_Hit | None]]:
+def _found(
+    own: Sequence[tuple[Rows, Rows]], away: Sequence[Array], distance_m: float
+) -> tuple[Array, list[_Hit | None]]:
     """Scores of all boxes, the surest first, and what each has found."""
-    boxes = [(m, b) for m, (_, found) in enumerate(own) for b in range(len(found.xy))]
-    scores = np.array([own[m][1].scores[b] for m, b in boxes], np.float64)
+    moments = np.repeat(np.arange(len(own)), [len(found.xy) for _, found in own])
+    numbers = np.concatenate([np.arange(len(found.xy)) for _, found in own])
+    scores = np.concatenate([found.scores for _, found in own])
     order = np.argsort(-scores, kind='stable')
-    taken: set[tuple[int, int]] = set()
-    hits: list[_Hit | None] = []
-    for moment, box in (boxes[i] for i in order.tolist()):
-        truth, found = own[moment]
-        away = np.linalg.norm(truth.xy - found.xy[box], axis=1)
-        free = [t for t in range(len(away)) if (moment, t) not in taken]
-        nearest = min(free, key=lambda t: float(away[t]), default=None)
-        if nearest is None or away[nearest] >= distance_m:
-            hits.append(None)
-            continue
-        taken.add((moment, nearest))
-        hits.append((moment, nearest, box))
+    # Most boxes are near nothing: they need no look at what is still free.
+    near = np.concatenate([table.min(axis=1, initial=np.inf) < distance_m for table in away])
+    hits: list[_Hit | None] = [None] * len(order)
+    free = [np.zeros(table.shape[1]) for table in away]  # infinite once it is taken
+    for place in np.flatnonzero(near[order]).tolist():
+        moment, box = int(moments[order[place]]), int(numbers[order[place]])
+        distances = away[moment][box] + free[moment]
+        nearest = int(distances.argmin())
+        if distances[nearest] < distance_m:
+            free[moment][nearest] = np.inf
+            hits[place] = (moment, nearest, box)
     return scores[order], hits
 
 

@@ -16,11 +16,10 @@ from mm_perception.training.clip import (
     DEVIATION,
     IMAGE_SIDE,
     MEAN,
-    SMALLEST_CROP_PX,
     TEXT_LENGTH,
     box_around,
-    is_main,
 )
+from mm_perception.training.clip_sights import SMALLEST_CROP_PX, is_main
 from mm_perception.training.data import LARGEST_SHARE, Pixels, final_clips
 from mm_perception.world.clips import Clip, ThingTruth
 from mm_perception.world.language import scene_caption, scenery_of

@@ -71,11 +71,11 @@ class Crop:
     side: int
     is_mirrored: bool = False
 
-    def picture(self, rgb: Pixels) -> Pixels:
-        """(H, W, 3) to (side, side, 3)."""
+    def picture(self, rgb: Pixels, enlarge: int = cv2.INTER_LINEAR) -> Pixels:
+        """(H, W, 3) to (side, side, 3); `enlarge` is how OpenCV fills in between pixels."""
         part = self._part(rgb)
         shrinks = part.shape[0] > self.side
-        how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        how = cv2.INTER_AREA if shrinks else enlarge
         return np.asarray(cv2.resize(part, (self.side, self.side), interpolation=how), np.uint8)
 
     def labels(self, ids: Pixels, side: int) -> Pixels:

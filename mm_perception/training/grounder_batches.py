@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -12,17 +12,23 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from mm_perception.text.words import NOUNS
-from mm_perception.training.clip import jittered_lightly
-from mm_perception.training.data import Pixels, normalised, random_crop
+from mm_perception.training.data import Pixels, random_crop
 from mm_perception.training.sam2_batches import KINDS
 from mm_perception.world.clips import Clip, ThingTruth
 from mm_perception.world.language import Phrase, absent_phrase, phrase
 from mm_perception.world.materials import COLOURS
+from mm_perception.world.variety import is_novel_pair
 
-SMALLEST_PX = 60  # area on the network's input of a thing that must be found
+#: Class and colour of a thing.
+Name = tuple[str, str]
+SMALLEST_PX = 100  # area on the network's input of a thing that must be found
 _COLOURED = 0.7  # of the texts name a colour, if what they mean has one
+_NEAR = 0.6  # of the absent texts are nearly true
+_TRIES = 40  # to find an absent one
+_MOST_TURNS = 3  # of a clip, when each single picture has had one
+_RELIT = 0.5  # of the pictures are in another light
 _NUMBERS = 256  # instances of a clip are uint8
+_COLOURS = list(COLOURS)
 
 
 @dataclass(frozen=True)
@@ -47,33 +53,32 @@ class Phase:
 
 @dataclass(frozen=True)
 class Batch:
-    """B pictures with K texts each: T = B * K texts of up to M instances.
+    """B pictures with K texts each, as small as it goes from process to process: T = B * K texts.
+
+    `grounder_truth.lesson_of` makes of it what the network learns from, where the network is.
 
     Attributes:
-        pixels: (B, 3, S, S).
-        kinds: (B, h, h) int64, class of every cell, 0 for none.
-        colours: (B, h, h) int64, colour of the thing in every cell, 0 for none.
-        reach: (B, 4, h, h), how far the thing in a cell reaches to its left, top, right and
-            bottom, in shares of the picture.
-        input_ids: (T, L) tokens.
-        attention_mask: (T, L) of 0 and 1.
-        masks: (T, M, h, h) share of the cell that an instance covers; zeros beyond `counts`.
-        boxes: (T, M, 4) xyxy in shares of the picture.
-        counts: (T,) int64, how many instances a text means.
-        ignored: (T, h, h) bool, cells with something that a text means but is too small.
+        rgb: (B, S, S, 3) uint8.
+        light: (B, 3, 3), gamma, gain and lift of each channel; see `data.jittered`.
+        ids: (B, S, S) uint8, number of the thing in every pixel, 0 for none.
+        kinds: (B, N + 1) int64, class of each number, 0 for none.
+        colours: (B, N + 1) int64, colour of each number, 0 for none.
+        input_ids: (T, L) int64 tokens.
+        attention_mask: (T, L) int64 of 0 and 1.
+        large: (T, M) int64, numbers that a text means and that must be found; then zeros.
+        small: (T, M') int64, numbers that it means and that may be found; then zeros.
         is_blind: See `Phase`.
     """
 
-    pixels: Tensor
+    rgb: Tensor
+    light: Tensor
+    ids: Tensor
     kinds: Tensor
     colours: Tensor
-    reach: Tensor
     input_ids: Tensor
     attention_mask: Tensor
-    masks: Tensor
-    boxes: Tensor
-    counts: Tensor
-    ignored: Tensor
+    large: Tensor
+    small: Tensor
     is_blind: bool = False
 
     def to(self, device: torch.device) -> Batch:
@@ -112,16 +117,33 @@ def present_text(
     )  # fmt: skip
 
 
-def absent_text(rng: np.random.Generator, seen: Sequence[ThingTruth]) -> Asked:
-    """A text that is true of nothing that is seen; without a colour as often as one that is."""
-    kinds = {thing.kind for thing in seen}
-    nouns = [noun for noun, meant in NOUNS.items() if not kinds & set(meant)]
-    if nouns and rng.random() > _COLOURED:
-        kind = NOUNS[nouns[int(rng.integers(len(nouns)))]][0]
-        said = phrase(rng, kind, '')
-        if not kinds & set(said.kinds):
+def absent_text(
+    rng: np.random.Generator, seen: Sequence[ThingTruth], draw: Callable[[], Name]
+) -> Asked:
+    """A text that is true of nothing that is seen, and that is true of other pictures.
+
+    Were absent texts made of any class and any colour, those that training never shows together
+    would only ever be absent, and their very words would come to mean that nothing is there.
+
+    Args:
+        rng: Chance.
+        seen: All that is in the picture.
+        draw: Gives the name of a thing of some picture, as often as such things are asked for.
+    """
+    kinds, colours = {thing.kind for thing in seen}, {thing.colour for thing in seen} - {''}
+    is_near = rng.random() < _NEAR
+    for attempt in range(_TRIES):
+        kind, colour = draw()
+        # Nearly true: of a class or a colour that is there.
+        if is_near and kind not in kinds and colour not in colours and attempt < _TRIES // 2:
+            continue
+        said = phrase(rng, kind, colour if rng.random() < _COLOURED else '')
+        if not any(said.means(thing) for thing in seen):
             return Asked(said)
-    return Asked(absent_phrase(rng, seen))
+    while True:
+        said = absent_phrase(rng, seen)
+        if not all(is_novel_pair(said.colour, kind) for kind in said.kinds):
+            return Asked(said)
 
 
 def paste(
@@ -176,45 +198,44 @@ class Sampler:
         tokenizer: Of texts.
         length: Tokens of a text.
         side: Of the network's input in px.
-        stride: Px of the network's input per cell of a mask.
     """
 
-    def __init__(
-        self, clips: Sequence[Clip], tokenizer: Any, length: int, side: int, stride: int
-    ) -> None:
-        self._clips, self._tokenizer = clips, tokenizer
-        self._length, self._side, self._stride = length, side, stride
+    def __init__(self, clips: Sequence[Clip], tokenizer: Any, length: int, side: int) -> None:
+        # A clip of many pictures shows more than a single picture, but little of it is new.
+        self._clips = [clip for clip in clips for _ in range(min(_MOST_TURNS, len(clip.rgb)))]
+        self._tokenizer = tokenizer
+        self._length, self._side = length, side
+        self._names = [names for clip in clips if (names := _names_in(clip))]
+        self._tokens: dict[str, tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]] = {}
 
     def batch(self, rng: np.random.Generator, phase: Phase) -> Batch:
         """Some pictures and texts."""
         views = [self._view(rng, phase.pasted) for _ in range(phase.pictures)]
-        asked = [(view, self._ask(rng, view, phase.texts)) for view in views]
-        texts = [(view, item) for view, items in asked for item in items]
-        most = max((len(item.large) for _, item in texts), default=0)
-        targets = [view.targets(item, most) for view, item in texts]
-        masks, boxes, ignored = (
-            torch.from_numpy(np.stack(parts)) if targets else torch.empty(0)
-            for parts in (zip(*targets, strict=True) if targets else ((), (), ()))
-        )
-        words = self._words([item.phrase.text for _, item in texts])
-        dense = [
-            torch.from_numpy(np.stack(p)) for p in zip(*(v.dense() for v in views), strict=True)
-        ]
-        counts = torch.tensor([len(item.large) for _, item in texts], dtype=torch.int64)
-        pixels = torch.from_numpy(np.stack([normalised(view.rgb) for view in views]))
+        asked = [(view, item) for view in views for item in self._ask(rng, view, phase.texts)]
+        words = [self._words(item.phrase.text) for _, item in asked]
+        most = max(len(view.kinds) for view in views)
         return Batch(
-            pixels, dense[0], dense[1], dense[2], *words, masks, boxes, counts, ignored,
+            _stacked([view.rgb for view in views]),
+            _stacked([_light(rng) for _ in views]),
+            _stacked([view.ids for view in views]),
+            _padded([view.kinds for view in views], most),
+            _padded([view.colours for view in views], most),
+            _stacked([ids for ids, _ in words]),
+            _stacked([mask for _, mask in words]),
+            _padded([view.numbers(item.large) for view, item in asked]),
+            _padded([view.numbers(item.small) for view, item in asked]),
             phase.is_blind,
-        )  # fmt: skip
+        )
 
-    def _words(self, texts: list[str]) -> tuple[Tensor, Tensor]:
-        if not texts:
-            return torch.empty(0), torch.empty(0)
-        found = self._tokenizer(
-            texts, padding='max_length', truncation=True, max_length=self._length,
-            return_tensors='pt',
-        )  # fmt: skip
-        return found['input_ids'], found['attention_mask']
+    def _words(self, text: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Tokens and mask of a text, (L,) each; there are few texts and each comes often."""
+        if text not in self._tokens:
+            found = self._tokenizer(
+                text, padding='max_length', truncation=True, max_length=self._length
+            )
+            ids, mask = (np.array(found[k], np.int64) for k in ('input_ids', 'attention_mask'))
+            self._tokens[text] = ids, mask
+        return self._tokens[text]
 
     def _view(self, rng: np.random.Generator, pasted: float) -> View:
         while True:
@@ -227,14 +248,50 @@ class Sampler:
                 for _ in range(int(rng.integers(1, 4))):
                     other = self._clips[int(rng.integers(len(self._clips)))]
                     rgb, ids = paste(rng, other, rgb, ids, things)
-            areas = np.bincount(ids.ravel(), minlength=_NUMBERS)
-            if any(areas[thing.instance] >= SMALLEST_PX for thing in things):
-                return View(jittered_lightly(rng, rgb), ids, things, areas, self._stride)
+            view = View(rgb, ids, things)
+            if view.large:
+                return view
 
     def _ask(self, rng: np.random.Generator, view: View, texts: int) -> list[Asked]:
+        def draw() -> Name:
+            names = self._names[int(rng.integers(len(self._names)))]
+            alike = names[int(rng.integers(len(names)))]
+            return alike[int(rng.integers(len(alike)))]
+
         present = [present_text(rng, view.large, view.small) for _ in range((texts + 1) // 2)]
         seen = (*view.large, *view.small)
-        return present + [absent_text(rng, seen) for _ in range(texts // 2)]
+        return present + [absent_text(rng, seen, draw) for _ in range(texts // 2)]
+
+
+def _names_in(clip: Clip) -> list[list[Name]]:
+    """Of each class in the first picture the names of its things, as in `present_text`."""
+    areas = np.bincount(clip.ids[0].ravel(), minlength=_NUMBERS)
+    names: dict[str, list[Name]] = {}
+    for thing in clip.things:
+        if areas[thing.instance] >= SMALLEST_PX:
+            names.setdefault(thing.kind, []).append((thing.kind, thing.colour))
+    return list(names.values())
+
+
+def _light(rng: np.random.Generator) -> npt.NDArray[np.float32]:
+    """Other light half of the time, never so other that a colour would get another name."""
+    light = np.tile(np.array([[1], [1], [0]], np.float32), 3)
+    if rng.random() < _RELIT:
+        light[0], light[2] = rng.uniform(0.75, 1.3), rng.uniform(-0.05, 0.05)
+        light[1] = rng.uniform(0.8, 1.2) * rng.uniform(0.93, 1.07, 3)
+    return light
+
+
+def _stacked(rows: Sequence[npt.NDArray[Any]]) -> Tensor:
+    return torch.from_numpy(np.stack(rows)) if rows else torch.empty(0)
+
+
+def _padded(rows: Sequence[npt.NDArray[np.int64]], width: int = 1) -> Tensor:
+    """Rows of numbers, filled up with zeros to the longest and at least to a width."""
+    filled = np.zeros((len(rows), max([width, *map(len, rows)])), np.int64)
+    for target, row in zip(filled, rows, strict=True):
+        target[: len(row)] = row
+    return torch.from_numpy(filled)
 
 
 class View:
@@ -244,64 +301,28 @@ class View:
         rgb: (S, S, 3).
         ids: (S, S), instance of every pixel.
         things: Of the clip.
-        areas: (256,) px of each instance.
-        stride: Px per cell.
+
+    Attributes:
+        rgb: (S, S, 3).
+        ids: (S, S) uint8, number of what is in every pixel: what is seen is numbered from 1.
+        kinds: (N + 1,) class of each number.
+        colours: (N + 1,) colour of each number.
+        large: What must be found.
+        small: The rest of what is seen.
     """
 
-    def __init__(
-        self, rgb: Pixels, ids: Pixels, things: Sequence[ThingTruth],
-        areas: npt.NDArray[np.int64], stride: int,
-    ) -> None:  # fmt: skip
-        self.rgb, self._ids, self._stride = rgb, ids, stride
-        self.large = [t for t in things if areas[t.instance] >= SMALLEST_PX]
-        self.small = [t for t in things if 0 < areas[t.instance] < SMALLEST_PX]
-        self._things, self._areas = things, areas
+    def __init__(self, rgb: Pixels, ids: Pixels, things: Sequence[ThingTruth]) -> None:
+        areas = np.bincount(ids.ravel(), minlength=_NUMBERS)
+        seen = [thing for thing in things if areas[thing.instance]]
+        self.large = [t for t in seen if areas[t.instance] >= SMALLEST_PX]
+        self.small = [t for t in seen if areas[t.instance] < SMALLEST_PX]
+        self._table = np.zeros(_NUMBERS, np.uint8)
+        self._table[[thing.instance for thing in seen]] = np.arange(1, len(seen) + 1)
+        self.rgb, self.ids = rgb, np.asarray(cv2.LUT(ids, self._table), np.uint8)
+        self.kinds = np.array([0, *(1 + KINDS.index(t.kind) for t in seen)], np.int64)
+        colours = (1 + _COLOURS.index(t.colour) if t.colour else 0 for t in seen)
+        self.colours = np.array([0, *colours], np.int64)
 
-    def dense(
-        self,
-    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-        """Class, colour and reach of every cell: that of the pixel in its middle."""
-        kinds, colours = np.zeros(_NUMBERS, np.int64), np.zeros(_NUMBERS, np.int64)
-        boxes = np.zeros((_NUMBERS, 4), np.float32)
-        for thing in self._things:
-            kinds[thing.instance] = 1 + KINDS.index(thing.kind)
-            if thing.colour:
-                colours[thing.instance] = 1 + list(COLOURS).index(thing.colour)
-            if self._areas[thing.instance]:
-                boxes[thing.instance] = self._box(self._ids == thing.instance)
-        middle = slice(self._stride // 2, None, self._stride)
-        cells = self._ids[middle, middle]
-        places = (np.arange(len(cells), dtype=np.float32) + 0.5) / len(cells)
-        around = np.moveaxis(boxes[cells], -1, 0)  # (4, h, h)
-        here = np.stack([*np.meshgrid(places, places)] * 2)
-        signs = np.array([1, 1, -1, -1], np.float32)[:, None, None]
-        reach = ((here - around) * signs * (cells > 0)).astype(np.float32)
-        return kinds[cells], colours[cells], reach
-
-    def targets(
-        self, asked: Asked, most: int
-    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
-        """Masks, boxes and what is ignored, padded to `most` instances."""
-        cells = self._ids.shape[0] // self._stride
-        masks, boxes = np.zeros((most, cells, cells), np.float32), np.zeros((most, 4), np.float32)
-        for row, number in enumerate(asked.large):
-            mask = self._ids == number
-            masks[row], boxes[row] = self._shares(mask), self._box(mask)
-        ignored = np.zeros((cells, cells), np.bool_)
-        for number in asked.small:
-            ignored |= self._shares(self._ids == number) > 0
-        return np.where(ignored, 0, masks), boxes, ignored
-
-    def _shares(self, mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
-        cells, step = mask.shape[0] // self._stride, self._stride
-        return np.asarray(
-            mask.reshape(cells, step, cells, step).mean((1, 3), dtype=np.float32), np.float32
-        )
-
-    @staticmethod
-    def _box(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
-        """X0, y0, x1, y1 around a mask in shares of the picture."""
-        rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-        corners = (columns[0], rows[0], columns[-1] + 1, rows[-1] + 1)
-        box: npt.NDArray[np.float32] = np.array(corners, np.float32) / np.float32(mask.shape[0])
-        return box
+    def numbers(self, instances: Sequence[int]) -> npt.NDArray[np.int64]:
+        """Of instances of the clip, (K,)."""
+        return self._table[list(instances)].astype(np.int64)

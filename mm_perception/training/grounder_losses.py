@@ -6,17 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
 from torch.nn import functional
-from torchvision.ops import generalized_box_iou
 
-from mm_perception.training.grounder_batches import Batch
+from mm_perception.training.grounder_truth import Lesson
 from mm_perception.training.losses import dice_loss
 from mm_perception.training.sam2_batches import KINDS
 from mm_perception.world.materials import COLOURS
 
+_SMALLEST_BOX = 1e-3  # share of the picture: smaller ones get no further weight
 _SIZES = [1 + len(KINDS), 1 + len(COLOURS), 1, 4]
 
 
@@ -63,10 +64,12 @@ def answers_of(model: Any, seen: Any, input_ids: Tensor, attention_mask: Tensor)
         vision_features=[maps[-1]], text_features=texts, vision_pos_embeds=[coarse_code],
         text_mask=words,
     )  # fmt: skip
+    # On the CPU: the decoder reads these numbers, and would wait for a GPU in every layer.
+    shape = torch.tensor([maps[-1].shape[-2:]])
     decoded = model.detr_decoder(
         vision_features=encoded.last_hidden_state, text_features=texts,
         vision_pos_encoding=encoded.pos_embeds_flattened, text_mask=words,
-        spatial_shapes=encoded.spatial_shapes,
+        spatial_shapes=shape,
     )  # fmt: skip
     hidden = decoded.intermediate_hidden_states
     places = torch.logit(decoded.reference_boxes.float(), eps=1e-3)
@@ -90,23 +93,33 @@ def answers_of(model: Any, seen: Any, input_ids: Tensor, attention_mask: Tensor)
     )  # fmt: skip
 
 
-def dense_losses(heads: nn.ModuleList, maps: Sequence[Tensor], batch: Batch) -> dict[str, Tensor]:
-    """Of class, colour, edge and reach at every place."""
+def dense_losses(
+    heads: nn.ModuleList, maps: Sequence[Tensor], lesson: Lesson
+) -> dict[str, Tensor]:
+    """Of class, colour, edge and reach at every place.
+
+    What is small has few places, so those of class and colour count by one over the root of the
+    area of the box of their thing.
+    """
     kinds, colours, edges, reach = torch.split(read_places(heads, maps), _SIZES, dim=1)
-    is_thing = (batch.kinds > 0).float()
+    is_thing = (lesson.kinds > 0).float()
     count = is_thing.sum().clamp(min=1)
-    of_colour = functional.cross_entropy(colours, batch.colours, reduction='none')
-    plain = batch.kinds[:, None].float()
+    wide = lesson.reach[:, 0] + lesson.reach[:, 2]
+    high = lesson.reach[:, 1] + lesson.reach[:, 3]
+    rarity = is_thing / (wide * high).clamp(min=_SMALLEST_BOX).sqrt()
+    rarities = rarity.sum().clamp(min=1)
+    of_colour = functional.cross_entropy(colours, lesson.colours, reduction='none')
+    plain = lesson.kinds[:, None].float()
     spread = functional.max_pool2d(plain, 3, 1, 1)
     narrow = -functional.max_pool2d(-plain, 3, 1, 1)
-    away = (reach - batch.reach).abs().mean(1)
-    right = (kinds.argmax(1) == batch.kinds) & (colours.argmax(1) == batch.colours)
+    away = (reach - lesson.reach).abs().mean(1)
+    right = (kinds.argmax(1) == lesson.kinds) & (colours.argmax(1) == lesson.colours)
     return {
-        'kinds': functional.cross_entropy(kinds, batch.kinds),
+        'kinds': functional.cross_entropy(kinds, lesson.kinds),
         'kinds_of_things': 0.3 * _mean(
-            functional.cross_entropy(kinds, batch.kinds, reduction='none'), is_thing, count
+            functional.cross_entropy(kinds, lesson.kinds, reduction='none'), rarity, rarities
         ),
-        'colours': 0.5 * _mean(of_colour, is_thing, count),
+        'colours': 0.5 * _mean(of_colour, rarity, rarities),
         'edges': 0.5 * functional.binary_cross_entropy_with_logits(
             edges, (spread != narrow).float()
         ),
@@ -146,21 +159,21 @@ class Matcher(nn.Module):
         self.bias = nn.Parameter(torch.tensor(-2.0))
         self.reader = nn.Conv2d(channels, 1, 1)
 
-    def losses(self, level: Tensor, found: Answers, batch: Batch) -> dict[str, Tensor]:
+    def losses(self, level: Tensor, found: Answers, lesson: Lesson) -> dict[str, Tensor]:
         """Of both.
 
         Args:
             level: (B, C, h / 2, w / 2) features of pictures.
             found: Answers to K texts about each.
-            batch: With the truth.
+            lesson: With the truth.
         """
         times = len(found.texts) // len(level)
         places, texts = self.place(level), self.text(found.texts)
         apart = torch.einsum('bchw,bkc->bkhw', places, texts.unflatten(0, (-1, times)))
         apart = apart.flatten(0, 1).float() / texts.shape[1] ** 0.5 + self.bias
         read = self.reader(found.encoded)[:, 0].float()
-        union, keep = union_of(batch)
-        is_there = (batch.counts > 0).float()
+        union, keep = union_of(lesson)
+        is_there = (lesson.counts > 0).float()
         parts = {'apart': apart, 'read': read}
         return {
             name: _pixels(logits, _shrunk(union, logits), _shrunk(keep, logits), is_there)
@@ -168,10 +181,10 @@ class Matcher(nn.Module):
         }
 
 
-def union_of(batch: Batch) -> tuple[Tensor, Tensor]:
+def union_of(lesson: Lesson) -> tuple[Tensor, Tensor]:
     """Share of each cell that is what a text means, and whether it counts, (T, h, w) each."""
-    keep = 1 - batch.ignored.float()
-    return (batch.masks.amax(1) if batch.masks.shape[1] else torch.zeros_like(keep)), keep
+    keep = 1 - lesson.ignored.float()
+    return lesson.masks.amax(1), keep
 
 
 def _shrunk(values: Tensor, like: Tensor) -> Tensor:
@@ -179,56 +192,69 @@ def _shrunk(values: Tensor, like: Tensor) -> Tensor:
     return functional.adaptive_avg_pool2d(values[:, None], (height, width))[:, 0]
 
 
-def text_losses(found: Answers, batch: Batch) -> dict[str, Tensor]:
+def text_losses(found: Answers, lesson: Lesson) -> dict[str, Tensor]:
     """Of presence, of the place of all that a text means, and of each instance.
 
     Each instance is the business of one query (Carion et al., DETR, 2020, section 3.1).
     """
-    is_there = (batch.counts > 0).float()
-    rows, queries, columns = _matched(found, batch)
+    is_there = (lesson.counts > 0).float()
+    rows, queries, columns = _matched(found, lesson)
     target = torch.zeros_like(found.logits[-1])
     target[rows, queries] = 1
     num = max(1, len(rows))
     score = sum(_focal(layer, target) for layer in found.logits) / (num * len(found.logits))
-    boxes = batch.boxes[rows, columns]
-    box = sum(
-        5 * (layer[rows, queries] - boxes).abs().mean(-1).sum()
-        + 2 * (1 - torch.diag(generalized_box_iou(layer[rows, queries], boxes))).sum()
-        for layer in found.boxes
-    ) / (num * len(found.boxes))
-    presence = torch.stack(
-        [functional.binary_cross_entropy_with_logits(p, is_there) for p in found.presence]
-    ).mean()
-    union, keep = union_of(batch)
+    boxes, chosen = lesson.boxes[rows, columns], found.boxes[:, rows, queries]
+    away = (chosen - boxes).abs().mean(-1)
+    box = (5 * away + 2 * (1 - generalised_iou(chosen, boxes))).sum() / (num * len(chosen))
+    presence = functional.binary_cross_entropy_with_logits(
+        found.presence, is_there.expand_as(found.presence)
+    )
+    union, keep = union_of(lesson)
     semantic = _pixels(found.semantic, union, keep, is_there)
-    masks = batch.masks[rows, columns]
-    instance = _pixels(found.masks[rows, queries], masks, keep[rows], torch.ones(len(rows)))
+    masks = lesson.masks[rows, columns]
+    instance = _pixels(found.masks[rows, queries], masks, keep[rows], is_there[rows])
     sure = ((found.presence[-1] > 0) == (is_there > 0)).float().mean()
     return {
-        'score': torch.as_tensor(score), 'box': torch.as_tensor(box), 'presence': 2 * presence,
+        'score': torch.as_tensor(score), 'box': box, 'presence': 2 * presence,
         'semantic': semantic, 'instance': instance, '_sure': sure,
     }  # fmt: skip
 
 
 @torch.no_grad()
-def _matched(found: Answers, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-    """Texts, queries and instances that belong together, (N,) each."""
-    boxes, chances = found.boxes[-1].float(), found.logits[-1].sigmoid()
-    rows, queries, columns = [], [], []
-    for row, count in enumerate(batch.counts.tolist()):
-        if not count:
-            continue
-        real = batch.boxes[row, :count]
-        cost = (
-            5 * torch.cdist(boxes[row], real, p=1) / 4
-            - 2 * generalized_box_iou(boxes[row], real)
-            - 2 * chances[row][:, None]
-        )
-        taken, of = linear_sum_assignment(cost.cpu().numpy())
-        rows += [row] * len(taken)
-        queries += taken.tolist()
-        columns += of.tolist()
-    return torch.tensor(rows), torch.tensor(queries), torch.tensor(columns)
+def _matched(found: Answers, lesson: Lesson) -> tuple[Tensor, Tensor, Tensor]:
+    """Texts, queries and instances that belong together, (N,) each.
+
+    To read a number of a GPU is to wait for it: all costs, and how many count, come at once.
+    """
+    boxes, real = found.boxes[-1][:, :, None], lesson.boxes[:, None]
+    cost = 5 * (boxes - real).abs().mean(-1) - 2 * generalised_iou(boxes, real)
+    cost = cost - 2 * found.logits[-1].sigmoid()[..., None]
+    num = lesson.counts[:, None, None].expand(-1, cost.shape[1], 1)
+    table = torch.cat([cost, num.to(cost)], dim=2).cpu().numpy()
+    pairs = [np.zeros((3, 0), np.int64)]
+    for row, costs in enumerate(table):
+        taken, of = linear_sum_assignment(costs[:, : int(costs[0, -1])])
+        pairs.append(np.stack([np.full(len(taken), row), taken, of]))
+    rows, queries, columns = torch.from_numpy(np.concatenate(pairs, 1)).to(cost.device)
+    return rows, queries, columns
+
+
+def generalised_iou(first: Tensor, second: Tensor) -> Tensor:
+    """Generalised IoU (Rezatofighi et al., 2019, algorithm 1) of boxes in pairs, (...).
+
+    Args:
+        first: (..., 4) xyxy.
+        second: (..., 4) xyxy.
+    """
+    begin = torch.maximum(first[..., :2], second[..., :2])
+    end = torch.minimum(first[..., 2:], second[..., 2:])
+    both = (end - begin).clamp(min=0).prod(-1)
+    sizes = [(boxes[..., 2:] - boxes[..., :2]).prod(-1) for boxes in (first, second)]
+    either = (sizes[0] + sizes[1] - both).clamp(min=1e-9)
+    begin = torch.minimum(first[..., :2], second[..., :2])
+    end = torch.maximum(first[..., 2:], second[..., 2:])
+    around = (end - begin).prod(-1).clamp(min=1e-9)
+    return both / either - (around - either) / around
 
 
 def _focal(logits: Tensor, target: Tensor) -> Tensor:

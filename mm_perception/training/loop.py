@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+import cv2
 import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.utils.data import DataLoader, Dataset
 
 CHECKPOINT = 'checkpoint.pt'
 LOG = 'log.jsonl'
-#: Batches whose mean and variance are what batch normalisation keeps.
-_SETTLING = 24
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,8 @@ class Settings:
         is_mixed: Compute in bfloat16 where torch finds it safe.
         optimizer: adamw; or muon, which turns the matrices by orthogonal steps (Jordan et al.,
             2024; in torch) and leaves all else to adamw.
+        settling: Batches whose mean and variance are what batch normalisation keeps.
+        share: Of the time, in proportion to other stages, where a training is given minutes.
     """
 
     steps: int
@@ -53,6 +55,8 @@ class Settings:
     validate_every: int = 500
     is_mixed: bool = True
     optimizer: Literal['adamw', 'muon'] = 'adamw'
+    settling: int = 24
+    share: float = 1.0
 
 
 class Task(Protocol):
@@ -65,7 +69,10 @@ class Task(Protocol):
         ...
 
     def batch(self, step: int) -> Any:
-        """The batch of a step, on the CPU: a pure function of seed and step; runs in a thread."""
+        """The batch of a step, on the CPU: a pure function of seed and step.
+
+        It runs in a thread, or beside CUDA in a forked process, which must not touch CUDA.
+        """
         ...
 
     def loss(self, model: nn.Module, batch: Any, device: torch.device) -> dict[str, Tensor]:
@@ -84,6 +91,7 @@ def train(
     *,
     start: nn.Module | None = None,
     threads: int = 1,
+    seconds: float = math.inf,
     progress: Callable[[int], None] = lambda done: None,
     report: Callable[[str], None] = print,
 ) -> nn.Module:
@@ -94,49 +102,67 @@ def train(
         folder: For checkpoint and log.
         device: cpu or cuda.
         start: Where to start from instead of from chance: the result of an earlier stage.
-        threads: That make batches beside the training.
+        threads: That make batches beside the training; processes where that is on CUDA.
+        seconds: Most that it may take; the learning rate then falls by the clock if need be.
         progress: Called with the number of steps done.
         report: Called with a line of text now and then.
 
     Returns:
         The network with the mean of the weights of the last steps, on the CPU, in eval mode.
     """
-    settings = task.settings
+    settings, begun_s = task.settings, time.monotonic()
     folder.mkdir(parents=True, exist_ok=True)
-    torch.manual_seed(settings.seed)
-    model = task.build()
-    if start is not None:
-        carry_over(start, model)
-    model = model.to(device)
+    model = _begin(task, start).to(device)
     mean = _mean_of(model, settings)
     optimizers = make_optimizers(model, settings)
     first = _resume(folder / CHECKPOINT, model, mean, optimizers, device)
     log = _Log(folder / LOG, report)
-    for step, batch in _batches(task, first, threads):
+    for step, batch in _batches(task, first, threads, device):
         model.train()
-        for group in (group for optimizer in optimizers for group in optimizer.param_groups):
-            group['lr'] = learning_rate(settings, step)
-        with _arithmetic(device, settings):
-            parts = task.loss(model, batch, device)
-        total = torch.stack([v for name, v in parts.items() if not name.startswith('_')]).sum()
-        model.zero_grad(set_to_none=True)
-        total.backward()  # type: ignore[no-untyped-call]
-        norm = nn.utils.clip_grad_norm_(model.parameters(), settings.clip_norm)
-        if not torch.isfinite(norm):
-            raise FloatingPointError(f'gradient is {norm} at step {step}: lower the learning rate')
+        passed = (time.monotonic() - begun_s) / seconds
+        parts, total, norm = _gradients(task, model, batch, device)
         for optimizer in optimizers:
+            for group in optimizer.param_groups:
+                group['lr'] = learning_rate(settings, step, passed)
             optimizer.step()
         mean.update_parameters(model)
-        done = step + 1
+        done, is_last = step + 1, step + 1 == settings.steps or passed >= 1
+        is_checked = is_last or done % settings.validate_every == 0
+        # Not each step: to look at a number of the GPU is to wait for it. NaN does not go away.
+        if (is_checked or done % settings.log_every == 0) and not torch.isfinite(norm):
+            raise FloatingPointError(f'gradient is {norm} by step {step}: lower the learning rate')
         log.add(step, total, parts, every=settings.log_every)
-        progress(done)
-        if done % settings.validate_every == 0 or done == settings.steps:
+        if is_checked:
             renew_statistics(task, mean.module, device)
             log.scores(done, task.validate(mean.module.eval(), device))
             _save(folder / CHECKPOINT, done, model, mean, optimizers)
+        progress(done)
+        if is_last:
+            break
     if first == settings.steps:  # an earlier call did all steps
         renew_statistics(task, mean.module, device)
     return mean.module.cpu().eval()
+
+
+def _begin(task: Task, start: nn.Module | None) -> nn.Module:
+    torch.set_float32_matmul_precision('high')
+    torch.manual_seed(task.settings.seed)
+    model = task.build()
+    if start is not None:
+        carry_over(start, model)
+    return model
+
+
+def _gradients(
+    task: Task, model: nn.Module, batch: Any, device: torch.device
+) -> tuple[dict[str, Tensor], Tensor, Tensor]:
+    """Leave gradients in the network; parts of the loss, their sum, the norm of the gradient."""
+    with _arithmetic(device, task.settings):
+        parts = task.loss(model, batch, device)
+    total = torch.stack([v for name, v in parts.items() if not name.startswith('_')]).sum()
+    model.zero_grad(set_to_none=True)
+    total.backward()  # type: ignore[no-untyped-call]
+    return parts, total, nn.utils.clip_grad_norm_(model.parameters(), task.settings.clip_norm)
 
 
 def _mean_of(model: nn.Module, settings: Settings) -> AveragedModel:
@@ -152,16 +178,20 @@ def renew_statistics(task: Task, model: nn.Module, device: torch.device) -> None
     Those of averaged weights are not the average of those of the weights (Izmailov et al., 2018,
     section 3.2).
     """
-    norms = [m for m in model.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
-    if not norms:
+    model.train()
+    norms = [
+        m for m in model.modules()
+        if isinstance(m, nn.modules.batchnorm._BatchNorm) and m.training
+    ]  # fmt: skip
+    if not norms:  # or all keep what an earlier stage has measured
+        model.eval()
         return
     kept = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_running_stats()
         norm.momentum = None  # the mean of all batches
-    model.train()
     steps = task.settings.steps
-    for step in range(max(0, steps - _SETTLING), steps):
+    for step in range(max(0, steps - task.settings.settling), steps):
         with _arithmetic(device, task.settings):
             task.loss(model, task.batch(step), device)
     for norm, momentum in zip(norms, kept, strict=True):
@@ -185,11 +215,12 @@ def carry_over(source: nn.Module, target: nn.Module) -> None:
             raise ValueError(f'no {name} of shape {tuple(value.shape)} to start from')
 
 
-def learning_rate(settings: Settings, step: int) -> float:
-    """Of a step, counted from 0."""
+def learning_rate(settings: Settings, step: int, passed: float = 0.0) -> float:
+    """Of a step, counted from 0, after a share of the time that there is."""
     if step < settings.warm_up:
         return settings.learning_rate * (step + 1) / settings.warm_up
     share = (step - settings.warm_up) / max(1, settings.steps - settings.warm_up)
+    share = min(1.0, max(share, passed))
     return settings.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share)))
 
 
@@ -223,8 +254,18 @@ def _arithmetic(device: torch.device, settings: Settings) -> Iterator[None]:
         yield
 
 
-def _batches(task: Task, first: int, threads: int) -> Iterator[tuple[int, Any]]:
+def _batches(
+    task: Task, first: int, threads: int, device: torch.device
+) -> Iterator[tuple[int, Any]]:
     steps = range(first, task.settings.steps)
+    if device.type != 'cpu':
+        # Threads would share one lock with the thread that feeds the GPU.
+        loader: DataLoader[Any] = DataLoader(
+            _Steps(task, steps), batch_size=None, collate_fn=_unchanged, num_workers=threads,
+            multiprocessing_context='fork', prefetch_factor=4, worker_init_fn=_on_one_core,
+        )  # fmt: skip
+        yield from zip(steps, loader, strict=True)
+        return
     with ThreadPoolExecutor(threads) as pool:
         waiting = [(s, pool.submit(task.batch, s)) for s in steps[: threads + 1]]
         for step in steps:
@@ -234,6 +275,27 @@ def _batches(task: Task, first: int, threads: int) -> Iterator[tuple[int, Any]]:
             if following < task.settings.steps:
                 waiting.append((following, pool.submit(task.batch, following)))
             yield step, batch
+
+
+class _Steps(Dataset[Any]):
+    """The batches of a task, by number."""
+
+    def __init__(self, task: Task, steps: range) -> None:
+        self._task, self._steps = task, steps
+
+    def __len__(self) -> int:
+        return len(self._steps)
+
+    def __getitem__(self, index: int) -> Any:
+        return self._task.batch(self._steps[index])
+
+
+def _unchanged(batch: Any) -> Any:
+    return batch
+
+
+def _on_one_core(_: int) -> None:
+    cv2.setNumThreads(0)
 
 
 def _resume(
@@ -268,17 +330,18 @@ class _Log:
 
     def __init__(self, path: Path, report: Callable[[str], None]) -> None:
         self._path, self._report = path, report
-        self._sums: dict[str, float] = {}
+        self._sums: dict[str, Tensor] = {}
         self._count = 0
         self._started_s = time.monotonic()
 
     def add(self, step: int, total: Tensor, parts: dict[str, Tensor], *, every: int) -> None:
         for name, value in {'loss': total, **parts}.items():
             key = name.lstrip('_')
-            self._sums[key] = self._sums.get(key, 0.0) + float(value.detach())
+            kept = value.detach().double()
+            self._sums[key] = self._sums[key] + kept if key in self._sums else kept
         self._count += 1
         if (step + 1) % every == 0:
-            means = {name: round(value / self._count, 4) for name, value in self._sums.items()}
+            means = {n: round(float(value) / self._count, 4) for n, value in self._sums.items()}
             self._write({'step': step + 1, **means})
             self._sums, self._count = {}, 0
 

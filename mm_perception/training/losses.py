@@ -18,11 +18,11 @@ def dice_loss(logits: Tensor, target: Tensor) -> Tensor:
     return 1 - (2 * (found * real).sum(-1) + 1) / (found.sum(-1) + real.sum(-1) + 1)
 
 
-def mask_loss(logits: Tensor, target: Tensor) -> Tensor:
-    """Cross entropy and Dice, five to two, (...): per pixel, and whatever the object's size."""
+def mask_losses(logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Cross entropy and Dice, five to two, (...) each: per pixel, and whatever the size."""
     real = target.expand_as(logits)
     entropy = functional.binary_cross_entropy_with_logits(logits, real, reduction='none')
-    return 5 * entropy.flatten(-2).mean(-1) + 2 * dice_loss(logits, real)
+    return 5 * entropy.flatten(-2).mean(-1), 2 * dice_loss(logits, real)
 
 
 def mask_iou(logits: Tensor, target: Tensor) -> Tensor:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import importlib
 import json
+import math
 import platform
+import textwrap
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,6 +25,45 @@ from mm_perception.world.clips import VERSION, Clip
 from mm_perception.world.variety import Split
 
 SCORES = 'scores.json'
+CLIP_DATA = (
+    '{training_clips} clips of 8 pictures and {training_stills} single pictures (version '
+    '{clip_version}) of the synthetic world of the split `train`, {training_reshaped} of the '
+    'split `reshaped`, seeds from 0; no other data. Held-out worlds have other seeds and, in '
+    'part, shapes, patterns, light, lenses and pairs of colour and class that training never '
+    'shows (`mm_perception/world/variety.py`).'
+)
+
+
+@dataclass(frozen=True)
+class Worlds:
+    """What a network is trained and validated on.
+
+    Attributes:
+        training: Clips.
+        held_out: Clips for validation during training.
+        counts: For the card, by what `Recipe.data` calls them.
+    """
+
+    training: Sequence[Any]
+    held_out: Sequence[Any]
+    counts: dict[str, int]
+
+
+def clip_worlds(recipe: Recipe, share: float, workers: int) -> Worlds:
+    """Clips and stills of the numbers that a recipe names."""
+    plans = {
+        'clips': (Split.TRAIN, recipe.num_clips, 8, 0),
+        'stills': (Split.TRAIN, recipe.num_stills, 1, recipe.num_clips),
+        'reshaped': (Split.RESHAPED, recipe.num_reshaped, 1, 0),
+    }
+    counts: dict[str, int] = {}
+    clips: list[Clip] = []
+    for name, (split, full, num_frames, first) in plans.items():
+        count = max(8, round(full * share)) if full else 0
+        counts[f'training_{name}'] = count
+        clips += load_clips(split, count, num_frames=num_frames, first=first, workers=workers)
+    held_out = load_clips(Split.HELD_OUT, recipe.num_held_out, workers=workers)
+    return Worlds(clips, held_out, {**counts, 'clip_version': VERSION})
 
 
 @dataclass(frozen=True)
@@ -41,12 +83,15 @@ class Recipe:
         num_reshaped: Of one picture with reshaped things, seeds from 0.
         notes: Paragraphs for the card: architecture, limits.
         core: What is saved of what is trained.
+        worlds: Makes what is trained on, from the recipe, a share of it, and a number of
+            processes.
+        data: What that is, for the card, with names of `Worlds.counts` in braces.
     """
 
     net: str
     title: str
     num_held_out: int
-    make: Callable[[Sequence[Clip], Sequence[Clip], float], Sequence[loop.Task]]
+    make: Callable[[Sequence[Any], Sequence[Any], float], Sequence[loop.Task]]
     save: Callable[[nn.Module, Path], None]
     score: Callable[[Path, str, Callable[[int], None]], dict[str, Any]]
     notes: tuple[str, ...]
@@ -54,6 +99,8 @@ class Recipe:
     num_clips: int = 0
     num_stills: int = 0
     num_reshaped: int = 0
+    worlds: Callable[[Recipe, float, int], Worlds] = clip_worlds
+    data: str = CLIP_DATA
 
 
 def recipe_of(net: str) -> Recipe:
@@ -78,6 +125,8 @@ def train_net(
     first_stage: int = 1,
     scale: float = 1.0,
     workers: int = 1,
+    minutes: float = math.inf,
+    is_scored: bool = True,
     progress: Callable[[int], None] = lambda done: None,
     report: Callable[[str], None] = print,
 ) -> dict[str, Any]:
@@ -92,60 +141,52 @@ def train_net(
         first_stage: The first that is done; those before made `start`.
         scale: Factor on the number of steps and of clips; below 1 for a trial.
         workers: Processes that render clips.
+        minutes: Most that the stages may take together, each according to its `share`.
+        is_scored: Whether final scores are taken at once; `mmp eval NET --card` takes them later.
         progress: Called with steps done.
         report: Called with lines of the log.
 
     Returns:
-        The final scores.
+        The final scores; none if they were not taken.
     """
-    threads = max(1, workers - 1)
-    counts, clips = _training_worlds(recipe, min(scale, 1.0), workers)
-    report(f'worlds: {counts}')
-    held_out = load_clips(Split.HELD_OUT, recipe.num_held_out, workers=workers)
-    stages = recipe.make(clips, held_out, scale)
+    worlds = recipe.worlds(recipe, min(scale, 1.0), workers)
+    report(f'worlds: {worlds.counts}')
+    stages = recipe.make(worlds.training, worlds.held_out, scale)
     if first_stage > len(stages):
         raise ConfigError('--stage', first_stage, f'a number from 1 to {len(stages)}')
     model = stages[0].build() if start is None else restored(recipe, stages[0], start)
     log = '' if start is None else (start / loop.LOG).read_text()
+    end_s = time.monotonic() + 60 * minutes
     for number, task in list(enumerate(stages, 1))[first_stage - 1 :]:
         folder, is_new = work / f'stage-{number}', number == 1 and start is None
+        left = sum(stage.settings.share for stage in stages[number - 1 :])
         model = loop.train(
-            task, folder, torch.device(device), start=None if is_new else model, threads=threads,
-            progress=progress, report=report,
+            task, folder, torch.device(device), start=None if is_new else model,
+            threads=max(1, workers - 1), progress=progress, report=report,
+            seconds=max(1.0, (end_s - time.monotonic()) * task.settings.share / left),
         )  # fmt: skip
         log += (folder / loop.LOG).read_text()
     out.mkdir(parents=True, exist_ok=True)
     recipe.save(model, out)
     (out / loop.LOG).write_text(log)
-    scores = score_net(recipe, out, device)
-    facts = {
-        'parameters': sum(p.numel() for p in recipe.core(model).parameters()),
-        **counts, 'device': _machine(device),
-    }  # fmt: skip
-    document(recipe, out, scores, facts, stages)
+    size = sum(p.numel() for p in recipe.core(model).parameters())
+    facts = {'parameters': size, **worlds.counts, **_facts_of(stages, log, device, minutes)}
+    scores = score_net(recipe, out, device) if is_scored else {}
+    document(recipe, out, scores, facts)
     return scores
 
 
-def _training_worlds(
-    recipe: Recipe, share: float, workers: int
-) -> tuple[dict[str, int], list[Clip]]:
-    plans = {
-        'clips': (Split.TRAIN, recipe.num_clips, 8, 0),
-        'stills': (Split.TRAIN, recipe.num_stills, 1, recipe.num_clips),
-        'reshaped': (Split.RESHAPED, recipe.num_reshaped, 1, 0),
-    }
-    counts, clips = {}, []
-    for name, (split, full, num_frames, first) in plans.items():
-        count = max(8, round(full * share)) if full else 0
-        counts[f'training_{name}'] = count
-        clips += load_clips(split, count, num_frames=num_frames, first=first, workers=workers)
-    return counts, clips
+def _facts_of(
+    stages: Sequence[loop.Task], log: str, device: str, minutes: float
+) -> dict[str, Any]:
+    facts = {
+        'device': _machine(device), 'minutes': minutes_of(log), 'minutes given': minutes,
+        'stages': [asdict(task.settings) for task in stages],
+    }  # fmt: skip
+    return {name: value for name, value in facts.items() if value != math.inf}
 
 
-def document(
-    recipe: Recipe, out: Path, scores: dict[str, Any], facts: dict[str, Any],
-    stages: Sequence[loop.Task],
-) -> None:  # fmt: skip
+def document(recipe: Recipe, out: Path, scores: dict[str, Any], facts: dict[str, Any]) -> None:
     """Write scores and card beside weights and log.
 
     Args:
@@ -153,15 +194,28 @@ def document(
         out: Folder of weights and log.
         scores: Final ones.
         facts: How the training went.
-        stages: Of the recipe.
     """
-    facts = {
-        **facts, 'clip_version': VERSION, 'minutes': minutes_of((out / loop.LOG).read_text()),
-        'stages': [asdict(task.settings) for task in stages],
-    }  # fmt: skip
     text = json.dumps({'scores': scores, 'training': facts}, indent=1)
     (out / SCORES).write_text(text + '\n')
     (out / 'README.md').write_text(card(recipe, scores, facts))
+
+
+def score_again(
+    recipe: Recipe, out: Path, device: str, progress: Callable[[int], None] = lambda done: None
+) -> dict[str, Any]:
+    """Score weights that `train_net` made, and write scores and card anew.
+
+    Raises:
+        WeightsError: There is no record of their training.
+    """
+    try:
+        facts = json.loads((out / SCORES).read_text())['training']
+    except (OSError, ValueError, KeyError) as error:
+        fix = 'give a folder that mmp train made'
+        raise WeightsError(str(out), f'has no record of its training ({error})', fix) from error
+    scores = score_net(recipe, out, device, progress)
+    document(recipe, out, scores, facts)
+    return scores
 
 
 def minutes_of(log: str) -> float:
@@ -207,13 +261,7 @@ def card(recipe: Recipe, scores: dict[str, Any], facts: dict[str, Any]) -> str:
         f'Made by `mmp train {recipe.net}`; measured by `mmp eval {recipe.net}`. Apache-2.0.',
         '',
         *[line for note in recipe.notes for line in (note, '')],
-        '## Data',
-        f'{facts["training_clips"]} clips of 8 pictures and {facts["training_stills"]} single',
-        f'pictures (version {facts["clip_version"]}) of the synthetic',
-        f'world of the split `train`, {facts["training_reshaped"]} of the split `reshaped`, seeds',
-        'from 0; no other data. Held-out worlds have other',
-        'seeds and, in part, shapes, patterns, light, lenses and pairs of colour and class that',
-        'training never shows (`mm_perception/world/variety.py`).', '',
+        '## Data', *textwrap.wrap(recipe.data.format(**facts), 99, break_on_hyphens=False), '',
         '## Scores', 'On held-out worlds:', '', '| measure | value |', '|---|---|',
         *[f'| {name} | {value} |' for name, value in scores.items()], '',
         '## Training', '| | |', '|---|---|',

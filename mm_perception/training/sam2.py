@@ -1,9 +1,9 @@
-"""Training of SAM 2 nano: places, then pictures, then its memory on short clips.
+"""Training of SAM 2 nano: places, then pictures, then its memory on films.
 
-A decoder that starts from nothing takes most of an hour to learn where a prompt points. So it
-learns that first, without pictures: a box means what is in it, a point what is around it. What
-follows is the order and, in the main, the losses of the paper (Ravi et al., 2024, appendix D) at
-a scale of minutes on two cores.
+A decoder that starts from nothing takes most of an hour of two cores to learn where a prompt
+points. So it learns that first, without pictures: a box means what is in it, a point what is
+around it. What follows is the order and, in the main, the losses of the paper (Ravi et al., 2024,
+appendix D) at a scale of minutes on one GPU.
 """
 
 from __future__ import annotations
@@ -19,11 +19,16 @@ from torch import Tensor, nn
 from transformers import Sam2VideoModel
 
 from mm_perception.nets.sam2.configs import NANO_IMAGE_SIZE_PX, nano_config
+from mm_perception.training.data import load_clips
 from mm_perception.training.loop import Settings
-from mm_perception.training.recipe import Recipe, save_half
+from mm_perception.training.recipe import CLIP_DATA, Recipe, Worlds, clip_worlds, save_half
 from mm_perception.training.sam2_batches import Batch, Phase, bare_batch, clip_batch
 from mm_perception.training.sam2_unrolled import Pupil, Unrolled, bare_losses
 from mm_perception.world.clips import Clip
+from mm_perception.world.variety import Split
+
+#: Clips of 24 pictures, of seeds after those of clips and stills.
+_NUM_FILMS = 300
 
 
 class Sam2Task:
@@ -32,12 +37,12 @@ class Sam2Task:
     Args:
         clips: Of training worlds.
         held_out: Of worlds with what training never saw.
-        phases: In turn.
+        phases: In turn; either all use memories or none.
         image_size: Side of the network's input in px.
         settings: Of the loop; its steps are those of all phases.
 
     Raises:
-        ValueError: They are not.
+        ValueError: They are not, or some phases use memories and some do not.
     """
 
     def __init__(
@@ -48,11 +53,17 @@ class Sam2Task:
         image_size: int,
         settings: Settings,
     ) -> None:
-        self._clips, self._held_out = clips, held_out
+        self._held_out = held_out
+        self._is_tracking = phases[-1].is_tracking
+        moving = [clip for clip in clips if len(clip.rgb) > 1]
+        # Of four films one is made of anything: from single pictures, by a camera that pans.
+        self._pools = (moving, moving, moving, clips) if self._is_tracking and moving else (clips,)
         self._phases, self._size = tuple(phases), image_size
         self.settings = settings
         if settings.steps != sum(phase.steps for phase in phases):
             raise ValueError(f'{settings.steps} steps, but the phases differ')
+        if any(phase.is_tracking != self._is_tracking for phase in phases):
+            raise ValueError('phases with memories and without them need stages of their own')
 
     def build(self) -> nn.Module:
         """A new network."""
@@ -68,15 +79,15 @@ class Sam2Task:
         model.shared_image_embedding.positional_embedding.copy_(shared)
         with torch.no_grad():  # objects are there, until absence is learned
             model.mask_decoder.pred_obj_score_head.proj_out.bias.fill_(2.0)
-        return Pupil(model)
+        return Pupil(model, keeps_statistics=self._is_tracking)
 
     def batch(self, step: int) -> Batch:
-        """Clips of a step."""
+        """Films of a step."""
         rng = np.random.default_rng([self.settings.seed, step])
         phase = self._phase(step)
         if not phase.frames:
             return bare_batch(rng, phase.clips, self._size)
-        return clip_batch(rng, self._clips, phase, self._size)
+        return clip_batch(rng, self._pools, phase, self._size)
 
     def loss(self, model: nn.Module, batch: Any, device: torch.device) -> dict[str, Tensor]:
         """Of masks, of the predicted IoU and of presence."""
@@ -91,7 +102,7 @@ class Sam2Task:
 
         net = model.eval().model
         scores = score_pictures(net, self._held_out[:24], most=3)
-        if self._phases[-1].frames + self._phases[-1].before > 1:
+        if self._is_tracking:
             scores['clip_iou'] = score_clips(net, self._held_out[:10])
         return scores
 
@@ -105,31 +116,35 @@ class Sam2Task:
 
 def _make(clips: Sequence[Clip], held_out: Sequence[Clip], scale: float) -> list[Sam2Task]:
     def stage(
-        image_size: int, learning_rate: float, optimizer: Literal['adamw', 'muon'], *phases: Phase
-    ) -> Sam2Task:
+        image_size: int, learning_rate: float, optimizer: Literal['adamw', 'muon'], share: float,
+        *phases: Phase,
+    ) -> Sam2Task:  # fmt: skip
         scaled = [replace(phase, steps=max(2, round(phase.steps * scale))) for phase in phases]
         steps = sum(phase.steps for phase in scaled)
-        settings = Settings(steps, learning_rate=learning_rate, seed=1, optimizer=optimizer)
+        settings = Settings(
+            steps, learning_rate=learning_rate, seed=1, optimizer=optimizer, validate_every=1000,
+            share=share,
+        )  # fmt: skip
         return Sam2Task(clips, held_out, scaled, image_size, settings)
 
     size = NANO_IMAGE_SIZE_PX
     return [
         stage(
-            256, 1e-3, 'adamw',
-            Phase(500, clips=32, frames=0, objects=1), Phase(1500, clips=8, frames=1, objects=3),
+            256, 1e-3, 'adamw', 1.0,
+            Phase(500, clips=64, frames=0, objects=1), Phase(1200, clips=32, frames=1, objects=3),
         ),
-        stage(
-            256, 1.2e-3, 'muon',
-            Phase(300, clips=6, frames=2, objects=2), Phase(600, clips=2, frames=6, objects=3),
-            Phase(600, clips=2, frames=4, objects=3, before=8),
-        ),
-        stage(size, 1.2e-3, 'muon', Phase(2500, clips=4, frames=1, objects=4)),
-        stage(
-            size, 6e-4, 'muon',
-            Phase(60, clips=1, frames=6, objects=4),
-            Phase(260, clips=1, frames=4, objects=4, before=8),
-        ),
+        stage(size, 1.2e-3, 'muon', 2.0, Phase(3000, clips=32, frames=1, objects=4)),
+        stage(size, 1e-3, 'muon', 3.0, Phase(2000, clips=12, frames=5, objects=4, before=8)),
     ]  # fmt: skip
+
+
+def _worlds(recipe: Recipe, share: float, workers: int) -> Worlds:
+    """Beside what other networks see too, longer clips."""
+    usual = clip_worlds(recipe, share, workers)
+    count, first = max(8, round(_NUM_FILMS * share)), recipe.num_clips + recipe.num_stills
+    films = load_clips(Split.TRAIN, count, num_frames=24, first=first, workers=workers)
+    counts = {**usual.counts, 'training_films': count}
+    return Worlds([*usual.training, *films], usual.held_out, counts)
 
 
 def _core(model: Any) -> Any:
@@ -148,18 +163,23 @@ def _score(weights: Path, device: str, progress: Callable[[int], None]) -> dict[
 
 RECIPE = Recipe(
     net='sam2',
-    title='Promptable segmentation and tracking: a Sam2VideoModel of 3.7 M parameters.',
-    num_clips=1200,
+    title='Promptable segmentation and tracking: a Sam2VideoModel of 4.1 M parameters.',
+    num_clips=1600,
+    num_stills=9000,
+    num_reshaped=6000,
     num_held_out=60,
     make=_make,
     save=_save,
     score=_score,
     core=_core,
+    worlds=_worlds,
+    data='{training_films} clips of 24 pictures, ' + CLIP_DATA,
     notes=(
-        'ResNet of widths 32 to 256, 128 channels in decoder and memory, two layers of memory '
-        'attention over four frames, input of 384 px.',
-        'The shipped weights: the rate of the first 1500 steps of the third stage fell as '
-        'if for 3500.',
+        'ResNet of widths 32 to 256 and of 2, 3, 4, 1 blocks, 128 channels in decoder and memory, '
+        'two layers of memory attention over four frames, input of 384 px.',
+        'Memory is learned from films of 5 and of 13 frames. In the long ones 8 frames only fill '
+        'the memory. Most pan, those of single pictures among them, and in most something of '
+        'another clip passes in front. Batch normalisation keeps its statistics there.',
         'It knows the synthetic world: use a public checkpoint for real pictures.',
     ),
 )

@@ -1,4 +1,4 @@
-"""Batches for the training of SAM 2: objects of clips, and how they are asked for."""
+"""Batches for the training of SAM 2: objects of films, and how they are asked for."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from mm_perception.training.data import Pixels, jittered, normalised, random_crop
+from mm_perception.training.data import Pixels
+from mm_perception.training.sam2_films import KINDS as KINDS
+from mm_perception.training.sam2_films import make_film
 from mm_perception.world.clips import Clip
-from mm_perception.world.things import MAKERS
 
-KINDS = (*MAKERS, 'tree', 'traffic light')
-NO_POINT = -10  # label of a point that says nothing
-_SMALLEST_SHARE = 6e-4  # of the picture, covered by an object that is asked for
+_SMALLEST_SHARE, _LARGEST_SHARE = 6e-4, 0.8  # of the picture, covered by what is asked for
+_SHORT_SHARE = 0.25  # of batches that have no frames between the first and those that teach
+_LAGGING_SHARE = 0.5
+_LONGEST_LAG = 1000  # frames
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Phase:
         frames: Of each clip that teach; 0 for bare prompts without pictures.
         objects: Of each clip.
         before: Frames between the first and those that teach, which only fill the memory: with
-            them it learns from what its own mistakes have left there.
+            them it learns from what its own mistakes have left there. One batch in four has none.
     """
 
     steps: int
@@ -40,20 +42,26 @@ class Phase:
     objects: int
     before: int = 0
 
+    @property
+    def is_tracking(self) -> bool:
+        """Whether memories are used."""
+        return self.frames + self.before > 1
+
 
 @dataclass(frozen=True)
 class Batch:
-    """B clips of T pictures with K objects each, asked for in the first frame.
+    """B films of T pictures with K objects each, asked for in the first frame.
 
     Attributes:
-        pixels: (B, T, 3, S, S).
-        masks: (B, T, K, S/2, S/2) of 0 and 1.
-        points: (B * K, 2, 2) in px of the network's input: the corners of a box, or one point.
-        labels: (B * K, 2) of the points: 2 and 3 for corners.
-        kinds: (B, T, S/4, S/4) int64: class of every pixel, 0 for none.
+        pixels: (B, T, S, S, 3) uint8; of no size where there are only prompts.
+        masks: (B, T, K, S/2, S/2) bool.
+        points: (B * K, P, 2) in px of the network's input: the two corners of a box, or a point.
+        labels: (B * K, P) of the points: 2 and 3 for corners, 1 for a point.
+        kinds: (B, T, S/4, S/4) uint8: class of every pixel, 0 for none.
         is_mask: The true mask is given instead.
-        order: The picture of every frame: a clip is played forth and back when it is too short.
-        before: See `Phase`.
+        before: As in `Phase`, of this batch.
+        lag: Frames by which the first one is said to be older than it is: what is followed for
+            long was asked for long ago, and that has a code of its own.
     """
 
     pixels: Tensor
@@ -61,42 +69,43 @@ class Batch:
     points: Tensor
     labels: Tensor
     kinds: Tensor
-    is_mask: bool
-    order: tuple[int, ...] = (0,)
+    is_mask: bool = False
     before: int = 0
+    lag: int = 0
 
     def to(self, device: torch.device) -> Batch:
         """On a device."""
         tensors = {f.name: getattr(self, f.name) for f in fields(self) if f.type == 'Tensor'}
-        return replace(self, **{name: value.to(device) for name, value in tensors.items()})
+        return replace(
+            self, **{name: value.to(device, non_blocking=True) for name, value in tensors.items()}
+        )
 
 
-def clip_batch(rng: np.random.Generator, clips: Sequence[Clip], phase: Phase, size: int) -> Batch:
+def clip_batch(
+    rng: np.random.Generator, pools: Sequence[Sequence[Clip]], phase: Phase, size: int
+) -> Batch:
     """Objects of some clips, asked for by boxes, by points, or by their masks.
 
     Args:
         rng: Chance.
-        clips: To choose from.
+        pools: One is chosen, each as likely as another, and then one of its clips.
         phase: How many of what.
         size: Side of the network's input in px.
     """
     is_box = bool(rng.random() < 0.5)
-    is_mask = phase.before + phase.frames > 1 and bool(rng.random() < 0.2)
-    samples = [_sample(rng, clips, phase, size, is_box=is_box) for _ in range(phase.clips)]
+    is_mask = phase.is_tracking and bool(rng.random() < 0.2)
+    is_lagging = phase.is_tracking and bool(rng.random() < _LAGGING_SHARE)
+    lag = int(_LONGEST_LAG ** rng.random()) if is_lagging else 0
+    if rng.random() < _SHORT_SHARE:
+        phase = replace(phase, before=0)
+    samples = [_sample(rng, pools, phase, size, is_box=is_box) for _ in range(phase.clips)]
     pixels, masks, points, labels, kinds = (
         torch.from_numpy(np.stack(parts)) for parts in zip(*samples, strict=True)
     )
-    order = forth_and_back(pixels.shape[1], phase.before + phase.frames)
     return Batch(
-        pixels, masks.float(), points.flatten(0, 1), labels.flatten(0, 1), kinds, is_mask, order,
-        phase.before,
+        pixels, masks, points.flatten(0, 1), labels.flatten(0, 1), kinds, is_mask, phase.before,
+        lag,
     )  # fmt: skip
-
-
-def forth_and_back(pictures: int, frames: int) -> tuple[int, ...]:
-    """The picture of every frame: 0, 1, 2, 1, 0, 1 for six frames of three pictures."""
-    turn = max(1, 2 * pictures - 2)
-    return tuple(min(t % turn, turn - t % turn) for t in range(frames))
 
 
 def bare_batch(rng: np.random.Generator, count: int, size: int) -> Batch:
@@ -113,60 +122,50 @@ def bare_batch(rng: np.random.Generator, count: int, size: int) -> Batch:
         labels = np.tile(np.array([2, 3], np.int32), (count, 1))
     else:
         masks = away[:, 1, :, None] ** 2 + away[:, 0, None, :] ** 2 < (0.1 * size) ** 2
-        points = np.stack([middle, middle], axis=1)
-        labels = np.tile(np.array([1, NO_POINT], np.int32), (count, 1))
+        points = middle[:, None]
+        labels = np.ones((count, 1), np.int32)
     return Batch(
-        torch.empty(0), torch.from_numpy(masks).float()[:, None, None],
+        torch.empty(0), torch.from_numpy(masks)[:, None, None],
         torch.from_numpy(points.astype(np.float32)), torch.from_numpy(labels), torch.empty(0),
-        False,
     )  # fmt: skip
 
 
 def _sample(
-    rng: np.random.Generator, clips: Sequence[Clip], phase: Phase, size: int, *, is_box: bool
-) -> tuple[npt.NDArray[Any], ...]:
+    rng: np.random.Generator, pools: Sequence[Sequence[Clip]], phase: Phase, size: int, *,
+    is_box: bool,
+) -> tuple[npt.NDArray[Any], ...]:  # fmt: skip
     while True:
-        clip = clips[int(rng.integers(len(clips)))]
-        wanted = min(len(clip.rgb), phase.before + phase.frames)
-        frames = _choose_frames(rng, len(clip.rgb), wanted)
-        crop = random_crop(rng, clip.rgb.shape[1:3], size)
-        ids = np.stack([crop.labels(clip.ids[i], size // 2) for i in frames])
-        objects = _choose_objects(rng, ids[0], phase.objects)
+        pool = pools[int(rng.integers(len(pools)))]
+        clip = pool[int(rng.integers(len(pool)))]
+        film = make_film(rng, clip, pools[-1], phase.before + phase.frames, size)
+        objects = _choose_objects(rng, film.ids[0], film.passed, phase.objects)
         if objects:
             break
-    rgb = jittered(rng, np.stack([crop.picture(clip.rgb[i]) for i in frames]))
-    masks = np.stack([ids == number for number in objects], axis=1)
+    masks = np.stack([film.ids == number for number in objects], axis=1)
     asked = [_ask(rng, mask, 2, is_box=is_box) for mask in masks[0]]
     points, labels = (np.stack(parts) for parts in zip(*asked, strict=True))
-    table = np.zeros(256, np.int64)
-    for thing in clip.things:
-        table[thing.instance] = 1 + KINDS.index(thing.kind)
-    quarter = np.stack([crop.labels(clip.ids[i], size // 4) for i in frames])
-    return normalised(rgb), masks, points, labels, table[quarter]
+    quarter = np.ascontiguousarray(film.ids[:, ::2, ::2])
+    return film.rgb, masks, points, labels, film.kinds[quarter]
 
 
-def _choose_frames(rng: np.random.Generator, available: int, wanted: int) -> list[int]:
-    """In order or in reverse, next to each other or with gaps."""
-    stride = int(rng.integers(1, 3)) if wanted * 2 <= available else 1
-    first = int(rng.integers(0, available - (wanted - 1) * stride))
-    frames = list(range(first, first + wanted * stride, stride))
-    return frames[::-1] if rng.random() < 0.5 else frames
-
-
-def _choose_objects(rng: np.random.Generator, ids: Pixels, wanted: int) -> list[int]:
-    numbers, areas = np.unique(ids, return_counts=True)
-    smallest = _SMALLEST_SHARE * ids.size
-    large = [int(n) for n, a in zip(numbers, areas, strict=True) if n and a >= smallest]
+def _choose_objects(
+    rng: np.random.Generator, ids: Pixels, first: Sequence[int], wanted: int
+) -> list[int]:
+    """Those of fitting size, some of them twice if they are few; `first` ones before others."""
+    areas = np.bincount(ids.reshape(-1), minlength=256)
+    fits = (areas >= _SMALLEST_SHARE * ids.size) & (areas <= _LARGEST_SHARE * ids.size)
+    large = [int(n) for n in np.flatnonzero(fits) if n]
     if not large:
         return []
-    chosen = rng.permutation(large)[:wanted].tolist()
+    mixed = rng.permutation(large).tolist()
+    chosen = sorted(mixed, key=lambda number: number not in first)[:wanted]
     return [*chosen, *rng.choice(large, wanted - len(chosen)).tolist()]
 
 
 def _ask(
     rng: np.random.Generator, mask: npt.NDArray[np.bool_], scale: int, *, is_box: bool
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]]:
-    """A loose box, or a point on the object; (2, 2) px of the network's input, and labels."""
+    """The corners of a loose box, or a point on the object, (P, 2) px of the input; labels."""
     rows, columns = np.nonzero(mask)
     side = mask.shape[0] * scale
     if is_box:
@@ -180,8 +179,8 @@ def _ask(
         row, column = rows[chosen], columns[chosen]
     else:
         column, row = middle_of(mask)
-    point = (np.array([column, row]) + 0.5) * scale
-    return np.stack([point, point]).astype(np.float32), np.array([1, NO_POINT], np.int32)
+    point = (np.array([[column, row]], np.float32) + 0.5) * scale
+    return point, np.array([1], np.int32)
 
 
 def middle_of(mask: npt.NDArray[np.bool_]) -> tuple[int, int]:

@@ -15,8 +15,10 @@ from mm_perception.nets.sam2.attention import MemoryReader
 from mm_perception.nets.sam2.encoder import FrameFeatures, encode_image
 from mm_perception.nets.sam2.heads import Candidates, Decoded, Heads
 from mm_perception.nets.sam2.memory import FrameMemory, ObjectMemory
-from mm_perception.training.losses import mask_iou, mask_loss
-from mm_perception.training.sam2_batches import KINDS, NO_POINT, Batch
+from mm_perception.nets.sam2.preprocess import PIXEL_MEAN, PIXEL_STD
+from mm_perception.training.losses import mask_iou, mask_losses
+from mm_perception.training.sam2_batches import Batch
+from mm_perception.training.sam2_films import KINDS
 
 
 class Pupil(nn.Module):
@@ -24,19 +26,45 @@ class Pupil(nn.Module):
 
     From prompts alone an encoder learns slowly: a picture has three of them, but 4096 places that
     belong to a class or lie on an edge.
+
+    Args:
+        model: A Sam2VideoModel.
+        keeps_statistics: Batch normalisation uses what an earlier stage has measured, as it will
+            when the network runs. The frames of one film are so alike that their mean and variance
+            are not those of the world.
     """
 
-    def __init__(self, model: Any) -> None:
+    _mean: Tensor
+    _deviation: Tensor
+
+    def __init__(self, model: Any, *, keeps_statistics: bool = False) -> None:
         super().__init__()
-        self.model = model
+        self.model, self._keeps_statistics = model, keeps_statistics
         channels = model.config.mask_decoder_config.hidden_size
         self.heads = nn.ModuleList(
             nn.Conv2d(width, len(KINDS) + 2, 1)
             for width in (channels, channels // 4, channels // 8)
         )
 
+        # Numbers made from Python would make the CPU wait for the GPU.
+        self.register_buffer('_mean', torch.tensor(PIXEL_MEAN) * 255, persistent=False)
+        self.register_buffer('_deviation', torch.tensor(PIXEL_STD) * 255, persistent=False)
+
+    def train(self, mode: bool = True) -> Pupil:
+        """As of every module, but for batch normalisation that keeps its statistics."""
+        super().train(mode)
+        for module in self.modules() if self._keeps_statistics else ():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                module.eval()
+        return self
+
+    def encode(self, pixels: Tensor) -> FrameFeatures:
+        """Features of pictures (N, S, S, 3) uint8."""
+        planes = (pixels.float() - self._mean) / self._deviation
+        return encode_image(self.model, planes.permute(0, 3, 1, 2).contiguous())
+
     def loss(self, features: FrameFeatures, kinds: Tensor) -> Tensor:
-        """Cross entropy of classes and edges at stride 4."""
+        """Cross entropy of classes and edges at stride 4; `kinds` is (N, S/4, S/4) uint8."""
         levels = (features.coarse, features.stride_8, features.stride_4)
         size = kinds.shape[-2:]
         parts = [
@@ -44,7 +72,7 @@ class Pupil(nn.Module):
             for head, level in zip(self.heads, levels, strict=True)
         ]
         logits = torch.stack(parts).sum(0)
-        same = functional.cross_entropy(logits[:, :-1], kinds)
+        same = functional.cross_entropy(logits[:, :-1], kinds.long())
         spread = functional.max_pool2d(kinds[:, None].float(), 3, 1, 1)
         narrow = -functional.max_pool2d(-kinds[:, None].float(), 3, 1, 1)
         edges = (spread != narrow).float()
@@ -62,28 +90,28 @@ def bare_losses(pupil: Any, batch: Batch) -> dict[str, Tensor]:
         zeros(count, channels // 4, 2 * side, 2 * side),
         zeros(count, channels // 8, 4 * side, 4 * side),
     )
-    found = _first(heads, features, batch)
-    return _losses(found, batch.masks[:, 0, 0])
+    return losses_of(_first(heads, features, batch), batch.masks[:, 0, 0].float())
 
 
 def _first(heads: Heads, features: FrameFeatures, batch: Batch) -> Candidates:
     """Candidates for new objects."""
-    num = 1 if bool((batch.labels[0] == NO_POINT).any()) else 2
-    return heads.candidates(
-        features, heads.unconditioned(features), batch.points[:, :num], batch.labels[:, :num],
-        is_initial=True,
-    )  # fmt: skip
+    conditioned = heads.unconditioned(features)
+    return heads.candidates(features, conditioned, batch.points, batch.labels, is_initial=True)
 
 
 class Unrolled:
-    """All frames of a batch in turn, with memories that carry gradients."""
+    """All frames of a batch in turn, with memories that carry gradients.
+
+    Args:
+        pupil: A `Pupil`.
+        batch: Films on its device.
+    """
 
     def __init__(self, pupil: Any, batch: Batch) -> None:
-        model = pupil.model
         self._batch = batch
-        self._heads, self._reader = Heads(model), MemoryReader(model)
+        self._heads, self._reader = Heads(pupil.model), MemoryReader(pupil.model)
         clips, pictures, objects = batch.masks.shape[:3]
-        features = encode_image(model, batch.pixels.flatten(0, 1))
+        features = pupil.encode(batch.pixels.flatten(0, 1))
         self._help = pupil.loss(features, batch.kinds.flatten(0, 1))
         rows = torch.arange(clips, device=features.coarse.device) * pictures
         rows = rows.repeat_interleave(objects)
@@ -93,70 +121,79 @@ class Unrolled:
             )
             for t in range(pictures)
         ]
-        self._memories = [_new_memory(model) for _ in range(clips * objects)]
+        config = pupil.model.config
+        # Of all objects at once: they are asked for in the same frame and remembered in the same.
+        self._memory = ObjectMemory(config.num_maskmem, config.max_object_pointers_in_encoder, 1)
 
     def losses(self) -> dict[str, Tensor]:
         """Means over objects and frames."""
         parts = []
-        for t in range(len(self._batch.order)):
+        for t in range(len(self._features)):
             is_mute = 0 < t <= self._batch.before
-            with torch.set_grad_enabled(not is_mute):
-                part = self._frame(t)
-            if not is_mute:
-                parts.append(part)
+            with torch.set_grad_enabled(torch.is_grad_enabled() and not is_mute):
+                found, _ = self.frame(t)
+            if found is not None and not is_mute:
+                parts.append(losses_of(found, self._target(t)))
         means = {name: torch.stack([part[name] for part in parts]).mean() for name in parts[0]}
         return {**means, 'help': self._help}
 
-    def _frame(self, t: int) -> dict[str, Tensor]:
-        batch, picture = self._batch, self._batch.order[t]
-        features, target = self._features[picture], batch.masks[:, picture].flatten(0, 1)
-        if t == 0 and batch.is_mask:
-            full = functional.interpolate(target[:, None], scale_factor=2.0)
+    def frame(self, t: int) -> tuple[Candidates | None, Decoded]:
+        """What the network says on the next frame, number `t`; no candidates for a given mask."""
+        features, found = self._features[t], None
+        if t == 0 and self._batch.is_mask:
+            full = functional.interpolate(self._target(0)[:, None], scale_factor=2.0)
             decoded = self._heads.accept_masks(features, full)
-            self._remember(t, features, decoded)
-            zero = decoded.pointers.sum() * 0
-            return {'mask': zero, 'iou': zero, 'presence': zero, '_overlap': zero + 1,
-                    '_best_overlap': zero + 1}  # fmt: skip
-        found = self._following(t, features) if t else _first(self._heads, features, self._batch)
-        decoded = self._heads.take(found, found.iou.argmax(dim=1))
-        if t + 1 < len(batch.order):
-            self._remember(t, features, decoded)
-        return _losses(found, target)
+        else:
+            found = (
+                self._following(t, features) if t else _first(self._heads, features, self._batch)
+            )
+            decoded = self._heads.take(found, found.iou.argmax(dim=1))
+        if t + 1 < len(self._features):
+            prompted = torch.full((len(decoded.iou),), t == 0, device=decoded.iou.device)
+            spatial = self._heads.encode_memory(features, decoded, prompted)
+            self._memory.store(
+                self._number(t), FrameMemory(spatial, decoded.pointers), is_prompted=t == 0
+            )
+        return found, decoded
 
     def _following(self, t: int, features: FrameFeatures) -> Candidates:
-        views = [memory.view(t) for memory in self._memories]
-        conditioned = self._reader.read(self._reader.start(features), views)
+        view = self._memory.view(self._number(t))
+        conditioned = self._reader.read_batch(self._reader.start(features), view)
         return self._heads.candidates(features, conditioned)
 
-    def _remember(self, t: int, features: FrameFeatures, decoded: Decoded) -> None:
-        prompted = torch.full((len(self._memories),), t == 0, device=decoded.iou.device)
-        spatial = self._heads.encode_memory(features, decoded, prompted)
-        for row, memory in enumerate(self._memories):
-            memory.store(t, FrameMemory(spatial[row], decoded.pointers[row]), is_prompted=t == 0)
+    def _number(self, t: int) -> int:
+        return t + self._batch.lag if t else 0
+
+    def _target(self, t: int) -> Tensor:
+        return self._batch.masks[:, t].flatten(0, 1).float()
 
 
-def _new_memory(model: Any) -> ObjectMemory:
-    config = model.config
-    return ObjectMemory(config.num_maskmem, config.max_object_pointers_in_encoder, 8)
+def losses_of(found: Candidates, target: Tensor) -> dict[str, Tensor]:
+    """The best candidate learns its mask, all learn their IoU (SAM 2, appendix D.2.2).
 
+    Unlike there, masks of what is not to be seen learn to be empty and to expect an IoU of 0.
 
-def _losses(found: Candidates, target: Tensor) -> dict[str, Tensor]:
-    """The best candidate learns its mask, all learn their IoU (SAM 2, appendix D.2.2)."""
+    Args:
+        found: For N objects.
+        target: (N, h, w) of 0 and 1, all 0 where the object is not to be seen.
+    """
     logits = functional.interpolate(
         found.mask_logits.float(), size=target.shape[-2:], mode='bilinear'
     )
-    per_candidate = mask_loss(logits, target[:, None])
-    overlap = mask_iou(logits, target[:, None]).detach()
-    is_there = target.flatten(1).any(dim=1).float()
-    count = is_there.sum().clamp(min=1)
-    presence = functional.binary_cross_entropy_with_logits(
-        found.object_logits.float(), is_there, reduction='mean'
-    )
+    is_there = target.flatten(1).amax(dim=1)  # (N,) of 0 and 1
+    entropy, dice = mask_losses(logits, target[:, None])
+    best = (entropy + dice * is_there[:, None]).min(dim=1).values
+    overlap = mask_iou(logits, target[:, None]).detach() * is_there[:, None]
+    object_logits = found.object_logits.float()
+    presence = functional.binary_cross_entropy_with_logits(object_logits, is_there)
     taken = found.iou.argmax(dim=1, keepdim=True)
+    count = is_there.sum().clamp(min=1)
     return {
-        'mask': (per_candidate.min(dim=1).values * is_there).sum() / count,
-        'iou': 2 * ((found.iou.float() - overlap).abs().mean(1) * is_there).sum() / count,
-        'presence': presence,
-        '_overlap': (overlap.gather(1, taken)[:, 0] * is_there).sum() / count,
-        '_best_overlap': (overlap.max(dim=1).values * is_there).sum() / count,
+        'mask': best.mean(),
+        'iou': 2 * (found.iou.float() - overlap).abs().mean(),
+        'presence': 2 * presence,
+        '_overlap': overlap.gather(1, taken).sum() / count,
+        '_best_overlap': overlap.max(dim=1).values.sum() / count,
+        '_there': is_there.mean(),
+        '_said_right': ((object_logits > 0) == (is_there > 0)).float().mean(),
     }

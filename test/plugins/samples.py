@@ -121,6 +121,8 @@ def inputs_for(
         elif isinstance(kind, Latest) and kind.sample_type is Image:
             depth = np.full((HEIGHT, WIDTH), 6, np.float32)
             found[port] = Image(stamp_ns=stamp_ns, frame_id='camera', data=depth, encoding='32FC1')
+        elif isinstance(kind, Latest) and isinstance(plugin.inputs.get(kind.follows), Surround):
+            found[port] = {stream: sample_of(kind.sample_type, stamp_ns)}
         elif isinstance(kind, Reference | Latest):
             found[port] = sample_of(kind.sample_type, stamp_ns)
         elif isinstance(kind, Surround):

@@ -14,7 +14,7 @@ from mm_perception import registry
 from mm_perception.config import build_config, config_values, parameter_specs
 from mm_perception.errors import MissingDependencyError
 from mm_perception.plugin import Context, Plugin
-from mm_perception.ports import Queue, Reference, Request
+from mm_perception.ports import Queue, Reference, Request, Surround
 from mm_perception.samples import Boxes3D, Image, Masks, Sample
 from test.plugins.samples import SECOND_NS, inputs_for, picture, sample_of
 
@@ -221,9 +221,10 @@ def test_grey_pictures_are_pictures(plugin: Plugin[Any]) -> None:
         data=np.arange(48 * 64, dtype=np.uint8).reshape(48, 64),
     )  # fmt: skip
     ports = {
-        port: grey for port, kind in plugin.inputs.items()
-        if isinstance(kind, Reference) and kind.sample_type is Image
-    }  # fmt: skip
+        port: {'left': grey} if isinstance(kind, Surround) else grey
+        for port, kind in plugin.inputs.items()
+        if isinstance(kind, Reference | Surround) and kind.sample_type is Image
+    }
     if not ports:
         pytest.skip('takes no pictures')
     assert run(plugin, **ports)

@@ -39,6 +39,15 @@ class BevBoxes:
             self.xyz_lwh_yaw[keep], self.velocity_xy[keep], self.scores[keep], self.labels[keep]
         )
 
+    def first(self, count: int) -> BevBoxes:
+        """The best ones, at most so many."""
+        return BevBoxes(
+            self.xyz_lwh_yaw[:count],
+            self.velocity_xy[:count],
+            self.scores[:count],
+            self.labels[:count],
+        )
+
     def moved(self, target_from_frame: Tensor) -> BevBoxes:
         """In another frame whose z axis is parallel.
 

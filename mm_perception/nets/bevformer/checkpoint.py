@@ -26,7 +26,7 @@ _RENAMES = [
     (r'^pts_bbox_head\.transformer\.', 'transformer.'),
     (r'^pts_bbox_head\.', 'head.'),
     (r'^head\.bev_embedding\.weight$', 'encoder.queries'),
-    (r'^head\.query_embedding\.weight$', 'decoder.queries'),
+    (r'^head\.query_embedding\.weight$', 'decoder.start.queries'),
     (r'^head\.positional_encoding\.row_embed\.weight$', 'encoder.row_position'),
     (r'^head\.positional_encoding\.col_embed\.weight$', 'encoder.column_position'),
     (r'^head\.cls_branches\.', 'decoder.class_branches.'),
@@ -36,7 +36,7 @@ _RENAMES = [
     (r'^transformer\.cams_embeds$', 'encoder.camera_embeds'),
     (r'^transformer\.can_bus_mlp\.norm\.', 'encoder.can_bus_mlp.4.'),
     (r'^transformer\.can_bus_mlp\.', 'encoder.can_bus_mlp.'),
-    (r'^transformer\.reference_points\.', 'decoder.reference_points.'),
+    (r'^transformer\.reference_points\.', 'decoder.start.reference_points.'),
     (r'^transformer\.(encoder|decoder)\.', r'\1.'),
     (r'^(encoder\.layers\.\d+)\.attentions\.0\.', r'\1.temporal.'),
     (

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import Any
 
 from mm_perception.errors import ConfigError
 
@@ -27,6 +28,11 @@ NUSCENES_CLASSES = (
     'pedestrian',
     'traffic_cone',
 )
+
+
+#: What the nets that are trained here tell apart, and the layers of their map.
+OWN_CLASSES = ('car', 'truck', 'pedestrian', 'cyclist', 'cone')
+OWN_LAYERS = ('drivable', 'lane', 'crossing', 'walkway', 'occupied')
 
 
 @dataclass(frozen=True)
@@ -74,8 +80,23 @@ class PixelConfig:
 
 
 @dataclass(frozen=True)
+class PillarConfig:
+    """The LiDAR branch (PointPillars, arXiv 1812.05784).
+
+    Attributes:
+        scale: Pillars per BEV cell along x and along y.
+        channels: Of a pillar.
+    """
+
+    scale: int = 2
+    channels: int = 48
+
+
+@dataclass(frozen=True)
 class BevFormerConfig:
     """One BEVFormer (arXiv 2203.17270).
+
+    The last five are ours and off in the published architectures.
 
     Attributes:
         bev_size: Rows (along y, forward) and columns (along x, right) of the BEV grid.
@@ -87,8 +108,18 @@ class BevFormerConfig:
         rotate_center_px: Column and row around which the previous BEV is turned. The public
             weights were trained with (100, 100) whatever their grid: right for base, a corner
             far outside for tiny. None is the middle of the grid.
+        ground_z_m: Height of the ground in frame BEV; the public weights have their origin in a
+            LiDAR on the roof.
         camera_headings_rad: Which way the camera of each learned camera embedding looks,
             counter-clockwise from straight ahead.
+        pillars: Of the LiDAR branch; None for a net of cameras alone.
+        map_layers: What the map head tells, twice as fine as the BEV grid; empty for no map.
+        trunk_blocks: Residual blocks at each of three resolutions that the BEV goes through
+            before it is read and remembered; 0 for none. A LiDAR branch needs them.
+        has_proposals: Whether object queries start where a heat map peaks (TransFusion, arXiv
+            2203.11496, section 3.2) instead of at learned places.
+        knows_heading: Whether the CAN vector tells the heading in a fixed frame. Where the robot
+            looks must not matter, but the public weights were trained so.
     """
 
     name: str = 'tiny'
@@ -98,6 +129,7 @@ class BevFormerConfig:
     bev_size: tuple[int, int] = (50, 50)
     range_m: tuple[float, ...] = (-51.2, -51.2, -5.0, 51.2, 51.2, 3.0)
     center_limits_m: tuple[float, ...] = (-61.2, -61.2, -10.0, 61.2, 61.2, 10.0)
+    ground_z_m: float = 0.0
     dims: int = 256
     heads: int = 8
     ffn_dims: int = 512
@@ -114,6 +146,11 @@ class BevFormerConfig:
     rotate_center_px: tuple[float, float] | None = (100.0, 100.0)
     max_boxes: int = 300
     dropout: float = 0.1
+    pillars: PillarConfig | None = None
+    map_layers: tuple[str, ...] = ()
+    trunk_blocks: int = 0
+    has_proposals: bool = False
+    knows_heading: bool = True
 
     def __post_init__(self) -> None:
         """Check what the layers take for granted.
@@ -135,6 +172,8 @@ class BevFormerConfig:
             low >= high for low, high in zip(self.range_m[:3], self.range_m[3:], strict=True)
         ):
             raise ConfigError('range_m', self.range_m, 'three minima below three maxima')
+        if self.pillars is not None and not self.trunk_blocks:
+            raise ConfigError('trunk_blocks', 0, 'at least 1 with a LiDAR branch')
 
     @property
     def extent_m(self) -> tuple[float, float, float]:
@@ -148,21 +187,76 @@ class BevFormerConfig:
         rows, columns = self.bev_size
         return self.rotate_center_px or (columns / 2, rows / 2)
 
+    @property
+    def map_size(self) -> tuple[int, int]:
+        """Rows and columns of the map head."""
+        return 2 * self.bev_size[0], 2 * self.bev_size[1]
 
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> BevFormerConfig:
+        """From what `dataclasses.asdict` gives, also after JSON made lists of its tuples.
+
+        Raises:
+            TypeError: An unknown or missing name.
+        """
+        found = dict(values)
+        parts = {'backbone': BackboneConfig, 'pixels': PixelConfig, 'pillars': PillarConfig}
+        for name, part in parts.items():
+            if found.get(name) is not None:
+                found[name] = part(**_with_tuples(found[name]))
+        return cls(**_with_tuples(found))
+
+
+def _with_tuples(values: dict[str, Any]) -> dict[str, Any]:
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+
+
+#: Of the ground under the LiDAR of nuScenes' car.
+_ROOF_Z_M = -1.84
 _CAFFE_BGR = PixelConfig(1280, (103.530, 116.280, 123.675), (1.0, 1.0, 1.0), is_rgb=False)
 _DEFORMABLE_101 = BackboneConfig((3, 4, 23, 3), 64, (False, False, True, True), (3,), True)
 
 CONFIGS = {
-    'tiny': BevFormerConfig(),
+    'tiny': BevFormerConfig(ground_z_m=_ROOF_Z_M),
     'small': BevFormerConfig(
-        name='small', backbone=_DEFORMABLE_101, pixels=_CAFFE_BGR, bev_size=(150, 150)
+        name='small',
+        backbone=_DEFORMABLE_101,
+        pixels=_CAFFE_BGR,
+        bev_size=(150, 150),
+        ground_z_m=_ROOF_Z_M,
     ),
     'base': BevFormerConfig(
         name='base',
         backbone=BackboneConfig((3, 4, 23, 3), 64, (False, False, True, True), (1, 2, 3), True),
         pixels=PixelConfig(1600, _CAFFE_BGR.mean, _CAFFE_BGR.std, is_rgb=False),
         bev_size=(200, 200),
+        ground_z_m=_ROOF_Z_M,
         num_levels=4,
         num_encoder_layers=6,
+    ),
+    'nano': BevFormerConfig(
+        name='nano',
+        backbone=BackboneConfig((2, 2, 3, 2), 24, out_stages=(1, 2, 3)),
+        pixels=PixelConfig(width_px=320),
+        classes=OWN_CLASSES,
+        bev_size=(64, 64),
+        range_m=(-32.0, -32.0, -1.0, 32.0, 32.0, 4.0),
+        center_limits_m=(-32.0, -32.0, -1.0, 32.0, 32.0, 4.0),
+        dims=96,
+        heads=4,
+        ffn_dims=192,
+        num_levels=3,
+        num_encoder_layers=2,
+        num_decoder_layers=3,
+        num_queries=128,
+        spatial_points=4,
+        camera_headings_rad=(0.0,),
+        rotate_center_px=None,
+        max_boxes=128,
+        pillars=PillarConfig(),
+        map_layers=OWN_LAYERS,
+        trunk_blocks=2,
+        has_proposals=True,
+        knows_heading=False,
     ),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -131,6 +132,8 @@ class BevEncoder(nn.Module):
         Returns:
             (B, rows * columns, C).
         """
+        if not self.config.knows_heading:
+            motions = [replace(motion, yaw_rad=0.0) for motion in motions]
         batch = levels[0].shape[0]
         queries = self.queries.expand(batch, -1, -1)
         references = self.cell_xy.expand(batch, 2, -1, -1)
@@ -168,8 +171,10 @@ class BevEncoder(nn.Module):
     def _flatten(self, levels: Sequence[Tensor], camera_ids: Tensor | None) -> Tensor:
         """(B, N, sum of h * w, C), each marked with its camera and its level."""
         cameras = levels[0].shape[1]
-        ids = torch.arange(cameras, device=levels[0].device) if camera_ids is None else camera_ids
-        of_camera = self.camera_embeds[ids][:, None]
+        if camera_ids is None:
+            camera_ids = torch.arange(cameras, device=levels[0].device)
+            camera_ids = camera_ids.clamp(max=len(self.camera_embeds) - 1)
+        of_camera = self.camera_embeds[camera_ids][:, None]
         flat = [
             level.flatten(3).transpose(2, 3) + of_camera + self.level_embeds[index]
             for index, level in enumerate(levels)

@@ -15,7 +15,9 @@ from mm_perception.nets.bevformer.boxes import BevBoxes
 from mm_perception.nets.bevformer.configs import BevFormerConfig
 from mm_perception.nets.bevformer.ego_motion import EgoMotion
 from mm_perception.nets.bevformer.geometry import nearest_cameras
-from mm_perception.nets.bevformer.preprocess import to_pixels
+from mm_perception.nets.bevformer.pillars import Clouds
+from mm_perception.nets.bevformer.preprocess import Preprocessor
+from mm_perception.nets.bevformer.undistort import Lens
 from mm_perception.nets.bevformer.weights import LoadedModel, load_model
 
 
@@ -34,18 +36,32 @@ class BevState:
         self.bev = None
 
 
+@dataclass(frozen=True)
+class BevResult:
+    """What is around a robot.
+
+    Attributes:
+        boxes: In frame BEV.
+        map: (layers, *config.map_size) float32, probabilities of `config.map_layers`; row 0 is
+            rearmost, column 0 leftmost. None from a net without a map.
+    """
+
+    boxes: BevBoxes
+    map: NDArray[np.float32] | None
+
+
 class BevFormerEngine:
-    """3D boxes around a robot from its cameras (BEVFormer, arXiv 2203.17270), frame by frame.
+    """What is around a robot, from cameras and LiDAR (BEVFormer, arXiv 2203.17270), by frames.
 
     Example:
         engine = BevFormerEngine.load('bevformer_tiny_epoch_24.pth', 'cuda')
         state = BevState()
-        boxes = engine.step(state, images, image_from_bev, EgoMotion())
-        boxes = engine.step(state, images, image_from_bev, EgoMotion(dx_m=2.1, dt_s=0.5))
+        boxes = engine.step(state, images, image_from_bev, EgoMotion()).boxes
+        motion = EgoMotion(dx_m=2.1, dt_s=0.5)
+        boxes = engine.step(state, images, image_from_bev, motion).boxes
 
     Frame BEV of the public weights is that of nuScenes' LiDAR: x right, y forward, z up, origin
-    1.84 m above the ground. A rig of its own may put the frame anywhere, but boxes come out best
-    where the ground is at z = -1.84 m, for that is what the weights have seen.
+    1.84 m above the ground (`ground_z_m`). That of `nano` has its origin on the ground.
     """
 
     def __init__(
@@ -59,6 +75,7 @@ class BevFormerEngine:
         self.weights_sha256 = loaded.sha256
         self.licence = loaded.licence
         self.device = device
+        self.preprocess = Preprocessor(self.config.pixels, device)
         self.max_gap_s = max_gap_s
 
     @classmethod
@@ -73,7 +90,7 @@ class BevFormerEngine:
         """Load weights without touching the network.
 
         Args:
-            weights: an official `.pth` file, `random` or `random:<size>`, see `load_model`.
+            weights: `nano`, a folder, an official `.pth` file, or `random`, see `load_model`.
             device: a torch device.
             config: see `load_model`.
             max_gap_s: after a longer pause memory is dropped; the weights were trained at 2 Hz.
@@ -99,20 +116,26 @@ class BevFormerEngine:
         image_from_bev: ArrayLike,
         motion: EgoMotion,
         camera_ids: Sequence[int] | None = None,
-    ) -> BevBoxes:
+        points: NDArray[np.float32] | None = None,
+        lenses: Sequence[Lens | None] | None = None,
+    ) -> BevResult:
         """Look, remember, and say what is there.
 
         Args:
             state: of this robot; its memory is replaced.
-            images: N of (H, W, 3) uint8 RGB, undistorted, of any sizes; None where one is missing.
-            image_from_bev: (N, 4, 4) projections from frame BEV to px, see `projection`.
+            images: N of (H, W, 3) uint8 RGB, of any sizes; None where one is missing.
+            image_from_bev: (N, 4, 4) projections from frame BEV to px of the undistorted pictures,
+                see `projection`.
             motion: since the frame before; with `dt_s` of 0, below 0 or above `max_gap_s` the
                 memory is dropped first.
             camera_ids: which trained camera each one takes the learned embedding of; None takes
                 the one that looks most nearly its way.
+            points: (P, 4) of a scan: x, y, z in m, frame BEV, at the moment of the pictures, and
+                intensity 0..1; None without one. A net without a LiDAR branch ignores it.
+            lenses: what distorts the pictures; None, all or one, where nothing does.
 
         Returns:
-            Boxes in frame BEV. With no picture at all they come from memory alone.
+            With no picture and no scan it comes from memory alone.
 
         Raises:
             ShapeError: sizes that do not belong together, or no camera at all.
@@ -127,24 +150,48 @@ class BevFormerEngine:
             # As in training: the first frame of a drive has come from nowhere.
             motion = EgoMotion(yaw_rad=motion.yaw_rad)
         ids = self._embeddings(matrices, camera_ids)
-        present = [index for index, image in enumerate(images) if image is not None]
-        pictures = [image for image in images if image is not None]
-        mask = None
-        if not present:
-            # The network needs something to run on: one black picture that nobody looks at.
-            present, pictures = [0], [np.zeros((64, 64, 3), np.uint8)]
-            mask = torch.zeros(1, 1, dtype=torch.bool, device=self.device)
-        pixels, scaled = to_pixels(pictures, matrices[present], self.config.pixels, self.device)
+        pixels, scaled, mask, index = self._look(images, matrices, lenses)
         output = self.model(
             pixels,
             scaled,
             [motion],
             state.bev,
             mask,
-            torch.from_numpy(ids[present]).to(self.device),
+            torch.from_numpy(ids[index]).to(self.device),
+            self._clouds(points),
         )
         state.bev = output.bev
-        return self.model.boxes(output)[0]
+        probabilities = None
+        if output.map_logits is not None:
+            probabilities = output.map_logits[0].float().sigmoid().cpu().numpy()
+        return BevResult(self.model.boxes(output)[0], probabilities)
+
+    def _look(
+        self,
+        images: Sequence[NDArray[np.uint8] | None],
+        matrices: NDArray[np.float64],
+        lenses: Sequence[Lens | None] | None,
+    ) -> tuple[Tensor, Tensor, Tensor | None, list[int]]:
+        """Pixels, their projections and mask, see `BevFormer.forward`, and of which cameras."""
+        index = [number for number, image in enumerate(images) if image is not None]
+        pictures = [image for image in images if image is not None]
+        if not index:
+            # The network needs something to run on: one black picture that nobody looks at.
+            black = np.zeros((64, 64, 3), np.uint8)
+            pixels, scaled = self.preprocess([black], matrices[:1])
+            mask = torch.zeros(1, 1, dtype=torch.bool, device=self.device)
+            return pixels, scaled, mask, [0]
+        kept = None if lenses is None else [lenses[number] for number in index]
+        return *self.preprocess(pictures, matrices[index], kept), None, index
+
+    def _clouds(self, points: NDArray[np.float32] | None) -> Clouds | None:
+        if points is None or self.config.pillars is None:
+            return None
+        if points.ndim != 2 or points.shape[1] != 4:
+            raise ShapeError('points', '(P, 4) float32', str(points.shape))
+        values = torch.from_numpy(np.array(points, np.float32)).to(self.device)
+        sample = torch.zeros(len(values), dtype=torch.int64, device=self.device)
+        return Clouds(values, sample, torch.ones(1, dtype=torch.bool, device=self.device))
 
     def _embeddings(
         self, matrices: NDArray[np.float64], camera_ids: Sequence[int] | None

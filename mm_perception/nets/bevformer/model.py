@@ -16,6 +16,8 @@ from mm_perception.nets.bevformer.decoder import BoxDecoder
 from mm_perception.nets.bevformer.ego_motion import EgoMotion
 from mm_perception.nets.bevformer.encoder import BevEncoder
 from mm_perception.nets.bevformer.neck import FeaturePyramid
+from mm_perception.nets.bevformer.pillars import Clouds, PillarEncoder
+from mm_perception.nets.bevformer.trunk import BevTrunk, HeatHead, MapHead
 
 
 @dataclass(frozen=True)
@@ -26,15 +28,20 @@ class BevOutput:
         bev: (B, rows * columns, C), the memory for the next frame.
         logits: (layers, B, Q, classes) of all decoder layers; the last one counts.
         codes: (layers, B, Q, 10), see `BoxDecoder`.
+        map_logits: (B, layers of the map, *map_size), row 0 rearmost, column 0 leftmost; None for
+            a net without a map.
+        heat: (B, classes, rows, columns) logits of centres; None for a net without proposals.
     """
 
     bev: Tensor
     logits: Tensor
     codes: Tensor
+    map_logits: Tensor | None = None
+    heat: Tensor | None = None
 
 
 class BevFormer(nn.Module):
-    """Boxes from any number of cameras and from memory.
+    """Boxes, and where configured a map, from any number of cameras, a LiDAR and memory.
 
     Departures from the reference: a batch of several samples keeps their memories and their
     camera geometries apart; cameras can be masked; the previous BEV is not written to.
@@ -46,6 +53,10 @@ class BevFormer(nn.Module):
         self.backbone = ResNet(config.backbone)
         self.neck = FeaturePyramid(config.backbone.out_channels, config.dims, config.num_levels)
         self.encoder = BevEncoder(config)
+        self.pillars = PillarEncoder(config, config.pillars) if config.pillars else None
+        self.trunk = BevTrunk(config) if config.trunk_blocks else None
+        self.heat_head = HeatHead(config) if config.has_proposals else None
+        self.map_head = MapHead(config) if config.map_layers else None
         self.decoder = BoxDecoder(config)
 
     def forward(
@@ -56,6 +67,7 @@ class BevFormer(nn.Module):
         previous: Tensor | None = None,
         camera_mask: Tensor | None = None,
         camera_ids: Tensor | None = None,
+        clouds: Clouds | None = None,
     ) -> BevOutput:
         """One moment.
 
@@ -65,31 +77,66 @@ class BevFormer(nn.Module):
             motions: Since `previous`, one per sample.
             previous: (B, rows * columns, C), `bev` of the frame before; None without history.
             camera_mask: (B, N) bool, False where a picture is missing, whatever it holds.
-            camera_ids: (N,) int64, the learned embedding of each camera; None counts up.
+            camera_ids: (N,) int64, the learned embedding of each camera; None counts up, or takes
+                the only one.
+            clouds: Scans, for a net with a LiDAR branch; None where there is none.
 
         Raises:
             ShapeError: sizes that do not belong together.
         """
         self._check(images, image_from_bev, motions, previous, camera_mask, camera_ids)
-        if camera_mask is not None:
-            # Else what is not a number there could reach the gradients of all others.
-            images = torch.where(camera_mask[..., None, None, None], images, 0)
-        bev = self.encoder(
-            self.extract(images),
-            image_from_bev,
-            (images.shape[-2], images.shape[-1]),
-            motions,
-            previous,
-            camera_mask,
-            camera_ids,
+        levels, size = self.extract(images, camera_mask), (images.shape[-2], images.shape[-1])
+        return self.look(
+            levels, size, image_from_bev, motions, previous, camera_mask, camera_ids, clouds
         )
-        logits, codes = self.decoder(bev)
-        return BevOutput(bev, logits, codes)
 
-    def extract(self, images: Tensor) -> list[Tensor]:
-        """Features (B, N, C, h, w) of pictures (B, N, 3, H, W), fine to coarse."""
-        levels = self.neck(self.backbone(images.flatten(0, 1)))
+    def look(
+        self,
+        levels: Sequence[Tensor],
+        image_size: tuple[int, int],
+        image_from_bev: Tensor,
+        motions: Sequence[EgoMotion],
+        previous: Tensor | None = None,
+        camera_mask: Tensor | None = None,
+        camera_ids: Tensor | None = None,
+        clouds: Clouds | None = None,
+    ) -> BevOutput:
+        """One moment, from what `extract` gave of pictures of `image_size`; see `forward`."""
+        bev = self.encoder(
+            levels, image_from_bev, image_size, motions, previous, camera_mask, camera_ids
+        )
+        if self.trunk is not None:
+            bev = self.trunk(bev, self._of_lidar(bev, clouds))
+        heat = None if self.heat_head is None else self.heat_head(bev)
+        logits, codes = self.decoder(bev, heat)
+        map_logits = None if self.map_head is None else self.map_head(bev)
+        return BevOutput(bev, logits, codes, map_logits, heat)
+
+    def extract(self, images: Tensor, camera_mask: Tensor | None = None) -> list[Tensor]:
+        """Features (B, N, C, h, w) of pictures (B, N, 3, H, W), fine to coarse.
+
+        Those of missing pictures are zero: what they hold never goes through the network.
+        """
+        flat = images.flatten(0, 1)
+        if camera_mask is None:
+            levels = self.neck(self.backbone(flat))
+        else:
+            index = camera_mask.flatten().nonzero()[:, 0]
+            if not len(index):  # sizes come from a picture; that of a missing one must be finite
+                index, flat = index.new_zeros(1), torch.zeros_like(flat)
+            levels = [
+                level.new_zeros(len(flat), *level.shape[1:]).index_copy(0, index, level)
+                for level in self.neck(self.backbone(flat[index]))
+            ]
         return [level.reshape(*images.shape[:2], *level.shape[1:]) for level in levels]
+
+    def _of_lidar(self, bev: Tensor, clouds: Clouds | None) -> Tensor | None:
+        if self.pillars is None:
+            return None
+        if clouds is None:
+            return bev.new_zeros(len(bev), self.config.dims, *self.config.bev_size)
+        out: Tensor = self.pillars(clouds)
+        return out
 
     def boxes(self, output: BevOutput) -> list[BevBoxes]:
         """Of the last decoder layer, one per sample, frame BEV."""
@@ -121,7 +168,7 @@ class BevFormer(nn.Module):
                 raise ShapeError(name, str(shape), str(tuple(tensor.shape)))
         if len(motions) != batch:
             raise ShapeError('motions', f'{batch}, one per sample', str(len(motions)))
-        if camera_ids is None and cameras > embeds:
+        if camera_ids is None and cameras > embeds > 1:
             raise ShapeError(
                 'images', f'at most {embeds} cameras without camera_ids', str(cameras)
             )

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 from transformers import Sam3Model
 
+import mm_perception.nets.resnet  # noqa: F401 - nano's image encoder, for transformers' registry
 from mm_perception.nets.grounders._checkpoint import load_checkpoint, tokenize
 from mm_perception.nets.grounders.grounder import Found, Grounder, GrounderSettings
 from mm_perception.samples import mask_box
@@ -27,7 +28,9 @@ class Sam3(Grounder):
     """
 
     def __init__(self, processor: Any, model: Any, weights_sha256: str, device: str) -> None:
-        self._processor, self._model, self._device = processor, model, device
+        self._processor, self._device = processor, device
+        # Convolutions are faster in this order, on a CPU and on a GPU.
+        self._model = model.to(memory_format=torch.channels_last)
         self.weights_sha256 = weights_sha256
 
     @torch.inference_mode()

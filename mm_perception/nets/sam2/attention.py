@@ -51,8 +51,38 @@ class MemoryReader:
         Returns:
             (B, C, h, w).
         """
-        values, keys, num_unrotated = self._gather(views)
-        state = shared.expand(len(views), -1, -1)
+        spatial = [
+            torch.stack([view.spatial[i] for view in views]) for i in range(views[0].layout[0])
+        ]
+        pointers = torch.stack([torch.stack(view.pointers) for view in views])  # (B, P, C)
+        offsets = [view.spatial_offsets for view in views]
+        ages = [view.pointer_ages for view in views]
+        return self._condition(shared, spatial, pointers, offsets, ages)
+
+    def read_batch(self, shared: Tensor, view: MemoryView) -> Tensor:
+        """Condition the frames of B objects that were all remembered in the same moments.
+
+        Args:
+            shared: result of `start` of one frame, or of one per object.
+            view: its tensors have a batch axis: (B, h*w, M) and (B, C).
+
+        Returns:
+            (B, C, h, w).
+        """
+        pointers = torch.stack(view.pointers, dim=1)
+        offsets, ages = [view.spatial_offsets], [view.pointer_ages]
+        return self._condition(shared, view.spatial, pointers, offsets, ages)
+
+    def _condition(
+        self,
+        shared: Tensor,
+        spatial: Sequence[Tensor],
+        pointers: Tensor,
+        offsets: Sequence[tuple[int, ...]],
+        ages: Sequence[tuple[int, ...]],
+    ) -> Tensor:
+        values, keys, num_unrotated = self._gather(spatial, pointers, offsets, ages)
+        state = shared.expand(len(values), -1, -1)
         for index, layer in enumerate(self._layers):
             if index:
                 state = self._attend_self(layer, state)
@@ -61,39 +91,45 @@ class MemoryReader:
             state = state + layer.linear2(layer.activation(hidden))
         normed: Tensor = self._model.memory_attention.layer_norm(state)
         side = math.isqrt(normed.shape[1])
-        return normed.transpose(1, 2).reshape(len(views), -1, side, side)
+        return normed.transpose(1, 2).reshape(len(values), -1, side, side)
 
-    def _gather(self, views: Sequence[MemoryView]) -> tuple[Tensor, Tensor, int]:
+    def _gather(
+        self,
+        spatial: Sequence[Tensor],
+        pointers: Tensor,
+        offsets: Sequence[tuple[int, ...]],
+        ages: Sequence[tuple[int, ...]],
+    ) -> tuple[Tensor, Tensor, int]:
         """Lay the memories of B objects out as tokens.
+
+        Args:
+            spatial: n of (B, h*w, M).
+            pointers: (B, P, C).
+            offsets: n numbers for each object, or once for all.
+            ages: P numbers for each object, or once for all.
 
         Returns:
             Values (B, N, M); the same with positions added, from which keys are made; and how many
             of the N tokens, at the end, are pointers: they have no place to rotate by.
         """
-        dtype = self._image_positions.dtype
-        num_spatial, _ = views[0].layout
-        parts = [
-            torch.stack([view.spatial[i] for view in views]).to(dtype) for i in range(num_spatial)
-        ]
-        pointers = torch.stack([torch.stack(view.pointers) for view in views])  # (B, P, C)
-        memory_dim = self._model.mem_dim
+        dtype, memory_dim = self._image_positions.dtype, self._model.mem_dim
         splits = pointers.shape[2] // memory_dim  # a pointer of width C becomes C/M tokens
-        tokens = pointers.reshape(len(views), -1, memory_dim)  # (B, P*C/M, M)
-        values = torch.cat([*parts, tokens], dim=1)
-        offsets = torch.tensor([view.spatial_offsets for view in views], device=values.device)
-        time = self._model.memory_temporal_positional_encoding[offsets - 1, 0, 0]  # (B, n, M)
-        spatial = (self._memory_positions + time[:, :, None]).flatten(1, 2)  # (B, n*h*w, M)
-        ages = self._age_codes([view.pointer_ages for view in views], values)
-        positions = torch.cat([spatial, ages.repeat_interleave(splits, dim=1)], dim=1)
+        tokens = pointers.reshape(len(pointers), -1, memory_dim)  # (B, P*C/M, M)
+        values = torch.cat([*(part.to(dtype) for part in spatial), tokens], dim=1)
+        rows = _sent(offsets, values.device) - 1
+        time = self._model.memory_temporal_positional_encoding[rows, 0, 0]  # (B or 1, n, M)
+        places = (self._memory_positions + time[:, :, None]).flatten(1, 2)  # (B or 1, n*h*w, M)
+        codes = self._age_codes(ages, values).repeat_interleave(splits, dim=1)
+        positions = torch.cat([places, codes], dim=1)
         return values, values + positions, tokens.shape[1]
 
     def _age_codes(self, ages: Sequence[tuple[int, ...]], like: Tensor) -> Tensor:
-        """Time code of pointers, (B, P, M): a sine code of the age, projected (SAM 2.1 only)."""
+        """Time code of pointers, (B or 1, P, M): a sine of the age, projected (SAM 2.1 only)."""
         model = self._model
         shape = (len(ages), len(ages[0]), model.mem_dim)
         if not model.config.enable_temporal_pos_encoding_for_object_pointers:
             return like.new_zeros(shape)
-        relative = torch.tensor(ages, device=like.device) / (self._max_pointers - 1)
+        relative = _sent(ages, like.device) / (self._max_pointers - 1)
         half = model.hidden_dim // 2
         index = torch.arange(half, dtype=torch.float32, device=like.device)
         wavelength = 10000 ** (2 * (index // 2) / half)
@@ -169,3 +205,11 @@ class MemoryReader:
         # In float32 even for a half-precision model: the reference computes its codes so.
         code: Tensor = module(shape, parameter.device, torch.float32).to(parameter.dtype)
         return code.flatten(2).transpose(1, 2)
+
+
+def _sent(rows: Sequence[tuple[int, ...]], device: torch.device) -> Tensor:
+    """Numbers on a device; a GPU gets them in its turn, without the CPU waiting for it."""
+    numbers = torch.tensor(rows)
+    if device.type == 'cuda':
+        numbers = numbers.pin_memory()
+    return numbers.to(device, non_blocking=True)

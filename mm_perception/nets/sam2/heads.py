@@ -119,12 +119,14 @@ class Heads:
         if points is None or labels is None:
             points = torch.zeros(batch, 1, 2, device=conditioned.device)
             labels = torch.full((batch, 1), -1, dtype=torch.int32, device=points.device)
-        sparse, dense = model.prompt_encoder(
-            input_points=points[:, None],
-            input_labels=labels[:, None],
-            input_boxes=None,
-            input_masks=previous,
-        )
+        # Mixed precision would round places: bfloat16 moves a point by up to a pixel.
+        with torch.autocast(conditioned.device.type, enabled=False):
+            sparse, dense = model.prompt_encoder(
+                input_points=points[:, None],
+                input_labels=labels[:, None],
+                input_boxes=None,
+                input_masks=None if previous is None else previous.to(self._dtype),
+            )
         masks, iou, tokens, object_logits = model.mask_decoder(
             image_embeddings=conditioned,
             image_positional_embeddings=self._image_positions,
@@ -153,7 +155,7 @@ class Heads:
         rows = torch.arange(len(best), device=best.device)
         is_visible = found.object_logits > 0
         mask = found.mask_logits[rows, best].float()
-        mask = mask.where(is_visible[:, None, None], mask.new_tensor(NO_OBJECT_LOGIT))
+        mask = mask.masked_fill(~is_visible[:, None, None], NO_OBJECT_LOGIT)
         # One candidate comes with one token; with several, each has its own.
         pointers = self._model.object_pointer_proj(found.tokens[rows, best])
         return Decoded(
@@ -210,8 +212,14 @@ class Heads:
         absent: Tensor = self._model.no_object_pointer
         return visible * pointers + (1 - visible) * absent
 
+    @property
+    def _dtype(self) -> torch.dtype:
+        dtype: torch.dtype = self._model.no_memory_embedding.dtype
+        return dtype
+
     @cached_property
     def _image_positions(self) -> Tensor:
         """(1, C, h, w): random-frequency code of the image grid, shared with the points."""
-        positions: Tensor = self._model.get_image_wide_positional_embeddings()
-        return positions.to(self._model.no_memory_embedding.dtype)
+        with torch.autocast(self._model.no_memory_embedding.device.type, enabled=False):
+            positions: Tensor = self._model.get_image_wide_positional_embeddings()
+        return positions.to(self._dtype)

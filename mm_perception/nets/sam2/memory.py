@@ -10,7 +10,10 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class FrameMemory:
-    """One object on one frame, as later frames see it."""
+    """One object on one frame, as later frames see it.
+
+    In training all objects of a batch share one: its tensors have a batch axis before the others.
+    """
 
     spatial: Tensor | None  # (h*w, M) bfloat16; None once only the pointer is in reach
     pointer: Tensor  # (C,)

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-_MEAN = (0.485, 0.456, 0.406)  # of ImageNet, per channel of RGB in 0..1
-_STD = (0.229, 0.224, 0.225)
+PIXEL_MEAN = (0.485, 0.456, 0.406)  # of ImageNet, per channel of RGB in 0..1
+PIXEL_STD = (0.229, 0.224, 0.225)
 
 
 def to_pixel_values(image: NDArray[np.uint8], image_size: int) -> Tensor:
@@ -38,6 +38,6 @@ def _normalised() -> NDArray[np.float32]:
     """(3, 256) float32: the network's input for each channel and 8-bit value."""
     levels = torch.from_numpy(np.arange(256) / 255.0).float()
     levels = levels.expand(3, 256).clone()
-    levels -= torch.tensor(_MEAN)[:, None]
-    levels /= torch.tensor(_STD)[:, None]
+    levels -= torch.tensor(PIXEL_MEAN)[:, None]
+    levels /= torch.tensor(PIXEL_STD)[:, None]
     return levels.numpy()

@@ -12,7 +12,6 @@ data.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
@@ -25,6 +24,7 @@ from mm_perception.plugin import (
     Card,
     Context,
     Inputs,
+    Latest,
     Output,
     Outputs,
     Plugin,
@@ -118,9 +118,7 @@ class Mmdet3d(Plugin[Mmdet3dConfig]):
     inputs: ClassVar[dict[str, Port]] = {
         'cloud': Reference(PointCloud, 'A LiDAR; of several, each on its own.'),
         'pictures': Surround(Image, 'Cameras around it, for fusion detectors.', tolerance_s=0.1),
-        'camera_info': Surround(
-            CameraInfo, 'Of each camera, under the same name.', tolerance_s=math.inf
-        ),
+        'camera_info': Latest(CameraInfo, 'Of each camera.', follows='pictures'),
     }
     outputs: ClassVar[dict[str, Output]] = {
         'boxes': Output(

@@ -139,5 +139,11 @@ def _ground_of(stage: Stage) -> list[tuple[str, Array, Array]]:
 def _inside(
     places: Array, centre: Array, half: Array, yaw: float, grid: Grid
 ) -> npt.NDArray[np.bool_]:
-    away = np.abs((places - centre[:2]) @ turn_about(2, yaw)[:2, :2])
-    return np.asarray(np.all(away <= np.maximum(half[:2], grid.resolution / 2), axis=-1), np.bool_)
+    cosine, sine = np.cos(yaw), np.sin(yaw)
+    x, y = places[..., 0] - centre[0], places[..., 1] - centre[1]
+    long, wide = np.maximum(half[:2], grid.resolution / 2)
+    is_along, is_across = (
+        np.abs(cosine * x + sine * y) <= long,
+        np.abs(cosine * y - sine * x) <= wide,
+    )
+    return np.asarray(is_along & is_across, np.bool_)

@@ -188,11 +188,108 @@ def test_surround_offline_waits_in_bag_time() -> None:
     assert matcher.take().missing == ('images/left',)
 
 
+def driven(matcher: Matcher) -> list[tuple[float, tuple[str, ...]]]:
+    """Stamps in seconds, and what was there, of all that a matcher gives now."""
+    found = []
+    while (inputs := matcher.take()) is not None:
+        found.append((inputs.stamp_ns / SECOND, tuple(sorted(inputs.many('images')))))
+    return found
+
+
+def test_when_the_first_camera_falls_silent_the_next_one_drives_until_it_is_back() -> None:
+    matcher = Matcher(surround(patience_s=0.0), {'images': ['front', 'left', 'right']})
+    answers = []
+    for tenth in range(60):
+        stamp_ns = tenth * SECOND // 10
+        for name, is_there in (
+            ('front', not 10 < tenth < 40), ('left', True), ('right', True),
+        ):  # fmt: skip
+            if is_there:
+                matcher.push('images', name, image(stamp_ns))
+                answers += driven(matcher)
+    stamps = [round(stamp_s * 10) for stamp_s, _ in answers]
+    assert stamps == [*range(11), *range(21, 60)], 'a second of silence, and none twice'
+    assert answers[5][1] == ('front',), 'the others come a moment later'
+    assert answers[15][1] == ('left',)
+
+
+def test_a_silent_camera_is_not_waited_for() -> None:
+    ports = {'images': Surround(Image, patience_s=0.3, silence_s=0.5)}
+    matcher = Matcher(ports, {'images': ['front', 'left']})
+    for half in range(4):
+        matcher.push('images', 'front', image(half * SECOND // 2))
+        started = time.monotonic()
+        assert matcher.take().missing == ('images/left',)
+        assert (time.monotonic() - started > 0.25) is (half < 2)
+
+
+def test_a_stand_in_drives_where_no_camera_is() -> None:
+    ports = {
+        'images': Surround(Image, patience_s=0.0, stand_in='scan'),
+        'scan': Latest(Text, tolerance_s=0.1),
+    }
+    wired = Matcher(ports, {'images': ['front'], 'scan': ['']})
+    for tenth in range(15):
+        wired.push('scan', '', text(tenth * SECOND // 10, 'scan'))
+    inputs = wired.take()
+    assert inputs.stamp_ns == 1.4 * SECOND
+    assert inputs.one('scan').text == 'scan'
+    assert (inputs.many('images'), inputs.missing) == ({}, ('images/front',))
+    wired.push('images', 'front', image(15 * SECOND // 10))
+    wired.push('scan', '', text(15 * SECOND // 10 + 1, 'scan'))
+    assert wired.take().stamp_ns == 15 * SECOND // 10
+    assert wired.take() is None, 'the camera leads again'
+    alone = Matcher(ports, {'scan': ['']})
+    alone.push('scan', '', text(SECOND, 'scan'))
+    inputs = alone.take()
+    assert (inputs.stamp_ns, inputs.many('images'), inputs.missing) == (SECOND, {}, ())
+
+
+def test_a_stand_in_is_waited_for_where_it_has_nothing_near() -> None:
+    ports = {'images': Surround(Image, stand_in='scan'), 'scan': Latest(Text, tolerance_s=0.3)}
+    matcher = Matcher(ports, {'images': ['front'], 'scan': ['']}, lossless=True)
+    matcher.push('images', 'front', image(SECOND))
+    assert matcher.take() is None
+    matcher.push('scan', '', text(SECOND + 1000, 'first'))
+    assert matcher.take().one('scan').text == 'first'
+    matcher.push('images', 'front', image(SECOND * 12 // 10))
+    assert matcher.take().one('scan').text == 'first', 'one that is near is enough'
+    matcher.push('images', 'front', image(2 * SECOND))
+    assert matcher.take() is None
+    matcher.advance(3 * SECOND)
+    assert matcher.take().missing == ('scan',)
+
+
+def test_calibrations_come_with_all_cameras() -> None:
+    ports = {**surround(patience_s=0.0), 'info': Latest(Text, follows='images')}
+    streams = {'images': ['front', 'left', 'right'], 'info': ['front', 'left', 'right']}
+    matcher = Matcher(ports, streams)
+    matcher.push('info', 'left', text(1, 'of left'))
+    matcher.push('info', 'right', text(1, 'old'))
+    matcher.push('info', 'right', text(2, 'of right'))
+    matcher.push('images', 'front', image(SECOND))
+    found = matcher.take().many('info')
+    assert {name: sample.text for name, sample in found.items()} == {
+        'left': 'of left', 'right': 'of right'
+    }  # fmt: skip
+
+
+def test_time_set_back_is_told_whoever_leads() -> None:
+    matcher = Matcher(surround(patience_s=0.0), {'images': ['front', 'left']})
+    matcher.push('images', 'left', image(5 * SECOND))
+    matcher.push('images', 'left', image(7 * SECOND))
+    assert not matcher.take().rewound
+    matcher.push('images', 'left', image(SECOND))
+    inputs = matcher.take()
+    assert (inputs.stamp_ns, inputs.rewound) == (SECOND, True)
+
+
 def test_surround_beside_a_reference_is_taken_around_its_stamp() -> None:
-    ports = {'note': Reference(Text), **surround(patience_s=0.1)}
-    streams = {'note': [''], 'images': ['front', 'left']}
+    ports = {'note': Reference(Text), **surround(), 'info': Latest(Text, follows='images')}
+    streams = {'note': [''], 'images': ['front', 'left'], 'info': ['front', 'left']}
     matcher = Matcher(ports, streams, lossless=True)
     assert matcher.trigger == 'note'
+    matcher.push('info', 'front', text(1, 'of front'))
     matcher.push('images', 'front', image(SECOND - 1000))
     assert matcher.take() is None, 'pictures alone drive nothing'
     matcher.push('note', '', text(SECOND))
@@ -201,6 +298,7 @@ def test_surround_beside_a_reference_is_taken_around_its_stamp() -> None:
     matcher.push('images', 'left', image(SECOND + 1000))
     inputs = matcher.take()
     assert set(inputs.many('images')) == {'front', 'left'}
+    assert set(inputs.many('info')) == {'front'}
     assert inputs.missing == ()
     matcher.push('note', '', text(2 * SECOND))
     matcher.advance(3 * SECOND)
@@ -209,10 +307,13 @@ def test_surround_beside_a_reference_is_taken_around_its_stamp() -> None:
     assert inputs.missing == ('images/front', 'images/left')
 
 
-def test_surround_that_is_not_connected_is_not_waited_for() -> None:
-    ports = {'note': Reference(Text), **surround(patience_s=30.0)}
-    matcher = Matcher(ports, {'note': ['']})
-    matcher.push('note', '', text(SECOND))
+@pytest.mark.parametrize('streams', [[], ['front']], ids=['none', 'silent'])
+def test_surround_beside_a_reference_is_not_waited_for_in_vain(streams: list[str]) -> None:
+    ports = {'note': Reference(Text), 'images': Surround(Image, patience_s=30.0, silence_s=0.5)}
+    matcher = Matcher(ports, {'note': [''], 'images': streams})
+    for stream in streams:
+        matcher.push('images', stream, image(SECOND))
+    matcher.push('note', '', text(2 * SECOND))
     started = time.monotonic()
     assert matcher.take().many('images') == {}
     assert time.monotonic() - started < 15.0

@@ -8,14 +8,19 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torchvision.ops import generalized_box_iou
 
 from mm_perception.nets.grounders import Found, Grounder, load_grounder
 from mm_perception.nets.grounders.grounder import GrounderSettings
 from mm_perception.text.words import NOUNS
+from mm_perception.training.data import normalised
 from mm_perception.training.grounder import IMAGE_SIDE, RECIPE, STRIDE, GrounderTask
-from mm_perception.training.grounder_batches import Phase, paste
+from mm_perception.training.grounder_batches import Phase, absent_text, paste
+from mm_perception.training.grounder_losses import generalised_iou
 from mm_perception.training.grounder_scores import ask, questions
+from mm_perception.training.grounder_truth import Lesson, lesson_of, relit
 from mm_perception.training.loop import Settings, train
+from mm_perception.world.variety import is_novel_pair
 from test.unit.training.clips import moving_square
 
 CPU = torch.device('cpu')
@@ -27,6 +32,10 @@ def task(*phases: Phase) -> GrounderTask:
     settings = Settings(steps, warm_up=2, validate_every=steps, log_every=1, is_mixed=False)
     clip = moving_square()
     return GrounderTask([clip], [clip], phases, settings)
+
+
+def lesson(learner: GrounderTask, step: int = 0) -> Lesson:
+    return lesson_of(learner.batch(step), CPU, STRIDE)
 
 
 def texts_of(learner: GrounderTask, batch: Any) -> list[str]:
@@ -48,7 +57,7 @@ def test_texts_that_name_something_come_with_its_mask_and_box_and_others_with_no
     learner = task(Phase(9, pictures=2, texts=4))
     counts = set()
     for step in range(9):
-        batch = learner.batch(step)
+        batch = lesson(learner, step)
         assert batch.pixels.shape == (2, 3, IMAGE_SIDE, IMAGE_SIDE)
         assert batch.masks.shape[2:] == (CELLS, CELLS)
         for row, text in enumerate(texts_of(learner, batch)):
@@ -62,6 +71,11 @@ def test_texts_that_name_something_come_with_its_mask_and_box_and_others_with_no
                 inside[int(y0) : int(np.ceil(y1)), int(x0) : int(np.ceil(x1))] = 1
                 assert mask.sum() > 0
                 assert (mask * (1 - inside)).sum() == 0
+                whole = torch.kron(mask == 1, torch.ones(STRIDE, STRIDE, dtype=torch.bool))
+                red, _, blue = batch.pixels[row // 4][:, whole].mean(1)
+                assert (red > 0) != (blue > 0), 'a thing that is red or blue, not grey noise'
+                assert 'van' not in text or blue > red
+                assert 'car' not in text or red > blue
             assert batch.masks[row, count:].sum() == 0
     assert {0, 1} <= counts
 
@@ -81,7 +95,7 @@ def test_a_pasted_thing_is_seen_and_keeps_its_class_and_colour() -> None:
 
 
 def test_places_know_class_colour_and_reach() -> None:
-    batch = task(Phase(1, pictures=3, texts=0)).batch(0)
+    batch = lesson(task(Phase(1, pictures=3, texts=0)))
     assert not batch.counts.numel()
     assert set(batch.kinds.unique().tolist()) == {0, 1, 2}  # nothing, car, van
     assert torch.equal(batch.kinds == 0, batch.colours == 0)
@@ -94,7 +108,7 @@ def test_answers_are_those_of_the_model_itself() -> None:
     learner = task(Phase(1, pictures=2, texts=2))
     torch.manual_seed(0)
     pupil: Any = learner.build().eval()
-    batch = learner.batch(0)
+    batch = lesson(learner)
     with torch.no_grad():
         ours = pupil.answer(pupil.see(batch.pixels), batch.input_ids, batch.attention_mask)
         theirs = pupil.model(
@@ -133,9 +147,53 @@ def test_training_lowers_the_loss_and_the_result_runs(tmp_path) -> None:
     assert np.mean(losses[-3:]) < 0.8 * np.mean(losses[:2])
     RECIPE.save(model, tmp_path / 'weights')
     grounder = load_grounder('sam3', GrounderSettings(str(tmp_path / 'weights'), 'cpu'))
-    found = grounder.ground(moving_square().rgb[0], ['a red car', 'a van'], 0.0)
-    assert found
-    assert all(item.mask is not None and item.mask.shape == (96, 128) for item in found)
+    grounder.ground(moving_square().rgb[0], ['a red car', 'a van'], 0.0)
+    batch, loaded = lesson(learner), grounder._model
+    kept: Any = model
+    with torch.no_grad():
+        ours, theirs = (
+            net(
+                pixel_values=batch.pixels, input_ids=batch.input_ids[:1],
+                attention_mask=batch.attention_mask[:1],
+            ).pred_masks
+            for net in (kept.model.float(), loaded)
+        )  # fmt: skip
+    torch.testing.assert_close(ours, theirs, atol=1e-3, rtol=1e-3)
+
+
+def test_absent_texts_are_true_of_other_pictures_and_name_no_pair_that_training_never_shows(
+) -> None:  # fmt: skip
+    rng, seen = np.random.default_rng(0), moving_square().things
+    others = [('bus', 'blue'), ('ball', 'red'), ('car', 'green'), ('tree', ''), ('car', 'red')]
+    asked = [
+        absent_text(rng, seen, lambda: others[int(rng.integers(len(others)))]).phrase
+        for _ in range(200)
+    ]
+    assert not any(said.means(thing) for said in asked for thing in seen)
+    assert {said.colour for said in asked} <= {'blue', 'red', 'green', ''}
+    near = [said for said in asked if 'car' in said.kinds or said.colour in ('red', 'blue')]
+    assert len(near) > 120
+    lost = [absent_text(rng, seen, lambda: ('car', 'red')).phrase for _ in range(200)]
+    assert not any(said.means(thing) for said in lost for thing in seen)
+    novel = [s for s in lost if all(is_novel_pair(s.colour, kind) for kind in s.kinds)]
+    assert not novel
+
+
+def test_generalised_iou_is_that_of_torchvision() -> None:
+    torch.manual_seed(0)
+    corners = torch.rand(2, 20, 2, 2).sort(2).values.flatten(2)
+    mine = generalised_iou(corners[0][:, None], corners[1][None])
+    torch.testing.assert_close(mine, generalized_box_iou(corners[0], corners[1]))
+
+
+def test_light_is_that_of_the_trainings_on_the_cpu() -> None:
+    rgb = moving_square().rgb[:1]
+    plain = torch.tensor([[[1.0] * 3, [1.0] * 3, [0.0] * 3]])
+    torch.testing.assert_close(
+        relit(torch.from_numpy(rgb), plain), torch.from_numpy(normalised(rgb))
+    )
+    dark = relit(torch.from_numpy(rgb), plain * torch.tensor([1, 0.5, 1])[:, None])
+    assert dark.mean() < relit(torch.from_numpy(rgb), plain).mean()
 
 
 class Knows(Grounder):

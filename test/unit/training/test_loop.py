@@ -9,10 +9,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from mm_perception.training import loop
 from mm_perception.training.loop import (
     CHECKPOINT,
     LOG,
     Settings,
+    _batches,
     carry_over,
     learning_rate,
     make_optimizers,
@@ -96,8 +98,17 @@ def test_a_broken_loss_ends_it(tmp_path) -> None:
         def loss(self, model: nn.Module, batch: Any, device: torch.device) -> dict[str, Tensor]:
             return {'error': model(batch).sum() * float('nan')}
 
-    with pytest.raises(FloatingPointError, match='step 0'):
+    with pytest.raises(FloatingPointError, match='by step 9'):
         train(Broken(settings()), tmp_path, CPU, report=lambda line: None)
+    assert not (tmp_path / CHECKPOINT).exists()
+
+
+def test_processes_make_the_same_batches_as_threads() -> None:
+    task = Line(settings(steps=6))
+    apart, here = ([*_batches(task, 2, 2, torch.device(kind))] for kind in ('cuda', 'cpu'))
+    assert [step for step, _ in apart] == [step for step, _ in here] == [2, 3, 4, 5]
+    for (_, first), (_, second) in zip(apart, here, strict=True):
+        torch.testing.assert_close(first, second, atol=0, rtol=0)
 
 
 def test_the_learning_rate_rises_and_falls() -> None:
@@ -108,6 +119,17 @@ def test_the_learning_rate_rises_and_falls() -> None:
     assert rates.index(max(rates)) in (4, 5)
     assert rates[-1] < 0.02
     assert rates[55] == pytest.approx(0.505, abs=0.01)
+
+
+def test_the_clock_may_end_it_with_the_rate_at_its_lowest(tmp_path, monkeypatch) -> None:
+    clock = iter(range(10**6))
+    monkeypatch.setattr(loop.time, 'monotonic', lambda: float(next(clock)))
+    plan = settings(steps=10**6, log_every=10**6, validate_every=10**6)
+    train(Line(plan), tmp_path, CPU, seconds=50.0, report=lambda line: None)
+    (ended,) = [json.loads(line) for line in (tmp_path / LOG).open()]
+    assert 40 <= ended['step'] <= 60
+    assert learning_rate(plan, ended['step'], 1.0) == pytest.approx(0.003)
+    assert learning_rate(plan, ended['step'], 0.5) == pytest.approx(0.3 * 0.505, rel=1e-3)
 
 
 def test_seeds_decide(tmp_path) -> None:

@@ -3,8 +3,24 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from typing import Any
 
-from mm_perception.training.recipe import minutes_of
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from mm_perception.errors import WeightsError
+from mm_perception.training.loop import Settings
+from mm_perception.training.recipe import (
+    SCORES,
+    Recipe,
+    Worlds,
+    minutes_of,
+    score_again,
+    train_net,
+)
 
 
 def test_minutes_are_those_of_all_stages_and_of_trainings_that_were_cut() -> None:
@@ -12,3 +28,57 @@ def test_minutes_are_those_of_all_stages_and_of_trainings_that_were_cut() -> Non
     log = ''.join(json.dumps({'step': i, 'seconds': s}) + '\n' for i, s in enumerate(seconds))
     assert minutes_of(log) == round((120 + 90 + 5) / 60, 1)
     assert minutes_of('') == 0
+
+
+class _Task:
+    settings = Settings(steps=1, warm_up=0, validate_every=1)
+
+    def build(self) -> nn.Module:
+        return nn.Linear(1, 1)
+
+    def batch(self, step: int) -> torch.Tensor:
+        return torch.ones(1, 1)
+
+    def loss(self, model: nn.Module, batch: Any, device: torch.device) -> dict[str, torch.Tensor]:
+        return {'error': model(batch).square().sum()}
+
+    def validate(self, model: nn.Module, device: torch.device) -> dict[str, float]:
+        return {'score': 0.0}
+
+
+def _save(model: nn.Module, folder: Path) -> None:
+    save_file(model.state_dict(), folder / 'model.safetensors')
+
+
+RECIPE = Recipe(
+    net='line',
+    title='A line.',
+    num_held_out=1,
+    make=lambda training, held_out, scale: [_Task()],
+    save=_save,
+    score=lambda weights, device, progress: {'share': 0.25},
+    notes=('It is straight.',),
+    worlds=lambda recipe, share, workers: Worlds([], [], {'points': 3}),
+    data='{points} points.',
+)
+
+
+def test_scores_may_be_taken_later(tmp_path) -> None:
+    out = tmp_path / 'out'
+    found = train_net(
+        RECIPE, tmp_path / 'work', out, 'cpu', is_scored=False, report=lambda line: None
+    )
+    assert found == {}
+    assert '3 points.' in (out / 'README.md').read_text()
+    assert '| share |' not in (out / 'README.md').read_text()
+    assert score_again(RECIPE, out, 'cpu') == {'share': 0.25}
+    assert '| share | 0.25 |' in (out / 'README.md').read_text()
+    kept = json.loads((out / SCORES).read_text())
+    assert kept['scores'] == {'share': 0.25}
+    assert kept['training']['points'] == 3
+    assert kept['training']['stages'][0]['steps'] == 1
+
+
+def test_weights_without_a_record_cannot_be_scored_again(tmp_path) -> None:
+    with pytest.raises(WeightsError, match='no record of its training'):
+        score_again(RECIPE, tmp_path, 'cpu')

@@ -56,7 +56,7 @@ def test_any_number_of_cameras_of_any_size(engine, count):
     order = [index % 6 for index in range(count)]
     images = pictures(count)
     images[0] = np.zeros((100, 60, 3), np.uint8)
-    boxes = engine.step(BevState(), images, RIG[order], EgoMotion())
+    boxes = engine.step(BevState(), images, RIG[order], EgoMotion()).boxes
     assert len(boxes) == engine.config.max_boxes
     assert boxes.xyz_lwh_yaw.isfinite().all()
     assert bool((boxes.scores[:-1] >= boxes.scores[1:]).all())
@@ -86,7 +86,7 @@ def test_with_no_camera_left_memory_still_moves(engine):
     engine.step(state, pictures(6), RIG, EgoMotion())
     engine.step(other, pictures(6, 1), RIG, EgoMotion())
     for memory in (state, other):
-        boxes = engine.step(memory, [None] * 6, RIG, STEP)
+        boxes = engine.step(memory, [None] * 6, RIG, STEP).boxes
         assert boxes.xyz_lwh_yaw.isfinite().all()
     assert not torch.allclose(state.bev, other.bev, atol=1e-4), 'each remembers what it saw'
 

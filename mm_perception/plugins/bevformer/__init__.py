@@ -1,0 +1,302 @@
+"""Boxes in space and a map around the robot, from any number of cameras and a LiDAR (BEVFormer).
+
+The rig is what CameraInfo, TF and odometry say it is: any number of cameras of any size and lens,
+anywhere on the robot. A camera that is late, missing or not calibrated is masked and reported, and
+so is a missing scan; either modality does alone, if the network knows it. Without any camera the
+scan drives the plugin.
+
+What was seen before is remembered and moved along with the robot. The memory is dropped when time
+is set back, after a pause longer than the network was trained for, and where the pose jumps.
+Frames that are dropped in between do no harm: the motion is that since the frame remembered.
+
+The frame of the answers has its origin on the ground, x ahead, z up (REP 103, base_link). Each
+picture and each point of a scan counts from where the robot was when it was taken.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+import numpy as np
+
+from mm_perception.config import parameter
+from mm_perception.errors import ConfigError, MissingInputError, MmPerceptionError
+from mm_perception.model_cache import Shared
+from mm_perception.plugin import (
+    Card,
+    Context,
+    Inputs,
+    Latest,
+    Output,
+    Outputs,
+    Plugin,
+    Port,
+    PublicWeights,
+    Surround,
+)
+from mm_perception.plugins.bevformer.answers import boxes_sample, grid_sample, seen_cells
+from mm_perception.plugins.bevformer.ego import Ego
+from mm_perception.plugins.bevformer.rig import Pictures, base_from_bev, pictures_of, scan_of
+from mm_perception.samples import (
+    BevGrid,
+    Boxes3D,
+    CameraInfo,
+    Image,
+    Odometry,
+    PointCloud,
+    Sample,
+)
+from mm_perception.samples.sample import Array
+
+if TYPE_CHECKING:
+    from mm_perception.nets.bevformer import BevFormerEngine, BevResult, BevState, EgoMotion
+
+
+@dataclass(frozen=True)
+class BevFormerSettings:
+    """Settings of the `bevformer` plugin."""
+
+    weights: str = parameter('nano', 'nano, an official .pth file, or random.')
+    frame: str = parameter(
+        'base_link', 'Frame of the answers; its origin is on the ground, x ahead, z up.'
+    )
+    fixed_frame: str = parameter(
+        'odom', 'Frame that stands still, where TF tells the motion because odometry does not.'
+    )
+    min_score: float = parameter(
+        0.2, 'Boxes below this are left out.', minimum=0.0, maximum=1.0, live=True
+    )
+    max_boxes: int = parameter(100, 'Most boxes, the best ones.', minimum=1, maximum=900)
+    memory: bool = parameter(True, 'Remember the frame before; else every frame stands alone.')
+    max_speed_mps: float = parameter(
+        70.0, 'A pose that moves faster has jumped, and the memory is dropped.', minimum=0.1
+    )
+
+
+@dataclass(frozen=True)
+class _Remembered:
+    """When and where the robot was at the frame that is remembered."""
+
+    stamp_ns: int
+    xy_yaw: tuple[float, float, float]
+    fixed_frame: str
+
+
+class BevFormerPlugin(Plugin[BevFormerSettings]):
+    """Cameras and a scan in; boxes and a map out."""
+
+    card: ClassVar[Card] = Card(
+        title='Detects boxes in space and maps the ground, from any rig of cameras and LiDAR',
+        system='5',
+        paper='Li et al., BEVFormer: Learning Bird\'s-Eye-View Representation from Multi-Camera '
+        'Images via Spatiotemporal Transformers, ECCV 2022, arXiv 2203.17270',
+        reference_code='github fundamentalvision/BEVFormer, commit 66b65f3',
+        weights=(
+            PublicWeights(
+                'bevformer_tiny_epoch_24.pth', 'Apache-2.0', 'cameras and boxes only; trained on '
+                'nuScenes, whose terms are non-commercial; also small and base',
+            ),
+        ),
+        limits=(
+            'Boxes have scores but no covariances.',
+            'The ground is taken to be flat within some metres of height.',
+            'Undistorted pictures keep the focal length: what a fisheye sees far aside is lost.',
+            'The public weights know six cameras around a car, and neither LiDAR nor map.',
+        ),
+    )  # fmt: skip
+    Config: ClassVar[type[Any]] = BevFormerSettings
+    inputs: ClassVar[dict[str, Port]] = {
+        'images': Surround(
+            Image, 'Any number of cameras; the first that comes drives.', tolerance_s=0.06,
+            stand_in='cloud',
+        ),
+        'camera_info': Latest(CameraInfo, 'Of each camera.', follows='images'),
+        'cloud': Latest(PointCloud, 'A LiDAR; the scan nearest in time.', tolerance_s=0.25),
+        'odometry': Latest(
+            Odometry, 'Motion of the robot; without it TF tells.', tolerance_s=0.1
+        ),
+    }  # fmt: skip
+    outputs: ClassVar[dict[str, Output]] = {
+        'boxes': Output(Boxes3D, 'Best first, with velocities over ground.', per_stream=False),
+        'map': Output(
+            BevGrid, 'Layers of the ground and what stands there; -1 where nothing looks.',
+            per_stream=False,
+        ),
+        'bev_image': Output(
+            Image, 'Map and boxes from above, for people.', per_stream=False, is_debug=True
+        ),
+    }  # fmt: skip
+    uses_transforms: ClassVar[bool] = True
+
+    def __init__(self, config: BevFormerSettings, context: Context | None = None) -> None:
+        super().__init__(config, context)
+        self._shared: Shared[BevFormerEngine] | None = None
+        self._state: BevState | None = None
+        self._remembered: _Remembered | None = None
+        self._has_come: set[str] = set()
+
+    @classmethod
+    def tiny(cls) -> BevFormerSettings:
+        """The network of nano with random weights."""
+        return BevFormerSettings(weights='random:nano')
+
+    def load(self, device: str) -> None:
+        """Load the model, or take the one that another node has loaded."""
+        from mm_perception.nets.bevformer import BevFormerEngine, BevState
+
+        weights = self.config.weights
+        self._shared = Shared(
+            ('bevformer', weights, device), lambda: BevFormerEngine.load(weights, device)
+        )
+        self._state = BevState()
+
+    def model_info(self) -> dict[str, str]:
+        """Weights, their hash and licence."""
+        if self._shared is None:
+            return {}
+        engine = self._shared.model
+        return {
+            'weights': self.config.weights,
+            'weights_sha256': engine.weights_sha256,
+            'licence': engine.licence,
+            'network': engine.config.name,
+        }
+
+    def infer(self, inputs: Inputs) -> Outputs:
+        """Look around.
+
+        Raises:
+            MissingInputError: There is no picture and no scan that can be used.
+        """
+        engine, state = self._loaded()
+        odometry = cast('Odometry | None', inputs.maybe('odometry'))
+        ego = Ego(
+            odometry, self.config.frame, self.config.fixed_frame, inputs.stamp_ns,
+            self.context.lookup_transform,
+        )  # fmt: skip
+        bev = base_from_bev(engine.config.ground_z_m)
+        pictures = self._pictures(inputs, ego, bev)
+        points = self._points(inputs, ego, bev) if engine.config.pillars else None
+        if not pictures.images and points is None:
+            reason = 'no picture and no scan of this moment can be used'
+            raise MissingInputError('images', reason, 'see the other diagnostics of this node')
+        result = engine.step(
+            state, pictures.images or [None],
+            pictures.image_from_bev or [np.eye(4)], self._motion(ego, inputs.stamp_ns, engine),
+            points=points, lenses=pictures.lenses or None,
+        )  # fmt: skip
+        self._remember(ego, inputs.stamp_ns)
+        is_seen_all = points is not None
+        return self._answers(result, pictures, is_seen_all, bev, inputs.stamp_ns)
+
+    def rewind(self, stream: str) -> None:
+        """What was seen in the other run is none of this one's."""
+        self._forget()
+
+    def reset(self) -> None:
+        """Forget what was seen."""
+        self._forget()
+        self._has_come.clear()
+
+    def close(self) -> None:
+        """Give the model back."""
+        if self._shared is not None:
+            self._shared.release()
+        self._shared = self._state = self._remembered = None
+
+    def _loaded(self) -> tuple[BevFormerEngine, BevState]:
+        if self._shared is None or self._state is None:
+            raise ConfigError('model', 'not loaded', 'a node that was configured first')
+        return self._shared.model, self._state
+
+    def _pictures(self, inputs: Inputs, ego: Ego, bev: Array) -> Pictures:
+        images = cast('dict[str, Image]', inputs.many('images'))
+        self._has_come.update(f'images/{name}' for name in images)
+        for name in inputs.missing:
+            if name.startswith('images/'):
+                self._report_missing(name)
+        return pictures_of(
+            images, cast('dict[str, CameraInfo]', inputs.many('camera_info')),
+            ego, self.config.frame, bev, self.context.report,
+        )  # fmt: skip
+
+    def _points(self, inputs: Inputs, ego: Ego, bev: Array) -> Array | None:
+        """The scan, or None, reported."""
+        cloud = inputs.maybe('cloud')
+        if cloud is None:
+            if 'cloud' in inputs.missing:
+                self._report_missing('cloud')
+            return None
+        self._has_come.add('cloud')
+        try:
+            return scan_of(cast(PointCloud, cloud), ego, self.config.frame, inputs.stamp_ns, bev)
+        except MmPerceptionError as error:
+            self.context.report(error)
+            return None
+
+    def _report_missing(self, name: str) -> None:
+        """Not of an input that nobody connected: live it has a topic all the same, and no name."""
+        if name in ('cloud', 'images/') and name not in self._has_come:
+            return
+        reason = 'nothing came near this moment, and the answer does without'
+        self.context.report(MissingInputError(name, reason, 'check the sensor and its clock'))
+
+    def _motion(self, ego: Ego, stamp_ns: int, engine: BevFormerEngine) -> EgoMotion:
+        """Since the frame that is remembered; where that is of no use it is forgotten."""
+        from mm_perception.nets.bevformer import EgoMotion
+
+        here, before = ego.xy_yaw, self._remembered
+        if here is None or not self.config.memory:
+            if self.config.memory:
+                reason = f'the motion is unknown, so nothing is remembered ({ego.problem})'
+                fix = 'connect the input odometry, or publish TF'
+                self.context.report(MissingInputError('odometry', reason, fix))
+            self._forget()
+            return EgoMotion()
+        if before is not None and before.fixed_frame == ego.fixed_frame:
+            dt_s = (stamp_ns - before.stamp_ns) / 1e9
+            motion = EgoMotion.between(before.xy_yaw, here, dt_s)
+            driven_m = math.hypot(motion.dx_m, motion.dy_m)
+            is_jump = driven_m > self.config.max_speed_mps * dt_s
+            if 0 < dt_s <= engine.max_gap_s and not is_jump:
+                return motion
+        self._forget()
+        return EgoMotion(yaw_rad=here[2])
+
+    def _remember(self, ego: Ego, stamp_ns: int) -> None:
+        if ego.xy_yaw is None or not self.config.memory:
+            self._forget()
+        else:
+            self._remembered = _Remembered(stamp_ns, ego.xy_yaw, ego.fixed_frame)
+
+    def _forget(self) -> None:
+        self._remembered = None
+        if self._state is not None:
+            self._state.reset()
+
+    def _answers(
+        self, result: BevResult, pictures: Pictures, is_seen_all: bool, bev: Array, stamp_ns: int
+    ) -> Outputs:
+        config, frame = self._loaded()[0].config, self.config.frame
+        best = result.boxes.above(self.config.min_score).first(self.config.max_boxes)
+        boxes = boxes_sample(best, config.classes, bev, stamp_ns, frame)
+        outputs: dict[str, Sample] = {'boxes': boxes}
+        grid = None
+        if result.map is not None:
+            is_seen = None if is_seen_all else seen_cells(
+                config.map_size, config.range_m, pictures.images, pictures.image_from_bev
+            )  # fmt: skip
+            grid = grid_sample(result.map, is_seen, config, stamp_ns, frame)
+            outputs['map'] = grid
+        if self.context.is_wanted('bev_image', ''):
+            from mm_perception.drawing.birds_eye import draw_birds_eye
+
+            reach_m = max(abs(limit) for limit in (*config.range_m[:2], *config.range_m[3:5]))
+            drawn = draw_birds_eye(boxes, grid, reach_m)
+            outputs['bev_image'] = Image(stamp_ns=stamp_ns, frame_id=frame, data=drawn)
+        return outputs
+
+
+PLUGIN = BevFormerPlugin

@@ -1,0 +1,194 @@
+"""Batches for CLIP: which pictures, which part of each, and what is said of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from mm_perception.text.words import NOUNS
+from mm_perception.training.clip_sights import (
+    NUM_KINDS,
+    Index,
+    Sight,
+    View,
+    number_of,
+)
+from mm_perception.training.sam2_batches import KINDS
+from mm_perception.world.language import Phrase, caption_of, scene_caption
+from mm_perception.world.materials import COLOURS
+
+#: Nouns for things that have a colour, each a text of its own.
+NAMES = tuple(noun for noun in NOUNS if noun not in ('tree', 'traffic light'))
+_MIRRORED = 0.5
+_LARGEST_TRIM = 0.04  # of the side of a scene, cut off at each border
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How many rows of each sort a batch has, in this order.
+
+    Attributes:
+        scenes: Whole pictures with a caption.
+        plain: Crops with a caption.
+        tinted: Crops of things that get hues without a name: only their class is asked.
+        broken: Crops whose tiles are shuffled: only their colour is asked.
+    """
+
+    scenes: int
+    plain: int
+    tinted: int
+    broken: int
+
+    @classmethod
+    def of(cls, total: int) -> Sizes:
+        """A fifth scenes, half crops, a fifth tinted, a tenth broken."""
+        scenes, plain, tinted = total // 5, total // 2, total // 5
+        return cls(scenes, plain, tinted, total - scenes - plain - tinted)
+
+    @property
+    def total(self) -> int:
+        """All rows."""
+        return self.told + self.tinted + self.broken
+
+    @property
+    def told(self) -> int:
+        """Rows with a caption."""
+        return self.scenes + self.plain
+
+
+@dataclass(frozen=True)
+class Batch:
+    """N pictures, the first M of them with captions.
+
+    Attributes:
+        numbers: (N,) int64, of pictures.
+        boxes: (N, 4) float32, part of the picture: x0, y0, x1, y1 in px; x1 < x0 mirrors.
+        instances: (N,) int64, the thing that a crop shows, 0 for scenes.
+        shown: (N, 2) int64, its class and colour, 0 for scenes.
+        input_ids: (M + nouns + colours, L), the captions, then each noun and each colour alone.
+        same: (M, M) bool, whether caption j is true of picture i.
+        rival: (M, M) bool, whether caption j is compared with picture i: not where a crop differs
+            in both colour and class, for then one of them tells the other as pairs that training
+            shows have it, and a pair that it never shows is misread.
+        nouns: (plain crops,) int64, which of `NAMES` a caption has.
+        seed: Of changes to the pixels.
+    """
+
+    numbers: Tensor
+    boxes: Tensor
+    instances: Tensor
+    shown: Tensor
+    input_ids: Tensor
+    same: Tensor
+    rival: Tensor
+    nouns: Tensor
+    seed: int
+
+
+def make_batch(
+    rng: np.random.Generator, index: Index, sizes: Sizes, tokenize: Any, seed: int
+) -> Batch:
+    """Draw one.
+
+    Args:
+        rng: Random numbers.
+        index: What can be shown.
+        sizes: Rows of each sort.
+        tokenize: N texts to (N, L) int64.
+        seed: For the pixels.
+    """
+    views = [_view(rng, index) for _ in range(sizes.scenes)]
+    sights = [_sight(rng, index) for _ in range(sizes.plain + sizes.tinted + sizes.broken)]
+    plain = sights[: sizes.plain]
+    phrases = [caption_of(rng, sight.thing) for sight in plain]
+    captions = [scene_caption(rng, view.scenery) for view, _ in views]
+    same, rival = _matches(captions, phrases, plain)
+    lead = ('', 'a ', 'the ', 'a photo of a ', 'a picture of a ')[int(rng.integers(5))]
+    texts = [*captions, *(p.text for p in phrases), *(lead + name for name in NAMES), *COLOURS]
+    return Batch(
+        torch.tensor([v.picture for v, _ in views] + [s.picture for s in sights]),
+        torch.from_numpy(
+            np.array([box for _, box in views] + [_around(rng, s) for s in sights], np.float32)
+        ),
+        torch.tensor([0] * len(views) + [sight.thing.instance for sight in sights]),
+        torch.tensor([(0, 0)] * len(views) + [number_of(sight.thing) for sight in sights]),
+        tokenize(texts),
+        torch.from_numpy(same),
+        torch.from_numpy(rival),
+        torch.tensor([_noun_of(phrase) for phrase in phrases], dtype=torch.int64),
+        seed,
+    )
+
+
+def _sight(rng: np.random.Generator, index: Index) -> Sight:
+    """All pairs of class and colour equally often: what is rare is not unlikely."""
+    pair = index.pairs[int(rng.integers(len(index.pairs)))]
+    return pair[int(rng.integers(len(pair)))]
+
+
+def _view(
+    rng: np.random.Generator, index: Index
+) -> tuple[View, tuple[float, float, float, float]]:
+    view = index.views[int(rng.integers(len(index.views)))]
+    width, height = view.size
+    left, right = rng.uniform(0, _LARGEST_TRIM, 2) * width
+    top, bottom = rng.uniform(0, _LARGEST_TRIM, 2) * height
+    x0, x1 = left, width - right
+    if rng.random() < _MIRRORED:
+        view, x0, x1 = view.mirrored(), x1, x0
+    return view, (x0, top, x1, height - bottom)
+
+
+def _around(rng: np.random.Generator, sight: Sight) -> tuple[float, float, float, float]:
+    """A square around a thing with some margin, cut where the picture ends."""
+    x0, y0, x1, y1 = sight.box
+    longer = max(x1 - x0, y1 - y0)
+    half = longer * (0.5 + rng.uniform(0.0, 0.25))
+    shift = rng.uniform(-0.08, 0.08, 2) * longer
+    x, y = (x0 + x1) / 2 + shift[0], (y0 + y1) / 2 + shift[1]
+    width, height = sight.size
+    left, right = max(0.0, x - half), min(float(width), x + half)
+    if rng.random() < _MIRRORED:
+        left, right = right, left
+    return left, max(0.0, y - half), right, min(float(height), y + half)
+
+
+def _matches(
+    captions: Sequence[str], phrases: Sequence[Phrase], plain: Sequence[Sight]
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    texts = np.array(captions, object)
+    scenes = len(captions)
+    same = np.zeros((scenes + len(plain),) * 2, bool)
+    same[:scenes, :scenes] = texts[:, None] == texts
+    numbers = np.array([number_of(sight.thing) for sight in plain])
+    meant = np.array([_meant(phrase.kinds) for phrase in phrases])
+    is_kind = meant.T[numbers[:, 0]]
+    is_colour = numbers[:, None, 1] == numbers[:, 1]  # every caption of a crop names it
+    same[scenes:, scenes:] = is_kind & is_colour
+    rival = np.ones_like(same)
+    rival[scenes:, scenes:] = is_kind | is_colour
+    return same, rival
+
+
+@cache
+def _meant(kinds: tuple[str, ...]) -> npt.NDArray[np.bool_]:
+    row = np.zeros(NUM_KINDS, bool)
+    row[[1 + KINDS.index(kind) for kind in kinds]] = True
+    return row
+
+
+def _noun_of(phrase: Phrase) -> int:
+    words = f' {phrase.text} '
+    return NAMES.index(max((n for n in NAMES if f' {n} ' in words), key=len))
+
+
+def names_kinds() -> npt.NDArray[np.bool_]:
+    """Which classes each of `NAMES` means, (names, 1 + classes)."""
+    return np.stack([_meant(NOUNS[name]) for name in NAMES])
