@@ -21,7 +21,7 @@ lint: ## ruff, formatting, types
 test-colcon: ## build and use the colcon workspace (colcon from PyPI; about two minutes)
 	@MMP_TEST_COLCON=1 $(env) python -m pytest test/setup/test_colcon.py $(ARGS)
 
-test-mmdet3d: ## build the extra mmdet3d (once, 15 minutes or more) and test its plugin
+test-mmdet3d: ## build the extra mmdet3d (once, 10 minutes or more) and test its plugin
 	@$(env) --extra mmdet3d python -m pytest test/plugins -k mmdet3d $(ARGS)
 
 bench: ## side-by-side benchmarks, results as JSON in bench/results

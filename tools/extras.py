@@ -61,7 +61,7 @@ def _mmcv_wheel(uv: str, env: Path) -> Path:
     found = sorted(built.glob(f'mmcv-{_MMCV_VERSION}-*.whl'))
     if found:
         return found[0]
-    building.say('compiling mmcv: 15 minutes or more on two cores, 2 GB for each of MAX_JOBS')
+    building.say('compiling mmcv: 10 minutes or more on a free core, 2 GB for each of MAX_JOBS')
     has_cuda_compiler = bool(os.environ.get('CUDA_HOME') or shutil.which('nvcc'))
     if not has_cuda_compiler:
         building.say('there is no nvcc: it is compiled for the CPU only')

@@ -18,7 +18,7 @@ from mm_perception.samples.sample import Array
 from mm_perception.weights import file_sha256, state_sha256
 
 RANDOM = 'random'
-_INSTALL = './tools/bootstrap --extra mmdet3d (in a checkout; compiles for some 15 minutes)'
+_INSTALL = './tools/bootstrap --extra mmdet3d (in a checkout; compiles for 10 minutes or more)'
 _SEED = 1
 _MAX_LISTED = 8
 
