@@ -1,11 +1,11 @@
 # Everything runs in the locked environment, which the first target builds. `make help` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint test-colcon bench lock clean
+.PHONY: help demo test lint test-colcon test-mmdet3d bench lock clean
 env := ./tools/bootstrap
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\): .*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name text; do \
-		printf '  make %-12s %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z0-9-]*\): .*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name text; do \
+		printf '  make %-13s %s\n' "$$name" "$$text"; done
 
 demo: ## a drive, a named car tracked in it by ROS 2 nodes, and a report (no network)
 	@./mmp demo $(ARGS)
@@ -20,6 +20,9 @@ lint: ## ruff, formatting, types
 
 test-colcon: ## build and use the colcon workspace (colcon from PyPI; about two minutes)
 	@MMP_TEST_COLCON=1 $(env) python -m pytest test/setup/test_colcon.py $(ARGS)
+
+test-mmdet3d: ## build the extra mmdet3d (once, 10 minutes or more) and test its plugin
+	@$(env) --extra mmdet3d python -m pytest test/plugins -k mmdet3d $(ARGS)
 
 bench: ## side-by-side benchmarks, results as JSON in bench/results
 	@$(env) python -m bench $(ARGS)

@@ -10,7 +10,8 @@ from mm_perception.ports import Port, Surround
 class Lead:
     """Which stream of a surround port, or which stand-in, drives the plugin.
 
-    The first one that is not silent leads. Without a surround port it has no streams.
+    The first one that is not silent leads. Where a reference port drives, it has no streams, and
+    knows only who is silent.
     """
 
     def __init__(
@@ -18,11 +19,11 @@ class Lead:
     ) -> None:
         kind = ports[trigger]
         self._order: list[tuple[str, str]] = []
-        self._silence_ns = 0
+        silences = [k.silence_s for k in ports.values() if isinstance(k, Surround)]
+        self._silence_ns = int(max(silences, default=0.0) * 1e9)
         if isinstance(kind, Surround):
             self._order = [(trigger, name) for name in streams[trigger]]
             self._order += [(kind.stand_in, name) for name in streams.get(kind.stand_in, ())[:1]]
-            self._silence_ns = int(kind.silence_s * 1e9)
         self._rank = 0
         self._began_ns: int | None = None
         self._last_ns: dict[tuple[str, str], int] = {}
@@ -35,15 +36,19 @@ class Lead:
     def is_taken_by(self, port: str, stream: str, stamp_ns: int) -> bool:
         """Note that a sample came; whether it is the reference."""
         rank = self._order.index((port, stream))
-        if self._began_ns is None:
-            self._began_ns = stamp_ns
-        self._last_ns[port, stream] = stamp_ns
+        self.note(port, stream, stamp_ns)
         # Of those between the one that leads and this one; none if this one is before it.
         rivals = self._order[self._rank : rank]
         if any(self.is_alive(*rival, stamp_ns) for rival in rivals):
             return False
         self._rank = rank
         return True
+
+    def note(self, port: str, stream: str, stamp_ns: int) -> None:
+        """A sample came."""
+        if self._began_ns is None:
+            self._began_ns = stamp_ns
+        self._last_ns[port, stream] = stamp_ns
 
     def is_alive(self, port: str, stream: str, now_ns: int) -> bool:
         """Whether a stream came within `silence_s`, or nothing at all has come for longer."""

@@ -91,6 +91,8 @@ class Matcher:
         self._condition = threading.Condition()
         #: Name of the port that drives inference.
         self.trigger = trigger_port(self._ports)
+        #: Name of the surround port, which may drive or lie beside a reference; empty for none.
+        self._surround = next((p for p, k in ports.items() if isinstance(k, Surround)), '')
         self._lead = Lead(self._ports, self._streams, self.trigger)
         names = self._lead.waits_as or self._streams[self.trigger]
         self._waiting: dict[str, deque[Item]] = {s: deque() for s in names}
@@ -123,8 +125,11 @@ class Matcher:
                 if self._lead.is_taken_by(port, stream, item.stamp_ns):
                     self._push_reference(port, stream, self._lead.waits_as[0], item)
             elif port == self.trigger:
+                self._lead.note(port, stream, item.stamp_ns)
                 self._push_reference(port, stream, stream, item)
             else:
+                if port == self._surround:
+                    self._lead.note(port, stream, item.stamp_ns)
                 self._remember(port, stream, item)
             self._condition.notify_all()
 
@@ -188,7 +193,7 @@ class Matcher:
             if stream is None:
                 return self._take_queue_only()
             item = self._waiting[stream].popleft()
-            kind = self._ports[self.trigger]
+            kind = self._ports.get(self._surround)
             if isinstance(kind, Surround) and not self._lossless:
                 self._condition.wait_for(lambda: not self._awaited(kind, item), kind.patience_s)
             return self._complete(stream, item)
@@ -236,7 +241,7 @@ class Matcher:
 
     def _is_settled(self, reference: Item) -> bool:
         """Offline, a surround input waits in bag time until all streams are there or too late."""
-        kind = self._ports[self.trigger]
+        kind = self._ports.get(self._surround)
         if not isinstance(kind, Surround) or not self._lossless:
             return True
         is_over = self._now_ns > reference.stamp_ns + int(kind.patience_s * 1e9)
@@ -312,15 +317,15 @@ class Matcher:
         return found
 
     def _lacking(self, reference: Item) -> tuple[str, ...]:
-        kind = self._ports[self.trigger]
+        kind = self._ports.get(self._surround)
         if not isinstance(kind, Surround):
             return ()
-        found = self._around(self.trigger, kind, reference)
-        return tuple(s for s in self._streams[self.trigger] if s not in found)
+        found = self._around(self._surround, kind, reference)
+        return tuple(s for s in self._streams[self._surround] if s not in found)
 
     def _awaited(self, kind: Surround, reference: Item) -> list[str]:
         """Streams that lack, the stand-in among them, and may still come."""
-        lacking = [(self.trigger, name) for name in self._lacking(reference)]
+        lacking = [(self._surround, name) for name in self._lacking(reference)]
         stand_in = self._ports.get(kind.stand_in)
         for name in self._streams.get(kind.stand_in, ())[:1]:
             if isinstance(stand_in, Latest) and not self._nearest(
@@ -344,13 +349,14 @@ def _nearest(history: Iterable[Item], stamp_ns: int, tolerance_s: float) -> Item
 
 
 def trigger_port(ports: Mapping[str, Port]) -> str:
-    """The port that drives inference: the reference or surround port, else the first queue.
+    """The port that drives inference: the reference, else the surround port, else the first queue.
 
     Raises:
-        ConfigError: There is none, or more than one reference or surround port.
+        ConfigError: There is none, or more than one reference or more than one surround port.
     """
-    driving = [p for p, kind in ports.items() if isinstance(kind, Reference | Surround)]
-    queues = [p for p, kind in ports.items() if isinstance(kind, Queue)]
-    if len(driving) > 1 or not (driving or queues):
+    references = [p for p, kind in ports.items() if isinstance(kind, Reference)]
+    surrounds = [p for p, kind in ports.items() if isinstance(kind, Surround)]
+    driving = references + surrounds or [p for p, k in ports.items() if isinstance(k, Queue)]
+    if len(references) > 1 or len(surrounds) > 1 or not driving:
         raise ConfigError('input ports', list(ports), 'one Reference or Surround port, or a Queue')
-    return (driving or queues)[0]
+    return driving[0]

@@ -33,6 +33,8 @@ class Reference(Port):
 class Surround(Port):
     """Many streams of one type, inferred together around the stamp of the first one.
 
+    Beside a reference port (pictures around a scan) around the stamp of the reference.
+
     Attributes:
         tolerance_s: A sample further than this from the reference stamp does not belong to it.
         patience_s: How long to wait for late streams before going on without them. A stream

@@ -33,16 +33,16 @@ def build(env: Path) -> None:
         BuildError: a step failed. What was built so far is thrown away by the next attempt.
         MissingPrerequisiteError: the machine lacks something.
     """
-    with _lock():
+    with lock(CACHE):
         if (env / STAMP).exists():
             return
         prerequisites.check(needs_venv=_uv_on_path() is None, folder=str(CACHE))
-        _say(f'first run: setting up {env} (about 5.5 GB; takes a few minutes)')
+        say(f'first run: setting up {env} (about 5.5 GB; takes a few minutes)')
         uv = _find_uv()
         shutil.rmtree(env, ignore_errors=True)
         env.parent.mkdir(exist_ok=True)
         _remove_unused(env)
-        _run(
+        run(
             'create the environment',
             uv,
             'venv',
@@ -54,15 +54,12 @@ def build(env: Path) -> None:
         )
         _install(uv, env)
         (env / STAMP).touch()
-        _say('set-up complete')
+        say('set-up complete')
 
 
 def run_uv(arguments: list[str]) -> NoReturn:
     """Become uv."""
-    uv = _uv_on_path()
-    if uv is None:
-        with _lock():
-            uv = _find_uv()
+    uv = locate_uv()
     os.execve(uv, [uv, *arguments], clean_variables())
 
 
@@ -104,6 +101,15 @@ def clean_variables() -> dict[str, str]:
     return result
 
 
+def locate_uv() -> str:
+    """Path of a uv that is new enough, installed into the cache where there is none."""
+    found = _uv_on_path()
+    if found is None:
+        with lock(CACHE):
+            found = _find_uv()
+    return found
+
+
 def _find_uv() -> str:
     """Path of a uv that is new enough: from PATH, or from the cache (put there with pip)."""
     on_path = _uv_on_path()
@@ -111,11 +117,11 @@ def _find_uv() -> str:
         return on_path
     home = CACHE / 'uv'
     if not (home / 'bin' / 'uv').exists():
-        _say('installing uv')
+        say('installing uv')
         venv = SCRATCH / 'uv'
-        _run('create an environment for uv', sys.executable, '-m', 'venv', str(venv))
+        run('create an environment for uv', sys.executable, '-m', 'venv', str(venv))
         wanted = f'uv>={".".join(map(str, OLDEST_UV))}'
-        _run('install uv', str(venv / 'bin' / 'python'), '-m', 'pip', 'install', '--quiet', wanted)
+        run('install uv', str(venv / 'bin' / 'python'), '-m', 'pip', 'install', '--quiet', wanted)
         shutil.rmtree(home, ignore_errors=True)
         os.replace(venv, home)  # uv is one binary and does not mind being moved
     return str(home / 'bin' / 'uv')
@@ -127,12 +133,12 @@ def _install(uv: str, env: Path) -> None:
     _export(uv, locked, '--group', 'dev')
     build_tools = SCRATCH / 'build.txt'
     _export(uv, build_tools, '--all-groups')
-    _say('installing the locked packages')
+    say('installing the locked packages')
     # Not `uv sync`: that takes addresses from uv.lock and so ignores the user's index settings.
     python = str(env / 'bin' / 'python')
     options = ('--python', python, *([] if sys.stderr.isatty() else ['--quiet']))
     constraints = ('--build-constraints', str(build_tools))
-    _run(
+    run(
         'install the packages',
         uv,
         'pip',
@@ -143,7 +149,7 @@ def _install(uv: str, env: Path) -> None:
         str(locked),
     )
     wheels = _interface_wheels(uv, python, build_tools)
-    _run('install the interfaces', uv, 'pip', 'install', *options, '--no-deps', *map(str, wheels))
+    run('install the interfaces', uv, 'pip', 'install', *options, '--no-deps', *map(str, wheels))
 
 
 def _export(uv: str, target: Path, *options: str) -> None:
@@ -156,7 +162,7 @@ def _export(uv: str, target: Path, *options: str) -> None:
         '--directory',
         str(ROOT),
     )
-    _run('read uv.lock', uv, 'export', *common, *options, '--output-file', str(target))
+    run('read uv.lock', uv, 'export', *common, *options, '--output-file', str(target))
 
 
 def _interface_wheels(uv: str, python: str, build_tools: Path) -> list[Path]:
@@ -169,7 +175,7 @@ def _interface_wheels(uv: str, python: str, build_tools: Path) -> list[Path]:
     ).hexdigest()[:16]
     folder = CACHE / 'interfaces' / key
     if not folder.exists():
-        _say('building the ROS interfaces')
+        say('building the ROS interfaces')
         folder.parent.mkdir(parents=True, exist_ok=True)
         target = SCRATCH / 'wheels'
         options = (
@@ -188,7 +194,7 @@ def _interface_wheels(uv: str, python: str, build_tools: Path) -> list[Path]:
             shutil.copytree(
                 ROOT / package, source, ignore=shutil.ignore_patterns('foreign', 'build')
             )
-            _run(f'build {package}', uv, 'build', '--quiet', *options, str(source))
+            run(f'build {package}', uv, 'build', '--quiet', *options, str(source))
         os.replace(target, folder)
     return sorted(folder.glob('*.whl'))
 
@@ -218,32 +224,33 @@ def _is_in_use(env: Path) -> bool:
 
 
 @contextlib.contextmanager
-def _lock() -> Iterator[None]:
-    """One set-up at a time per cache, with an empty scratch folder.
+def lock(folder: Path) -> Iterator[None]:
+    """One set-up at a time per folder, with an empty scratch folder in it.
 
     The commands that are run inherit the lock. It ends with the last of them, also when this
     process is killed.
     """
     try:
-        CACHE.mkdir(parents=True, exist_ok=True)
-        handle = open(CACHE / 'lock', 'w')  # noqa: SIM115 (closed below)
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = open(folder / 'lock', 'w')  # noqa: SIM115 (closed below)
     except OSError as error:
         raise BuildError(
-            f'cannot write to {CACHE}: {error.strerror}. Set MMP_CACHE to another folder.'
+            f'cannot write to {folder}: {error.strerror}. Set MMP_CACHE to another folder.'
         ) from error
     with handle:
         os.set_inheritable(handle.fileno(), True)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            _say('waiting for another set-up to finish')
+            say('waiting for another set-up to finish')
             fcntl.flock(handle, fcntl.LOCK_EX)
-        shutil.rmtree(SCRATCH, ignore_errors=True)
-        SCRATCH.mkdir()
+        scratch = folder / SCRATCH.name
+        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.mkdir()
         try:
             yield
         finally:
-            shutil.rmtree(SCRATCH, ignore_errors=True)
+            shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _uv_on_path() -> str | None:
@@ -257,11 +264,29 @@ def _uv_on_path() -> str | None:
     return found
 
 
-def _run(step: str, *command: str) -> None:
+def run(
+    step: str, *command: str, cwd: Path | None = None, variables: dict[str, str] | None = None
+) -> None:
+    """Run one command of a set-up, its output on stderr.
+
+    Args:
+        step: what it does, for the message of a failure.
+        *command: program and arguments.
+        cwd: where; None for the folder of this process.
+        variables: environment variables beside `clean_variables`.
+
+    Raises:
+        BuildError: it failed.
+    """
     try:
         # stdout belongs to the command that the user asked for.
         result = subprocess.run(
-            command, check=False, env=clean_variables(), stdout=sys.stderr, close_fds=False
+            command,
+            check=False,
+            cwd=cwd,
+            env={**clean_variables(), **(variables or {})},
+            stdout=sys.stderr,
+            close_fds=False,
         )
     except OSError as error:
         raise BuildError(f'could not {step}: {command[0]}: {error.strerror}') from error
@@ -271,5 +296,6 @@ def _run(step: str, *command: str) -> None:
         )
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """Tell the user, on stderr: stdout belongs to the command that was asked for."""
     print(f'mm_perception: {text}', file=sys.stderr, flush=True)

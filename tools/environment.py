@@ -45,6 +45,11 @@ def environment_folder() -> Path:
     return CACHE / 'envs' / digest.hexdigest()[:16]
 
 
+def site_packages(env: Path) -> Path:
+    """Where an environment has its Python packages."""
+    return env / 'lib' / f'python3.{sys.version_info[1]}' / 'site-packages'
+
+
 def variables(env: Path) -> dict[str, str]:
     """Environment variables for a command that runs in `env`, from those of this process.
 
@@ -53,17 +58,16 @@ def variables(env: Path) -> dict[str, str]:
     sourced ROS installation could win. Here `env` always comes first, and the hook is told so.
     """
     result = dict(os.environ)
-    site_packages = env / 'lib' / f'python3.{sys.version_info[1]}' / 'site-packages'
-    libraries = [env / 'lib', *sorted(site_packages.glob('ros_*.libs'))]
+    libraries = [env / 'lib', *sorted(site_packages(env).glob('ros_*.libs'))]
+    extras = sorted(stamp.parent for stamp in env.glob(f'extras/*/{STAMP}'))
     sourced_ros = 'ROS_DISTRO' in os.environ
     _prepend(result, 'LD_LIBRARY_PATH', libraries)
     _prepend(result, 'PATH', [env / 'bin'])
     _prepend(result, 'AMENT_PREFIX_PATH', [env])
     if sourced_ros:  # its Python packages belong to other libraries
         del result['ROS_DISTRO']
-        result['PYTHONPATH'] = str(ROOT)
-    else:
-        _prepend(result, 'PYTHONPATH', [ROOT])
+        result.pop('PYTHONPATH', None)
+    _prepend(result, 'PYTHONPATH', [ROOT, *extras])
     middleware = result.get('RMW_IMPLEMENTATION')
     if middleware and not (env / 'lib' / f'lib{middleware}.so').exists():
         print(
@@ -106,8 +110,8 @@ def _hold(env: Path) -> bool:
 def main(arguments: list[str]) -> int:
     """Run `arguments` in the environment; build it first if needed."""
     env = environment_folder()
-    wants_uv = arguments[:1] == ['--uv']
-    if wants_uv or not _hold(env):
+    wants_uv, wants_extra = arguments[:1] == ['--uv'], arguments[:1] == ['--extra']
+    if wants_uv or wants_extra or not _hold(env):
         import building
         import prerequisites
 
@@ -116,6 +120,12 @@ def main(arguments: list[str]) -> int:
             if wants_uv:
                 building.run_uv(arguments[1:])
             building.build(env)
+            if wants_extra:
+                import extras
+
+                _hold(env)  # against who clears the cache while the extra is built
+                extras.build(''.join(arguments[1:2]), env)
+                arguments = arguments[2:]
         except (building.BuildError, prerequisites.MissingPrerequisiteError) as error:
             print(f'mm_perception: {error}', file=sys.stderr)
             return 1

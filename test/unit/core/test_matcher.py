@@ -284,6 +284,41 @@ def test_time_set_back_is_told_whoever_leads() -> None:
     assert (inputs.stamp_ns, inputs.rewound) == (SECOND, True)
 
 
+def test_surround_beside_a_reference_is_taken_around_its_stamp() -> None:
+    ports = {'note': Reference(Text), **surround(), 'info': Latest(Text, follows='images')}
+    streams = {'note': [''], 'images': ['front', 'left'], 'info': ['front', 'left']}
+    matcher = Matcher(ports, streams, lossless=True)
+    assert matcher.trigger == 'note'
+    matcher.push('info', 'front', text(1, 'of front'))
+    matcher.push('images', 'front', image(SECOND - 1000))
+    assert matcher.take() is None, 'pictures alone drive nothing'
+    matcher.push('note', '', text(SECOND))
+    matcher.advance(SECOND + 1)
+    assert matcher.take() is None, 'left may still come'
+    matcher.push('images', 'left', image(SECOND + 1000))
+    inputs = matcher.take()
+    assert set(inputs.many('images')) == {'front', 'left'}
+    assert set(inputs.many('info')) == {'front'}
+    assert inputs.missing == ()
+    matcher.push('note', '', text(2 * SECOND))
+    matcher.advance(3 * SECOND)
+    inputs = matcher.take()
+    assert inputs.many('images') == {}
+    assert inputs.missing == ('images/front', 'images/left')
+
+
+@pytest.mark.parametrize('streams', [[], ['front']], ids=['none', 'silent'])
+def test_surround_beside_a_reference_is_not_waited_for_in_vain(streams: list[str]) -> None:
+    ports = {'note': Reference(Text), 'images': Surround(Image, patience_s=30.0, silence_s=0.5)}
+    matcher = Matcher(ports, {'note': [''], 'images': streams})
+    for stream in streams:
+        matcher.push('images', stream, image(SECOND))
+    matcher.push('note', '', text(2 * SECOND))
+    started = time.monotonic()
+    assert matcher.take().many('images') == {}
+    assert time.monotonic() - started < 15.0
+
+
 def test_queue_alone_triggers() -> None:
     matcher = Matcher({'text': Queue(Text)}, {'text': ['']})
     assert matcher.take() is None
@@ -306,7 +341,13 @@ def test_a_queue_that_triggers_is_told_that_time_was_set_back() -> None:
 
 
 @pytest.mark.parametrize(
-    'ports', [{}, {'a': Latest(Text)}, {'a': Reference(Image), 'b': Surround(Image)}]
+    'ports',
+    [
+        {},
+        {'a': Latest(Text)},
+        {'a': Reference(Image), 'b': Reference(Text)},
+        {'a': Surround(Image), 'b': Surround(Text)},
+    ],
 )
 def test_ports_without_one_trigger_are_refused(ports) -> None:
     with pytest.raises(ConfigError, match='Reference or Surround'):
