@@ -1,4 +1,4 @@
-"""Draw a result bag for people: a film and a sheet per camera, and who was found when."""
+"""Draw a result bag for people: cameras, what is seen from above, and who was found when."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mm_perception.bag.from_above import FromAbove
 from mm_perception.bag.reader import BagReader, Record
 from mm_perception.drawing import draw_banner, draw_masks, enlarged, fitted
 from mm_perception.drawing.film import ContactSheet, Film
@@ -100,7 +101,11 @@ def draw_bag(
     """
     gallery = Gallery()
     with BagReader(bag) as reader:
-        painters = [_Painter(name, w, out, reader, gallery) for name, w in wirings.items()]
+        painters: list[_Painter | FromAbove] = [
+            _Painter(name, w, out, reader, gallery) for name, w in wirings.items()
+        ]
+        seen_above = [FromAbove(name, w, out, reader.start_ns) for name, w in wirings.items()]
+        painters += [painter for painter in seen_above if painter.topics]
         topics = {topic for p in painters for topic in p.topics}
         for done, record in enumerate(reader.records(topics & set(reader.topics)), 1):
             for painter in painters:
@@ -110,7 +115,8 @@ def draw_bag(
                     gallery.problems.append(f'{record.topic}: {error}')
             progress(done)
         for painter in painters:
-            painter.close()
+            gallery.files += painter.close()
+        gallery.frames += sum(painter.frames for painter in seen_above)
     return gallery
 
 
@@ -204,12 +210,12 @@ class _Painter:
             finding.frames += 1
             finding.best_score = max(finding.best_score, float(score))
 
-    def close(self) -> None:
+    def close(self) -> Iterator[Path]:
         self._gallery.findings += self._findings.values()
         for camera in self._cameras.values():
             camera.film.close()
             if camera.film.path.is_file():
-                self._gallery.files.append(camera.film.path)
+                yield camera.film.path
             sheet = camera.film.path.with_suffix('.png')
             if camera.sheet.write(sheet):
-                self._gallery.files.append(sheet)
+                yield sheet

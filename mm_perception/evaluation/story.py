@@ -34,7 +34,7 @@ def write_story(
     out: Path,
     *,
     setting: str = '',
-    movie: Path | None = None,
+    movies: Sequence[Path] = (),
     made_by: Sequence[tuple[str, str]] = (),
 ) -> tuple[Path, Path]:
     """Write `scores.json` and `report.html`.
@@ -44,7 +44,7 @@ def write_story(
         stories: One per camera that shows the object.
         out: Existing folder.
         setting: One sentence on what was replayed, and how.
-        movie: MP4 to show in the page.
+        movies: MP4 files to show in the page.
         made_by: What was done, and the command that does it again.
 
     Returns:
@@ -52,7 +52,7 @@ def write_story(
     """
     plain, readable = out / 'scores.json', out / 'report.html'
     plain.write_text(json.dumps(result.as_json(), indent=1, allow_nan=False) + '\n')
-    readable.write_text(_story_page(result, stories, setting, movie, made_by), encoding='utf-8')
+    readable.write_text(_story_page(result, stories, setting, movies, made_by), encoding='utf-8')
     return plain, readable
 
 
@@ -60,14 +60,13 @@ def _story_page(
     result: Evaluation,
     stories: Sequence[Story],
     setting: str,
-    movie: Path | None,
+    movies: Sequence[Path],
     made_by: Sequence[tuple[str, str]],
 ) -> str:
     text = stories[0].case.text if stories else 'nothing'
     title = f'“{text}” through a street'
     sections = [_head(title, setting), notes(warnings_of(result)), _tiles(result, stories)]
-    if movie is not None and movie.is_file():
-        sections.append(film(movie.read_bytes()))
+    sections += [film(movie.read_bytes()) for movie in movies if movie.is_file()]
     sections += [_chapter(result, story) for story in stories]
     return page(title, [*sections, _method(result, made_by)])
 

@@ -104,6 +104,7 @@ class BevFormerPlugin(Plugin[BevFormerSettings]):
             'The ground is taken to be flat within some metres of height.',
             'Undistorted pictures keep the focal length: what a fisheye sees far aside is lost.',
             'The public weights know six cameras around a car, and neither LiDAR nor map.',
+            'The weights nano know a LiDAR and a map, and ignore pictures.',
         ),
     )  # fmt: skip
     Config: ClassVar[type[Any]] = BevFormerSettings
@@ -162,6 +163,7 @@ class BevFormerPlugin(Plugin[BevFormerSettings]):
             'weights_sha256': engine.weights_sha256,
             'licence': engine.licence,
             'network': engine.config.name,
+            'sees': _senses(engine),
         }
 
     def infer(self, inputs: Inputs) -> Outputs:
@@ -177,11 +179,13 @@ class BevFormerPlugin(Plugin[BevFormerSettings]):
             self.context.lookup_transform,
         )  # fmt: skip
         bev = base_from_bev(engine.config.ground_z_m)
-        pictures = self._pictures(inputs, ego, bev)
+        has_eyes = engine.config.backbone is not None
+        pictures = self._pictures(inputs, ego, bev) if has_eyes else Pictures()
         points = self._points(inputs, ego, bev) if engine.config.pillars else None
         if not pictures.images and points is None:
-            reason = 'no picture and no scan of this moment can be used'
-            raise MissingInputError('images', reason, 'see the other diagnostics of this node')
+            name = 'images' if has_eyes else 'cloud'
+            reason = f'nothing of this moment can be used, and the network sees {_senses(engine)}'
+            raise MissingInputError(name, reason, 'see the other diagnostics of this node')
         result = engine.step(
             state, pictures.images or [None],
             pictures.image_from_bev or [np.eye(4)], self._motion(ego, inputs.stamp_ns, engine),
@@ -297,6 +301,13 @@ class BevFormerPlugin(Plugin[BevFormerSettings]):
             drawn = draw_birds_eye(boxes, grid, reach_m)
             outputs['bev_image'] = Image(stamp_ns=stamp_ns, frame_id=frame, data=drawn)
         return outputs
+
+
+def _senses(engine: BevFormerEngine) -> str:
+    """What a network was made for."""
+    config = engine.config
+    names = {'cameras': config.backbone, 'LiDAR': config.pillars}
+    return ' and '.join(name for name, part in names.items() if part is not None)
 
 
 PLUGIN = BevFormerPlugin

@@ -172,7 +172,7 @@ def test_the_page_stands_alone(scored: tuple[Evaluation, Story], tmp_path: Path)
     evaluation, story = scored
     (tmp_path / 'film.mp4').write_bytes(b'film')
     plain, readable = write_story(
-        evaluation, [story], tmp_path, setting='A <replay>.', movie=tmp_path / 'film.mp4',
+        evaluation, [story], tmp_path, setting='A <replay>.', movies=[tmp_path / 'film.mp4'],
         made_by=[('replayed by', 'mmp replay')],
     )  # fmt: skip
     text = readable.read_text()
