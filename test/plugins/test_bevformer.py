@@ -227,9 +227,9 @@ def test_a_scan_alone_is_enough_and_nothing_is_not() -> None:
     assert bench.last.images == [None]
     assert (outputs['map'].cells >= 0).all()
     assert [str(r).split(':')[0] for r in bench.reports] == ["input 'images/front' is missing"]
-    with pytest.raises(MissingInputError, match="'images'.*sees cameras and LiDAR"):
+    with pytest.raises(MissingInputError, match=r"'images'.*sees cameras and LiDAR"):
         bench.look(images={})
-    with pytest.raises(MissingInputError, match="'images'.*sees cameras"):
+    with pytest.raises(MissingInputError, match=r"'images'.*sees cameras"):
         Bench('tiny').look(images={}, cloud=cloud_of([[5, 0, 0]]))
 
 
@@ -240,7 +240,7 @@ def test_a_network_of_a_lidar_alone_does_not_touch_pictures() -> None:
     outputs = bench.look(images=broken, cloud=cloud_of([[5, 0, 0]]))
     assert (outputs['map'].cells >= 0).all()
     assert bench.reports == []
-    with pytest.raises(MissingInputError, match="'cloud'.*sees LiDAR"):
+    with pytest.raises(MissingInputError, match=r"'cloud'.*sees LiDAR"):
         bench.look(images={'left': picture('left')})
 
 
