@@ -84,7 +84,7 @@ class BevFormerTask:
         previous = None
         size = (pictures.shape[-2], pictures.shape[-1])
         for index, frame in enumerate(data.frames):
-            own = [level.unflatten(0, masks.shape[:2])[index] for level in levels]
+            own = [level.reshape(*masks.shape[:2], *level.shape[1:])[index] for level in levels]
             output = net.look(
                 own, size, frame.image_from_bev, frame.motions, previous, frame.camera_mask,
                 clouds=Clouds(frame.points, frame.point_sample, frame.lidar_mask),

@@ -79,7 +79,7 @@ class PillarEncoder(nn.Module):
         total = batch * rows * columns
         index = (clouds.sample * rows + row) * columns + column
         index = torch.where(inside, index, total)
-        features = self.of_point(self._describe(values, index, total + 1, cells))
+        features: Tensor = self.of_point(self._describe(values, index, total + 1, cells))
         flat = features.new_zeros(total + 1, features.shape[1])
         # features are not negative, so zero is below all of them
         flat = flat.scatter_reduce(0, index[:, None].expand_as(features), features, 'amax')

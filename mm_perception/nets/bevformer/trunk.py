@@ -19,6 +19,11 @@ def norm_of(channels: int) -> nn.Module:
     return nn.GroupNorm(_GROUPS, channels)
 
 
+def as_grid(bev: Tensor, bev_size: tuple[int, int]) -> Tensor:
+    """(B, rows * columns, C) to (B, C, rows, columns)."""
+    return bev.transpose(1, 2).reshape(len(bev), -1, *bev_size)
+
+
 class ResidualBlock(nn.Module):
     """Two 3x3 convolutions and a shortcut (arXiv 1512.03385)."""
 
@@ -73,7 +78,7 @@ class BevTrunk(nn.Module):
         Returns:
             (B, rows * columns, C).
         """
-        grid = bev.transpose(1, 2).unflatten(2, self.bev_size)
+        grid = as_grid(bev, self.bev_size)
         joined = grid if of_lidar is None else torch.cat((grid, of_lidar.to(grid.dtype)), dim=1)
         levels = [self.stages[0](self.join(joined))]
         for down, stage in zip(self.down, self.stages[1:], strict=True):
@@ -106,7 +111,7 @@ class MapHead(nn.Module):
 
     def forward(self, bev: Tensor) -> Tensor:
         """(B, rows * columns, C) to logits (B, layers, 2 * rows, 2 * columns)."""
-        logits: Tensor = self.blocks(bev.transpose(1, 2).unflatten(2, self.bev_size))
+        logits: Tensor = self.blocks(as_grid(bev, self.bev_size))
         return logits
 
 
@@ -125,7 +130,7 @@ class HeatHead(nn.Module):
 
     def forward(self, bev: Tensor) -> Tensor:
         """(B, rows * columns, C) to logits (B, classes, rows, columns)."""
-        logits: Tensor = self.blocks(bev.transpose(1, 2).unflatten(2, self.bev_size))
+        logits: Tensor = self.blocks(as_grid(bev, self.bev_size))
         return logits
 
 
