@@ -163,7 +163,7 @@ def _score(weights: Path, device: str, progress: Callable[[int], None]) -> dict[
 
 RECIPE = Recipe(
     net='sam2',
-    title='Promptable segmentation and tracking: a Sam2VideoModel of 4.1 M parameters.',
+    title='Promptable segmentation and tracking: a Sam2VideoModel of 3.7 M parameters.',
     num_clips=1600,
     num_stills=9000,
     num_reshaped=6000,
@@ -175,7 +175,7 @@ RECIPE = Recipe(
     worlds=_worlds,
     data='{training_films} clips of 24 pictures, ' + CLIP_DATA,
     notes=(
-        'ResNet of widths 32 to 256 and of 2, 3, 4, 1 blocks, 128 channels in decoder and memory, '
+        'ResNet of widths 32 to 256 and of 1, 2, 3, 1 blocks, 128 channels in decoder and memory, '
         'two layers of memory attention over four frames, input of 384 px.',
         'Memory is learned from films of 5 and of 13 frames. In the long ones 8 frames only fill '
         'the memory. Most pan, those of single pictures among them, and in most something of '
