@@ -26,7 +26,7 @@ from mm_perception.world.scene import Array, Scene, Stage, Thing
 from mm_perception.world.street import Amounts, make_street
 from mm_perception.world.truth import Box, Grid, bird_of, boxes_of
 from mm_perception.world.variety import Dice, Split
-from mm_perception.world.workers import render_pool
+from mm_perception.world.workers import make_all
 
 #: Raise it when the same plan gives another clip, so that old ones are not taken for new.
 VERSION = 2
@@ -363,11 +363,7 @@ def make_bev_clips(folder: Path, plans: Sequence[BevPlan], workers: int = 1) -> 
     make: Callable[[BevPlan], Path] = partial(_make_clip, folder)
     for path in {bev_clip_path(folder, plan).parent for plan in plans}:
         path.mkdir(parents=True, exist_ok=True)
-    if workers <= 1:
-        yield from map(make, plans)
-        return
-    with render_pool(workers) as pool:
-        yield from pool.map(make, plans)
+    yield from make_all(make, plans, workers)
 
 
 def _make_clip(folder: Path, plan: BevPlan) -> Path:

@@ -24,7 +24,7 @@ from mm_perception.world.room import make_room
 from mm_perception.world.scene import Array, Motion, Scene, Stage
 from mm_perception.world.street import EGO_SPEED, LANE_M, PAVEMENT_M, make_street
 from mm_perception.world.variety import Dice, Split
-from mm_perception.world.workers import render_pool
+from mm_perception.world.workers import make_all
 
 #: Raise it when the same seed gives other clips, so that old ones are not taken for new.
 VERSION = 1
@@ -209,11 +209,7 @@ def make_clips(folder: Path, plans: Sequence[ClipPlan], workers: int = 1) -> Ite
     make: Callable[[ClipPlan], Path] = partial(_make_clip, folder)
     for path in {clip_path(folder, plan).parent for plan in plans}:
         path.mkdir(parents=True, exist_ok=True)
-    if workers <= 1:
-        yield from map(make, plans)
-        return
-    with render_pool(workers) as pool:
-        yield from pool.map(make, plans, chunksize=4)
+    yield from make_all(make, plans, workers, chunk=4)
 
 
 def _make_clip(folder: Path, plan: ClipPlan) -> Path:

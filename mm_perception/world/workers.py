@@ -6,8 +6,12 @@ import multiprocessing
 import os
 import threading
 import time
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from typing import TypeVar
 
+Plan = TypeVar('Plan')
+Made = TypeVar('Made')
 _LOOK_S = 1.0
 
 
@@ -20,6 +24,24 @@ def render_pool(workers: int) -> ProcessPoolExecutor:
     return ProcessPoolExecutor(
         workers, mp_context=context, initializer=_watch, initargs=(os.getpid(),)
     )
+
+
+def make_all(
+    make: Callable[[Plan], Made], plans: Sequence[Plan], workers: int, chunk: int = 1
+) -> Iterator[Made]:
+    """What a function makes of plans, in their order.
+
+    Args:
+        make: Can be pickled.
+        plans: Which.
+        workers: Processes; 1 means this one.
+        chunk: Plans that a process gets at once.
+    """
+    if workers <= 1:
+        yield from map(make, plans)
+        return
+    with render_pool(workers) as pool:
+        yield from pool.map(make, plans, chunksize=chunk)
 
 
 def _watch(parent: int) -> None:
