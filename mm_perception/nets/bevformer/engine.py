@@ -180,8 +180,9 @@ class BevFormerEngine:
         pictures = [image for image in images if image is not None]
         if not index:
             # The network needs something to run on: one black picture that nobody looks at.
-            black = np.zeros((64, 64, 3), np.uint8)
-            pixels, scaled = self.preprocess([black], matrices[:1])
+            side = self.config.pixels.size_divisor
+            pixels = torch.zeros(1, 1, 3, 2 * side, 2 * side, device=self.device)
+            scaled = torch.from_numpy(matrices[:1]).float().to(self.device)[None]
             mask = torch.zeros(1, 1, dtype=torch.bool, device=self.device)
             return pixels, scaled, mask, [0]
         kept = None if lenses is None else [lenses[number] for number in index]
