@@ -88,7 +88,12 @@ def overlay(rgb: Array, masks: Masks) -> Image:
 
 
 def masks_sample(
-    result: Sam2Result, labels: Mapping[int, str], stamp_ns: int, frame_id: str, min_visible: float
+    result: Sam2Result,
+    labels: Mapping[int, str],
+    stamp_ns: int,
+    frame_id: str,
+    min_visible: float,
+    min_iou: float,
 ) -> Masks:
     """Masks of one frame; objects that are probably hidden own no pixel.
 
@@ -98,13 +103,16 @@ def masks_sample(
         stamp_ns: Of the picture.
         frame_id: Of the picture.
         min_visible: Probability from which an object counts as visible.
+        min_iou: IoU that the network expects of its mask, from which it counts as visible.
     """
     ids = tuple(int(i) for i in result.object_ids)
     chances = 1 / (1 + np.exp(-result.object_logits.float().cpu().numpy()))
-    visible = tuple(bool(chance >= min_visible) for chance in chances)
+    ious = result.iou.float().cpu().numpy()
+    is_seen = (chances >= min_visible) & (ious >= min_iou)
+    visible = tuple(is_seen.tolist())
     logits = result.full_logits().cpu().numpy().copy()
-    logits[[not v for v in visible]] = -1.0
-    scores = result.iou.float().cpu().numpy().clip(0, 1) * chances
+    logits[~is_seen] = -1.0
+    scores = ious.clip(0, 1) * chances
     return Masks(
         stamp_ns=stamp_ns,
         frame_id=frame_id,

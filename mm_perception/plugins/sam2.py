@@ -82,6 +82,10 @@ class Sam2Config:
         0.5, 'An object is visible if its probability is at least this.',
         minimum=0.0, maximum=1.0, live=True,
     )  # fmt: skip
+    min_iou: float = parameter(
+        0.3, 'An object is not visible if the network expects a lower IoU of its own mask.',
+        minimum=0.0, maximum=1.0, live=True,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -141,7 +145,7 @@ class Sam2(Plugin[Sam2Config]):
     @classmethod
     def tiny(cls) -> Sam2Config:
         """A network with random weights for tests."""
-        return Sam2Config(weights='random')
+        return Sam2Config(weights='random', min_iou=0.0)
 
     def load(self, device: str) -> None:
         """Load the model, or take the one that another node has loaded."""
@@ -167,8 +171,9 @@ class Sam2(Plugin[Sam2Config]):
         result = self._step(camera, rgb, inputs.stamp_ns)
         labels = {i: o.label for i, o in camera.objects.items()}
         masks = masks_sample(
-            result, labels, inputs.stamp_ns, inputs.frame_id, self.config.min_visible
-        )
+            result, labels, inputs.stamp_ns, inputs.frame_id, self.config.min_visible,
+            self.config.min_iou,
+        )  # fmt: skip
         outputs: dict[str, Sample | Sequence[Sample]] = {
             'masks': masks,
             'status': self._desk.drain(inputs.stamp_ns, inputs.frame_id),

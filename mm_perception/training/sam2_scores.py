@@ -22,6 +22,7 @@ from mm_perception.world.clips import Clip
 from mm_perception.world.variety import Split
 
 SMALLEST_PX = 100  # area of the objects that count
+SHOWN_IOU = 0.3  # what the plugins show by default
 
 
 def engine_of(model: Any) -> Sam2Engine:
@@ -103,7 +104,8 @@ def final_scores(
 ) -> dict[str, Any]:
     """Scores on worlds that nothing else has seen, beside what needs no network.
 
-    J and F are those of DAVIS over clips of 60 frames at 10 Hz, prompted by the first frame's box.
+    J and F are those of DAVIS over clips of 60 frames at 10 Hz, prompted by the first frame's box,
+    of masks as the plugin shows them: not those that the network itself expects to be wrong.
     An object counts as hidden for a while if it shrinks to a quarter or less of what it was
     before and after.
     """
@@ -152,7 +154,8 @@ def _follow(model: Any, clip: Clip, most: int = 4) -> list[_Followed]:
     if not numbers:
         return []
     frames = [
-        session.step(rgb, [] if index else prompts).masks() for index, rgb in enumerate(clip.rgb)
+        session.step(rgb, [] if index else prompts).masks(SHOWN_IOU)
+        for index, rgb in enumerate(clip.rgb)
     ]
     flows = _flows(clip)
     result = []

@@ -233,17 +233,6 @@ def test_a_scan_alone_is_enough_and_nothing_is_not() -> None:
         Bench('tiny').look(images={}, cloud=cloud_of([[5, 0, 0]]))
 
 
-def test_a_network_of_a_lidar_alone_does_not_touch_pictures() -> None:
-    bench = Bench('nano_lidar')
-    assert bench.plugin.model_info()['sees'] == 'LiDAR'
-    broken = {'left': picture('nowhere')}
-    outputs = bench.look(images=broken, cloud=cloud_of([[5, 0, 0]]))
-    assert (outputs['map'].cells >= 0).all()
-    assert bench.reports == []
-    with pytest.raises(MissingInputError, match=r"'cloud'.*sees LiDAR"):
-        bench.look(images={'left': picture('left')})
-
-
 @pytest.mark.parametrize(
     ('image', 'info', 'error', 'message'),
     [

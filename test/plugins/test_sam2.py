@@ -33,7 +33,9 @@ class Rig:
         context = Context(
             streams={'image': CAMERAS}, is_wanted=lambda port, stream: port != 'overlay'
         )
-        self.plugin = Sam2(Sam2Config(weights='random', **settings), context)
+        self.plugin = Sam2(
+            Sam2Config(**{'weights': 'random', 'min_iou': 0.0, **settings}), context
+        )
         self.plugin.load('cpu')
         self.stamp_ns = 0
 
@@ -287,9 +289,10 @@ def test_prompts_outlive_a_picture_without_colour(rig: Rig) -> None:
     assert rig.see()[0].ids == (1,)
 
 
-def test_hidden_objects_keep_their_id_and_own_no_pixel(rig: Rig) -> None:
+@pytest.mark.parametrize('limits', [{'min_iou': 0.0, 'min_visible': 1.0}, {'min_iou': 1.0}])
+def test_hidden_objects_keep_their_id_and_own_no_pixel(rig: Rig, limits: dict[str, float]) -> None:
     rig.see(left())
-    rig.plugin.reconfigure(Sam2Config(weights='random', min_visible=1.0))
+    rig.plugin.reconfigure(Sam2Config(weights='random', **limits))
     masks, _ = rig.see()
     assert (masks.ids, masks.visible) == ((1,), (False,))
     assert not masks.id_map.any()

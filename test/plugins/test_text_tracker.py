@@ -21,6 +21,7 @@ CAMERAS = ('left', 'right')
 FOUND, NOT_FOUND, REMOVED = PromptState.FOUND, PromptState.NOT_FOUND, PromptState.REMOVED
 REJECTED, SEARCHING = PromptState.REJECTED, PromptState.SEARCHING
 RANDOM: dict[str, Any] = {
+    'min_iou': 0.0,
     'grounder': 'clip_proposals', 'grounder_weights': 'random', 'segmenter_weights': 'random',
     'segment_from': 'mask', 'redetect_every_s': 1.0, 'max_misses': 3, 'renew_iou': 0.0,
     'confirm_births': False,

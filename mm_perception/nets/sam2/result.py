@@ -39,10 +39,16 @@ class Sam2Result:
             :, 0
         ]
 
-    def masks(self) -> NDArray[np.bool_]:
-        """(N, H, W) bool on the CPU; one object at a time, so that float copies stay small."""
+    def masks(self, min_iou: float = 0.0) -> NDArray[np.bool_]:
+        """(N, H, W) bool on the CPU; one object at a time, so that float copies stay small.
+
+        Args:
+            min_iou: Masks of which the network expects less are empty.
+        """
         out = np.zeros((len(self.object_ids), *self.image_hw), np.bool_)
         for index, logits in enumerate(self.mask_logits):
+            if float(self.iou[index]) < min_iou:
+                continue
             full = functional.interpolate(logits[None, None], self.image_hw, mode='bilinear')
             out[index] = (full[0, 0] > 0).cpu().numpy()
         return out

@@ -134,6 +134,10 @@ class TextTrackerConfig:
         0.5, 'A track is visible if its probability is at least this.',
         minimum=0.0, maximum=1.0, live=True,
     )  # fmt: skip
+    min_iou: float = parameter(
+        0.3, 'A track is not visible if the network expects a lower IoU of its own mask.',
+        minimum=0.0, maximum=1.0, live=True,
+    )  # fmt: skip
 
     def __post_init__(self) -> None:
         """Refuse texts without words, and thresholds that contradict each other."""
@@ -201,7 +205,7 @@ class TextTracker(Plugin[TextTrackerConfig]):
         return TextTrackerConfig(
             prompts=('a thing',), grounder='clip_proposals', grounder_weights='random',
             segmenter_weights='random', verifier_weights='', grid=4, min_proposal_iou=0.5,
-            min_proposal_stability=0.5,
+            min_proposal_stability=0.5, min_iou=0.0,
         )  # fmt: skip
 
     def load(self, device: str) -> None:
@@ -253,8 +257,9 @@ class TextTracker(Plugin[TextTrackerConfig]):
         result = self._step(camera, rgb, inputs.stamp_ns)
         labels = {i: t.label for i, t in camera.book.tracks.items()}
         masks = masks_sample(
-            result, labels, inputs.stamp_ns, inputs.frame_id, self.config.min_visible
-        )
+            result, labels, inputs.stamp_ns, inputs.frame_id, self.config.min_visible,
+            self.config.min_iou,
+        )  # fmt: skip
         camera.observe(masks, self.config.rules())
         outputs: dict[str, Sample | Sequence[Sample]] = {
             'masks': masks,

@@ -1,0 +1,19 @@
+"""The plugin with a network that knows a LiDAR alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from mm_perception.errors import MissingInputError
+from test.plugins.test_bevformer import Bench, cloud_of, picture
+
+
+def test_a_network_of_a_lidar_alone_does_not_touch_pictures() -> None:
+    bench = Bench('nano_lidar')
+    assert bench.plugin.model_info()['sees'] == 'LiDAR'
+    broken = {'left': picture('nowhere')}
+    outputs = bench.look(images=broken, cloud=cloud_of([[5, 0, 0]]))
+    assert (outputs['map'].cells >= 0).all()
+    assert bench.reports == []
+    with pytest.raises(MissingInputError, match=r"'cloud'.*sees LiDAR"):
+        bench.look(images={'left': picture('left')})
