@@ -8,17 +8,23 @@ from typing import Any
 
 import numpy as np
 
-from mm_perception.bag.reader import Record
+from mm_perception.bag.reader import BagReader, Record
 from mm_perception.drawing import draw_banner
 from mm_perception.drawing.birds_eye import draw_birds_eye
 from mm_perception.drawing.film import ContactSheet, Film
 from mm_perception.ros import convert
+from mm_perception.ros.convert.join import StampJoin
 from mm_perception.ros.wire import deserialize
 from mm_perception.runner import Wiring
 from mm_perception.samples import BevGrid, Boxes3D
 
 #: Around the robot, metres, where no map tells.
 _REACH_M = 40.0
+
+
+def holds(reader: BagReader, topic: str) -> bool:
+    """Whether a bag has any message of a topic."""
+    return topic in reader.topics and reader.topics[topic].count > 0
 
 
 class FromAbove:
@@ -30,18 +36,19 @@ class FromAbove:
         node: Name, for the file and the caption.
         wiring: Topics of its outputs `boxes` and `map`.
         out: Folder.
-        start_ns: Of the bag.
+        reader: Of the bag.
     """
 
-    def __init__(self, node: str, wiring: Wiring, out: Path, start_ns: int) -> None:
+    def __init__(self, node: str, wiring: Wiring, out: Path, reader: BagReader) -> None:
         self.film, self.sheet = Film(out / f'{node}_from_above.mp4'), ContactSheet()
         self.frames = 0
-        self._node, self._start_ns = node, start_ns
+        self._node, self._start_ns = node, reader.start_ns
         self._parts: dict[str, tuple[str, Any]] = {}
         for port, sample_type in (('map', BevGrid), ('boxes', Boxes3D)):
             for topic in wiring.outputs.get(port, {}).values():
                 joined = convert.assemble(sample_type)
-                assert joined is not None  # both are spread over several topics
+                assert isinstance(joined, StampJoin)  # both are spread over several topics
+                joined.expect(s for s in joined.suffixes if holds(reader, topic + s))
                 self._parts |= {topic + suffix: (suffix, joined) for suffix in joined.suffixes}
         self._has_map = bool(wiring.outputs.get('map'))
         self._boxes: Boxes3D | None = None

@@ -104,7 +104,7 @@ def draw_bag(
         painters: list[_Painter | FromAbove] = [
             _Painter(name, w, out, reader, gallery) for name, w in wirings.items()
         ]
-        seen_above = [FromAbove(name, w, out, reader.start_ns) for name, w in wirings.items()]
+        seen_above = [FromAbove(name, w, out, reader) for name, w in wirings.items()]
         painters += [painter for painter in seen_above if painter.topics]
         topics = {topic for p in painters for topic in p.topics}
         for done, record in enumerate(reader.records(topics & set(reader.topics)), 1):

@@ -23,6 +23,7 @@ from mm_perception.errors import BagError, ConfigError, MmPerceptionError
 from mm_perception.graph import NodeSpec, StackSpec, resolve_auto
 from mm_perception.plugin import Queue
 from mm_perception.ros import convert
+from mm_perception.ros.convert.join import StampJoin
 from mm_perception.ros.convert.header import stamp_and_frame
 from mm_perception.ros.wire import deserialize, serialize, type_name_of
 from mm_perception.runner import Runner, Wiring
@@ -182,9 +183,13 @@ class OfflineRun:
         parts: dict[str, tuple[str, str, Any]] = {}
         for topic, sample_type in self._inputs.items():
             assembler = convert.assemble(sample_type)
-            if assembler is not None:
-                for suffix in assembler.suffixes:
-                    parts[topic + suffix] = topic, suffix, assembler
+            if assembler is None:
+                continue
+            if isinstance(assembler, StampJoin):
+                held = {name for name, info in self._reader.topics.items() if info.count}
+                assembler.expect(s for s in assembler.suffixes if topic + s in held)
+            for suffix in assembler.suffixes:
+                parts[topic + suffix] = topic, suffix, assembler
         return parts
 
     def _declare_topics(self) -> None:

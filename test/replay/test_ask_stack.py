@@ -10,11 +10,13 @@ import pytest
 from mm_perception.bag.offline import OfflineRun
 from mm_perception.bag.reader import BagReader
 from mm_perception.graph import load_stack, parse_stack
+from mm_perception.graph_overrides import apply_overrides
 from mm_perception.ros.convert.occupancy import grid_from
 from mm_perception.ros.wire import deserialize
 from mm_perception.samples import BevGrid
 from mm_perception.world.drive import Drive, one_camera
 from mm_perception.world.drive_bag import BOXES, START_NS, write_drive
+from mm_perception.world.street import LANE_M, PARKING_M
 from test.replay.masker_stack import records_of
 
 ANSWER, ABOUT = '/bev_text/output/answer', '/bev_text/output/about'
@@ -87,6 +89,19 @@ def test_cars_are_found_where_cars_are(result: Path) -> None:
     assert np.mean(away < 3.0) > 0.6
 
 
-def test_the_shipped_stack_asks_a_topic() -> None:
-    spec = load_stack('ask').node('bev_text')
-    assert spec.inputs['query'] == {'': '/query'}
+def test_the_shipped_stack_knows_where_one_can_drive(result: Path, tmp_path: Path) -> None:
+    """From the map that bevformer makes of the LiDAR, with the weights that are shipped."""
+    stack = load_stack('ask')
+    assert stack.node('bev_text').inputs['query'] == {'': '/query'}
+    stack = apply_overrides(stack, ['bev_text.query=where can I drive'], [])
+    report = OfflineRun(stack, result.parent / 'bag', tmp_path / 'out').run()
+    assert report.problem == ''
+    answers = answers_on(tmp_path / 'out')
+    grid = answers[max(answers)]
+    told = grid.places('asked', 50)
+    is_road = np.abs(told[:, 1]) < LANE_M + PARKING_M + 0.5  # the street runs along x
+    assert is_road.mean() > 0.8
+    ahead = [[x, y] for x in np.arange(5.0, 15.0) for y in np.arange(-4.0, 4.5)]
+    assert (grid.lookup('asked', np.array(ahead)) >= 50).mean() > 0.5
+    (about, *_) = records_of(tmp_path / 'out', ABOUT)
+    assert deserialize(about.data, about.type_name).data.startswith('where can I drive')

@@ -30,10 +30,11 @@ def boxes(index: int) -> Boxes3D:
 
 
 def grid(index: int) -> BevGrid:
-    cells = np.zeros((1, 32, 32), np.int8)
-    cells[0, 16:] = 100  # what is left of the robot
+    cells = np.zeros((2, 32, 32), np.int8)
+    cells[1, 16:] = 100  # what is left of the robot; the other layer comes first
     return BevGrid(
-        stamp_ns=START_NS + index * PERIOD_NS, frame_id='base_link', layers=('drivable',),
+        stamp_ns=START_NS + index * PERIOD_NS, frame_id='base_link',
+        layers=('occupied', 'drivable'),
         cells=cells, resolution_m=1.0, origin=(-16.0, -16.0, 0.0, 0.0),
     )  # fmt: skip
 

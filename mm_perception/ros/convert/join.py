@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from mm_perception.ros.convert.boxes3d import boxes3d_from, with_velocities
@@ -42,6 +42,10 @@ class StampJoin:
         self._stamp_ns = -1
         self._parts: dict[str, Any] = {}
         self._is_done = True
+
+    def expect(self, suffixes: Iterable[str]) -> None:
+        """Wait for these parts from the first moment on: a bag tells which topics it has."""
+        self._expected |= set(suffixes) & set(self.suffixes)
 
     def add(self, suffix: str, message: Any) -> Sample | None:
         """Take one message; return a sample when one is complete, or will not be.
