@@ -23,8 +23,8 @@ from mm_perception.errors import BagError, ConfigError, MmPerceptionError
 from mm_perception.graph import NodeSpec, StackSpec, resolve_auto
 from mm_perception.plugin import Queue
 from mm_perception.ros import convert
-from mm_perception.ros.convert.join import StampJoin
 from mm_perception.ros.convert.header import stamp_and_frame
+from mm_perception.ros.convert.join import StampJoin
 from mm_perception.ros.wire import deserialize, serialize, type_name_of
 from mm_perception.runner import Runner, Wiring
 from mm_perception.samples import Prompt, Sample
