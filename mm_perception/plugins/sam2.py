@@ -83,7 +83,7 @@ class Sam2Config:
         minimum=0.0, maximum=1.0, live=True,
     )  # fmt: skip
     min_iou: float = parameter(
-        0.3, 'An object is not visible if the network expects a lower IoU of its own mask.',
+        0.2, 'An object is not visible if the network expects a lower IoU of its own mask.',
         minimum=0.0, maximum=1.0, live=True,
     )  # fmt: skip
 

@@ -22,7 +22,7 @@ from mm_perception.world.clips import Clip
 from mm_perception.world.variety import Split
 
 SMALLEST_PX = 100  # area of the objects that count
-SHOWN_IOU = 0.3  # what the plugins show by default
+SHOWN_IOU = 0.2  # what the plugins show by default
 
 
 def engine_of(model: Any) -> Sam2Engine:

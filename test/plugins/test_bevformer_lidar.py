@@ -15,5 +15,6 @@ def test_a_network_of_a_lidar_alone_does_not_touch_pictures() -> None:
     outputs = bench.look(images=broken, cloud=cloud_of([[5, 0, 0]]))
     assert (outputs['map'].cells >= 0).all()
     assert bench.reports == []
+    assert outputs['boxes'].velocities is None, 'they were not learned'
     with pytest.raises(MissingInputError, match=r"'cloud'.*sees LiDAR"):
         bench.look(images={'left': picture('left')})

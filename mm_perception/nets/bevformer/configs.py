@@ -96,7 +96,7 @@ class PillarConfig:
 class BevFormerConfig:
     """One BEVFormer (arXiv 2203.17270).
 
-    The last five are ours and off in the published architectures.
+    `pillars` and what follows are ours; the defaults are the published architectures.
 
     Attributes:
         bev_size: Rows (along y, forward) and columns (along x, right) of the BEV grid.
@@ -121,6 +121,8 @@ class BevFormerConfig:
             2203.11496, section 3.2) instead of at learned places.
         knows_heading: Whether the CAN vector tells the heading in a fixed frame. Where the robot
             looks must not matter, but the public weights were trained so.
+        tells_velocity: Whether velocities were learned; else what the box branch says of them
+            means nothing.
     """
 
     name: str = 'tiny'
@@ -152,6 +154,7 @@ class BevFormerConfig:
     trunk_blocks: int = 0
     has_proposals: bool = False
     knows_heading: bool = True
+    tells_velocity: bool = True
 
     def __post_init__(self) -> None:
         """Check what the layers take for granted.
@@ -272,5 +275,6 @@ CONFIGS = {
         ffn_dims=128,
         num_encoder_layers=1,
         pillars=PillarConfig(channels=32),
+        tells_velocity=False,
     ),
 }

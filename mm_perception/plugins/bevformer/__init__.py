@@ -104,7 +104,7 @@ class BevFormerPlugin(Plugin[BevFormerSettings]):
             'The ground is taken to be flat within some metres of height.',
             'Undistorted pictures keep the focal length: what a fisheye sees far aside is lost.',
             'The public weights know six cameras around a car, and neither LiDAR nor map.',
-            'The weights nano know a LiDAR and a map, and ignore pictures.',
+            'The weights nano know a LiDAR and a map, and neither pictures nor velocities.',
         ),
     )  # fmt: skip
     Config: ClassVar[type[Any]] = BevFormerSettings
@@ -120,7 +120,10 @@ class BevFormerPlugin(Plugin[BevFormerSettings]):
         ),
     }  # fmt: skip
     outputs: ClassVar[dict[str, Output]] = {
-        'boxes': Output(Boxes3D, 'Best first, with velocities over ground.', per_stream=False),
+        'boxes': Output(
+            Boxes3D, 'Best first; velocities over ground if the weights tell them.',
+            per_stream=False,
+        ),
         'map': Output(
             BevGrid, 'Layers of the ground and what stands there; -1 where nothing looks.',
             per_stream=False,
@@ -285,7 +288,7 @@ class BevFormerPlugin(Plugin[BevFormerSettings]):
     ) -> Outputs:
         config, frame = self._loaded()[0].config, self.config.frame
         best = result.boxes.above(self.config.min_score).first(self.config.max_boxes)
-        boxes = boxes_sample(best, config.classes, bev, stamp_ns, frame)
+        boxes = boxes_sample(best, config, bev, stamp_ns, frame)
         outputs: dict[str, Sample] = {'boxes': boxes}
         grid = None
         if result.map is not None:

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 
 def boxes_sample(
-    boxes: BevBoxes, classes: Sequence[str], bev: Array, stamp_ns: int, frame_id: str
+    boxes: BevBoxes, config: BevFormerConfig, bev: Array, stamp_ns: int, frame_id: str
 ) -> Boxes3D:
-    """Boxes with velocities over ground; how sure they are only their scores tell.
+    """Boxes, with velocities over ground if the network tells them; how sure only scores tell.
 
     Args:
         boxes: Frame BEV.
-        classes: Of the network.
+        config: Of the network.
         bev: (4, 4) from frame BEV to `frame_id`.
         stamp_ns: Of the moment.
         frame_id: Of the robot.
@@ -31,13 +31,15 @@ def boxes_sample(
 
     moved = boxes.moved(torch.from_numpy(bev))
     values = moved.xyz_lwh_yaw.double().cpu().numpy()
-    velocities = np.zeros((len(boxes), 3))
-    velocities[:, :2] = moved.velocity_xy.double().cpu().numpy()
+    velocities = None
+    if config.tells_velocity:
+        velocities = np.zeros((len(boxes), 3))
+        velocities[:, :2] = moved.velocity_xy.double().cpu().numpy()
     return Boxes3D(
         stamp_ns=stamp_ns, frame_id=frame_id, centres=values[:, :3], sizes=values[:, 3:6],
         quats_xyzw=quats_of_yaws(values[:, 6]), velocities=velocities,
         scores=moved.scores.float().cpu().numpy(),
-        labels=tuple(classes[label] for label in moved.labels.tolist()),
+        labels=tuple(config.classes[label] for label in moved.labels.tolist()),
     )  # fmt: skip
 
 

@@ -135,7 +135,7 @@ class TextTrackerConfig:
         minimum=0.0, maximum=1.0, live=True,
     )  # fmt: skip
     min_iou: float = parameter(
-        0.3, 'A track is not visible if the network expects a lower IoU of its own mask.',
+        0.2, 'A track is not visible if the network expects a lower IoU of its own mask.',
         minimum=0.0, maximum=1.0, live=True,
     )  # fmt: skip
 
