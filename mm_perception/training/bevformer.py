@@ -167,7 +167,7 @@ RECIPE = Recipe(
         'car (vans too), truck (buses too), pedestrian, cyclist, cone.',
         'It has no image branch: pictures are ignored. `CONFIGS["nano"]` has both, and awaits its '
         'weights. Velocities are not learned yet, and not told: the error is as large as if all '
-        'was said to stand still. `tracker3d` measures them.',
+        'was said to stand still. `tracker3d` measures them. Headings may be off by 180 degrees.',
         'Judged is what at least one point shows. mAP and NDS as nuScenes measures them, without '
         'attributes, within the grid.',
         'It knows the synthetic world: use a public checkpoint for real pictures.',

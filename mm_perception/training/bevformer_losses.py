@@ -26,6 +26,8 @@ CLASS_WEIGHT, BOX_WEIGHT = 2.0, 0.25
 ALPHA, GAMMA = 0.25, 2.0  # of the focal loss
 #: Of the numbers of a box code: speeds are hard to see.
 CODE_WEIGHTS = (1.0,) * 8 + (0.2,) * 2
+#: Of headings: which way a thing looks, and along which axis it lies.
+DIRECTION_WEIGHT, AXIS_WEIGHT = 0.2, 2.0
 #: Of what is there, by layer of the map: drivable, lane, crossing, walkway, occupied. Of the cells
 #: of 16 clips 2 % are lane and 0.1 % are crossing.
 MAP_WEIGHTS = (1.0, 3.0, 4.0, 1.0, 1.5)
@@ -47,7 +49,7 @@ def box_losses(logits: Tensor, codes: Tensor, targets: BoxTargets) -> dict[str, 
         targets: Of the B samples.
 
     Returns:
-        `class` and `box`: sums over layers, divided by the number of targets.
+        `class`, `box` and `axis` (of headings): sums over layers, by the number of targets.
     """
     with torch.autocast(logits.device.type, enabled=False):
         logits, codes = logits.float(), codes.float()
@@ -59,11 +61,32 @@ def box_losses(logits: Tensor, codes: Tensor, targets: BoxTargets) -> dict[str, 
         count = (targets.labels != NO_LABEL).sum().clamp(min=1)
         focal = (_focal(logits, is_target) * counts[..., None]).sum()
         weights = codes.new_tensor(CODE_WEIGHTS)
-        away = (codes[layer, sample, query] - targets.codes[sample, target]).abs() * weights
+        found, real = codes[layer, sample, query], targets.codes[sample, target]
+        away = (found - real).abs() * weights
+        away[:, 6:8] *= DIRECTION_WEIGHT
+        axis = axis_error(found[:, 6:8], real[:, 6:8])
         return {
             'class': CLASS_WEIGHT * focal / count,
             'box': BOX_WEIGHT * away.sum() / count,
+            'axis': AXIS_WEIGHT * BOX_WEIGHT * axis.sum() / count,
         }
+
+
+def axis_error(found: Tensor, real: Tensor) -> Tensor:
+    """How far a heading is from another or from its opposite, whichever is nearer.
+
+    Front and back of most things look alike to a LiDAR. Torn between two opposite headings, an L1
+    of sine and cosine is content with any; so the axis is learned apart from the direction.
+
+    Args:
+        found: (P, 2) sine and cosine, of any length.
+        real: (P, 2) sine and cosine.
+
+    Returns:
+        (P,) L1.
+    """
+    ahead, back = (found - real).abs().sum(-1), (found + real).abs().sum(-1)
+    return torch.minimum(ahead, back)
 
 
 @torch.no_grad()

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from mm_perception.training.bevformer_frames import NO_LABEL, BoxTargets
 from mm_perception.training.bevformer_losses import (
+    axis_error,
     box_losses,
     heat_loss,
     heat_targets,
@@ -194,3 +195,9 @@ def test_a_perfect_map_costs_nothing_and_the_unknown_never_does() -> None:
     sum(map_losses(logits, all_unknown).values(), torch.zeros(())).backward()
     assert logits.grad is not None
     assert not logits.grad.any()
+
+
+def test_an_opposite_heading_lies_along_the_same_axis() -> None:
+    real = torch.tensor([[0.6, 0.8], [0.6, 0.8], [0.0, 1.0]])
+    found = torch.tensor([[0.6, 0.8], [-0.6, -0.8], [1.0, 0.0]])
+    assert axis_error(found, real).tolist() == pytest.approx([0.0, 0.0, 2.0])

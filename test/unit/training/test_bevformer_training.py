@@ -59,7 +59,7 @@ def test_it_learns(task) -> None:
     losses = []
     for _ in range(12):
         parts = task.loss(model.train(), batch, CPU)
-        assert set(parts) == {'class', 'box', 'heat', 'map', 'map_dice'}
+        assert set(parts) == {'class', 'box', 'axis', 'heat', 'map', 'map_dice'}
         total = sum(parts.values())
         optimizer.zero_grad()
         total.backward()
