@@ -104,8 +104,8 @@ class BevFormerPlugin(Plugin[BevFormerSettings]):
             'The ground is taken to be flat within some metres of height.',
             'Undistorted pictures keep the focal length: what a fisheye sees far aside is lost.',
             'The public weights know six cameras around a car, and neither LiDAR nor map.',
-            'The weights nano know a LiDAR and a map, and neither pictures nor velocities; headings '
-            'may be off by 180 degrees.',
+            'The weights nano know a LiDAR and a map, and neither pictures nor velocities.',
+            'The weights nano often take the front of a thing for its back.',
         ),
     )  # fmt: skip
     Config: ClassVar[type[Any]] = BevFormerSettings
