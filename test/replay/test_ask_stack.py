@@ -104,4 +104,4 @@ def test_the_shipped_stack_knows_where_one_can_drive(result: Path, tmp_path: Pat
     ahead = [[x, y] for x in np.arange(5.0, 15.0) for y in np.arange(-4.0, 4.5)]
     assert (grid.lookup('asked', np.array(ahead)) >= 50).mean() > 0.5
     (about, *_) = records_of(tmp_path / 'out', ABOUT)
-    assert deserialize(about.data, about.type_name).data.startswith('where can I drive')
+    assert deserialize(about.data, about.type_name).text.startswith('where can I drive')

@@ -138,9 +138,9 @@ def test_encoder_layer(net, golden):
     layer = net.encoder.layers[1]
     around = (spatial_features(), SIZES, *seen())
     history = torch.stack((previous, queries), dim=1)
-    found = layer(queries, history, position, references((0.03, -0.05)), *around)
+    found = layer(queries, history, position, references((0.03, -0.05)), around)
     assert_equal(found[:, EVERY], golden['layer'])
-    found = layer(queries, None, position, references(), *around)
+    found = layer(queries, None, position, references(), around)
     assert_equal(found[:, EVERY], golden['layer_first'])
 
 
