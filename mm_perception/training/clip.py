@@ -31,7 +31,6 @@ from mm_perception.training.clip_pixels import (
     tinted,
 )
 from mm_perception.training.clip_sights import NUM_COLOURS, NUM_KINDS, index_of, pairs_of
-from mm_perception.training.data import Pixels, jittered
 from mm_perception.training.loop import Settings
 from mm_perception.training.recipe import Recipe
 from mm_perception.training.vocabulary import END, START, make_tokenizer
@@ -255,11 +254,6 @@ def _far_from_sum(captions: Tensor, names: Tensor, colours: Tensor) -> Tensor:
     Sums hold for pairs that no caption ever had; a code of its own for each pair would not.
     """
     return 1 - (captions * functional.normalize(names + colours, dim=-1)).sum(-1).mean()
-
-
-def jittered_lightly(rng: np.random.Generator, rgb: Pixels) -> Pixels:
-    """Other light, but never so other that a colour would get another name."""
-    return jittered(rng, rgb) if rng.random() < 0.3 else rgb
 
 
 def _make(clips: Sequence[Clip], held_out: Sequence[Clip], scale: float) -> list[ClipTask]:

@@ -12,9 +12,8 @@ from typing import Any
 
 from mm_perception.errors import ConfigError
 
-#: x forward of the car and then clockwise: the order in which the public weights know cameras.
-NUSCENES_CAMERAS = ('front', 'front_right', 'front_left', 'back', 'back_left', 'back_right')
-#: Headings of these cameras, rad, counter-clockwise from straight ahead.
+#: Headings of the cameras in the order in which the public weights know them (front, front right,
+#: front left, back, back left, back right), rad, counter-clockwise from straight ahead.
 NUSCENES_HEADINGS_RAD = tuple(math.radians(d) for d in (0.0, -55.0, 55.0, 180.0, 110.0, -110.0))
 NUSCENES_CLASSES = (
     'car',
