@@ -7,6 +7,7 @@ OpenCV return the upper half of a truncated JPEG over grey, as if nothing had ha
 from __future__ import annotations
 
 import cv2
+import numpy as np
 
 from mm_perception.errors import ShapeError
 from mm_perception.samples.sample import Array
@@ -46,6 +47,21 @@ def decode_picture(data: Array) -> Array:
         return picture
     code = cv2.COLOR_BGR2RGB if picture.shape[2] == 3 else cv2.COLOR_BGRA2RGBA
     return cv2.cvtColor(picture, code)
+
+
+def encode_jpeg(picture: Array, quality: int = 90) -> Array:
+    """A picture as a JPEG file.
+
+    Args:
+        picture: (H, W, 3) uint8 RGB.
+        quality: 1 to 100.
+
+    Returns:
+        (N,) uint8, the bytes of the file.
+    """
+    flags = [cv2.IMWRITE_JPEG_QUALITY, quality]
+    _, encoded = cv2.imencode('.jpg', cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), flags)
+    return np.asarray(encoded, np.uint8).reshape(-1)
 
 
 def claimed_size(data: Array) -> tuple[int, int]:

@@ -4,6 +4,7 @@ from mm_perception.samples.audio import AudioClip
 from mm_perception.samples.bev_grid import LAYERS, BevGrid
 from mm_perception.samples.boxes3d import Boxes3D, quats_of_yaws
 from mm_perception.samples.detections import Detections, Masks, mask_box, merge_masks
+from mm_perception.samples.event import Event
 from mm_perception.samples.image import CameraInfo, Image
 from mm_perception.samples.motion import Action, Advice, Odometry
 from mm_perception.samples.point_cloud import PointCloud
@@ -16,6 +17,7 @@ from mm_perception.samples.requests import (
     PromptReply,
 )
 from mm_perception.samples.sample import Sample
+from mm_perception.samples.speech import Command, Intent, Relation, Transcript, Word
 from mm_perception.samples.text import Embedding, Labels, Text
 
 __all__ = [
@@ -26,11 +28,14 @@ __all__ = [
     'BevGrid',
     'Boxes3D',
     'CameraInfo',
+    'Command',
     'Detections',
     'EmbedTextReply',
     'EmbedTextRequest',
     'Embedding',
+    'Event',
     'Image',
+    'Intent',
     'Labels',
     'Masks',
     'MatchReply',
@@ -42,8 +47,11 @@ __all__ = [
     'PromptReply',
     'PromptState',
     'PromptStatus',
+    'Relation',
     'Sample',
     'Text',
+    'Transcript',
+    'Word',
     'mask_box',
     'merge_masks',
     'quats_of_yaws',

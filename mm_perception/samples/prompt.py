@@ -50,6 +50,7 @@ class Prompt(Sample):
         point_labels: (N,) int8, 1 foreground, 0 background.
         box: (4,) float32 xyxy in pixels of the original picture, or None.
         mask: (H, W) bool in the original picture, or None.
+        max_frames: Its tracks end after so many pictures, 1 for once; 0 means when removed.
     """
 
     stamp_ns: int = 0
@@ -62,9 +63,12 @@ class Prompt(Sample):
     point_labels: Array = field(default_factory=lambda: np.zeros(0, np.int8))
     box: Array | None = None
     mask: Array | None = None
+    max_frames: int = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.max_frames < 0:
+            raise PromptError('max_frames is negative', self.max_frames, 'give 0 or more')
         self._freeze('points', ('N', 2), [np.float32])
         self._freeze('point_labels', ('N',), [np.int8])
         if len(self.points) != len(self.point_labels):

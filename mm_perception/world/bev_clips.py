@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from mm_perception.imaging.compressed import encode_jpeg
 from mm_perception.world.detector import grid_sample
 from mm_perception.world.lidar import Lidar
 from mm_perception.world.render import Optics, look
@@ -127,7 +128,8 @@ class BevClip:
             'num_points': np.array([len(points) for points in self.points]),
             'num_boxes': np.array([len(boxes) for boxes in self.boxes]),
         }  # fmt: skip
-        pictures = [_encode(picture) for picture in self.rgb.reshape(-1, *self.rgb.shape[2:])]
+        shown = self.rgb.reshape(-1, *self.rgb.shape[2:])
+        pictures = [encode_jpeg(picture, _JPEG_QUALITY) for picture in shown]
         arrays['jpeg'] = np.concatenate([np.zeros(0, np.uint8), *pictures])
         arrays['jpeg_sizes'] = np.array([len(picture) for picture in pictures], np.int64)
         points = np.concatenate(self.points)
@@ -332,12 +334,6 @@ def _pose_matrix(at: Array, turn: Array) -> Array:
     matrix = np.eye(4)
     matrix[:3, :3], matrix[:3, 3] = turn, at
     return matrix
-
-
-def _encode(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    flags = [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY]
-    _, encoded = cv2.imencode('.jpg', cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), flags)
-    return np.asarray(encoded, np.uint8).reshape(-1)
 
 
 def _decode(encoded: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

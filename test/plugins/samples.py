@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,9 +15,12 @@ from mm_perception.samples import (
     BevGrid,
     Boxes3D,
     CameraInfo,
+    Command,
     Detections,
     EmbedTextRequest,
+    Event,
     Image,
+    Intent,
     Masks,
     MatchRequest,
     Odometry,
@@ -25,6 +28,7 @@ from mm_perception.samples import (
     Prompt,
     Sample,
     Text,
+    Transcript,
     quats_of_yaws,
 )
 
@@ -40,70 +44,132 @@ def picture(stamp_ns: int = SECOND_NS, *, shift: int = 0, height: int = HEIGHT) 
     return Image(stamp_ns=stamp_ns, frame_id='camera', data=data)
 
 
-def sample_of(kind: type[Sample], stamp_ns: int) -> Sample:
-    """One valid sample of a type that plugins take."""
-    if kind is Image:
-        return picture(stamp_ns)
-    if kind is Prompt:
-        return box_prompt(stamp_ns=stamp_ns)
-    if kind is Text:
-        return Text(stamp_ns=stamp_ns, text='a car')
-    if kind is MatchRequest:
-        return MatchRequest(image=picture(stamp_ns), texts=('a car', 'a tree'))
-    if kind is EmbedTextRequest:
-        return EmbedTextRequest(texts=('a car', 'a tree'))
-    if kind is Detections:
-        return Detections(
-            stamp_ns=stamp_ns, frame_id='camera', xyxy=np.array([[8, 8, 30, 30]], np.float32),
-            scores=np.ones(1, np.float32), labels=('car',),
-        )  # fmt: skip
-    if kind is AudioClip:
-        return AudioClip(stamp_ns=stamp_ns, samples=np.zeros((1600, 1), np.float32), rate_hz=16000)
-    if kind is CameraInfo:
-        k = np.array([[60.0, 0, 32], [0, 60, 24], [0, 0, 1]])
-        return CameraInfo(
-            stamp_ns=stamp_ns, frame_id='camera', width=WIDTH, height=HEIGHT, d=np.zeros(5), k=k,
-            r=np.eye(3), p=np.hstack([k, np.zeros((3, 1))]),
-        )  # fmt: skip
-    if kind is Masks:
-        id_map = np.zeros((HEIGHT, WIDTH), np.uint16)
-        id_map[10:40, 12:44] = 3
-        return Masks(
-            stamp_ns=stamp_ns, frame_id='camera', id_map=id_map, ids=(3,), labels=('car',),
-            scores=np.ones(1, np.float32),
-        )  # fmt: skip
-    if kind is PointCloud:
-        y, z = np.meshgrid(np.linspace(-1, 1, 9), np.linspace(-1, 1, 9))
-        points = np.zeros(y.size, [(axis, np.float32) for axis in 'xyz'])
-        points['x'], points['y'], points['z'] = y.ravel(), z.ravel(), 6.0
-        return PointCloud(stamp_ns=stamp_ns, frame_id='camera', points=points)
-    if kind is Boxes3D:
-        return Boxes3D(
-            stamp_ns=stamp_ns, frame_id='camera', centres=np.array([[12.0, 0.5, 0.8]]),
-            sizes=np.array([[4.5, 1.8, 1.5]]), quats_xyzw=quats_of_yaws(np.zeros(1)),
-            scores=np.ones(1, np.float32), labels=('car',), track_ids=('3',),
-            velocities=np.array([[2.0, 0, 0]]),
-        )  # fmt: skip
-    if kind is BevGrid:
-        cells = np.zeros((2, 40, 80), np.int8)
-        return BevGrid(
-            stamp_ns=stamp_ns, frame_id='camera', layers=('occupied', 'crossing'), cells=cells,
-            resolution_m=0.5, origin=(-5.0, -10.0, 0.0, 0.0),
-        )  # fmt: skip
-    if kind is Odometry:
-        return Odometry(
-            stamp_ns=stamp_ns, frame_id='camera', child_frame_id='base_link',
-            position=np.zeros(3), quat_xyzw=np.array([0.0, 0, 0, 1]), angular=np.zeros(3),
-            linear=np.array([5.0, 0, 0]), pose_covariance=np.zeros((6, 6)),
-            twist_covariance=np.zeros((6, 6)),
-        )  # fmt: skip
-    raise NotImplementedError(f'no synthetic {kind.__name__}: add one here')
-
-
 def box_prompt(**changes: Any) -> Prompt:
     """A box in the upper left of the picture."""
     values: dict[str, Any] = {'prompt_id': 'p', 'box': np.array([8, 8, 40, 30], np.float32)}
     return Prompt(**{**values, **changes})
+
+
+def _prompt(stamp_ns: int) -> Sample:
+    return box_prompt(stamp_ns=stamp_ns)
+
+
+def _transcript(stamp_ns: int) -> Sample:
+    return Transcript(stamp_ns=stamp_ns - SECOND_NS, end_ns=stamp_ns, text='track the red car')
+
+
+def _command(stamp_ns: int) -> Sample:
+    return Command(
+        stamp_ns=stamp_ns, end_ns=stamp_ns, intent=Intent.TRACK, text='track the red car',
+        target='the red car',
+    )  # fmt: skip
+
+
+def _event(stamp_ns: int) -> Sample:
+    return Event(
+        stamp_ns=stamp_ns, frame_id='camera', kind='entered', start_ns=stamp_ns,
+        end_ns=stamp_ns, track_ids=('3',), label='car',
+    )  # fmt: skip
+
+
+def _text(stamp_ns: int) -> Sample:
+    return Text(stamp_ns=stamp_ns, text='a car')
+
+
+def _match_request(stamp_ns: int) -> Sample:
+    return MatchRequest(image=picture(stamp_ns), texts=('a car', 'a tree'))
+
+
+def _embed_text_request(stamp_ns: int) -> Sample:
+    return EmbedTextRequest(texts=('a car', 'a tree'))
+
+
+def _detections(stamp_ns: int) -> Sample:
+    return Detections(
+        stamp_ns=stamp_ns, frame_id='camera', xyxy=np.array([[8, 8, 30, 30]], np.float32),
+        scores=np.ones(1, np.float32), labels=('car',),
+    )  # fmt: skip
+
+
+def _audio_clip(stamp_ns: int) -> Sample:
+    return AudioClip(stamp_ns=stamp_ns, data=np.zeros((1600, 1), np.float32), rate_hz=16000)
+
+
+def _camera_info(stamp_ns: int) -> Sample:
+    k = np.array([[60.0, 0, 32], [0, 60, 24], [0, 0, 1]])
+    return CameraInfo(
+        stamp_ns=stamp_ns, frame_id='camera', width=WIDTH, height=HEIGHT, d=np.zeros(5), k=k,
+        r=np.eye(3), p=np.hstack([k, np.zeros((3, 1))]),
+    )  # fmt: skip
+
+
+def _masks(stamp_ns: int) -> Sample:
+    id_map = np.zeros((HEIGHT, WIDTH), np.uint16)
+    id_map[10:40, 12:44] = 3
+    return Masks(
+        stamp_ns=stamp_ns, frame_id='camera', id_map=id_map, ids=(3,), labels=('car',),
+        scores=np.ones(1, np.float32),
+    )  # fmt: skip
+
+
+def _point_cloud(stamp_ns: int) -> Sample:
+    y, z = np.meshgrid(np.linspace(-1, 1, 9), np.linspace(-1, 1, 9))
+    points = np.zeros(y.size, [(axis, np.float32) for axis in 'xyz'])
+    points['x'], points['y'], points['z'] = y.ravel(), z.ravel(), 6.0
+    return PointCloud(stamp_ns=stamp_ns, frame_id='camera', points=points)
+
+
+def _boxes3d(stamp_ns: int) -> Sample:
+    return Boxes3D(
+        stamp_ns=stamp_ns, frame_id='camera', centres=np.array([[12.0, 0.5, 0.8]]),
+        sizes=np.array([[4.5, 1.8, 1.5]]), quats_xyzw=quats_of_yaws(np.zeros(1)),
+        scores=np.ones(1, np.float32), labels=('car',), track_ids=('3',),
+        velocities=np.array([[2.0, 0, 0]]),
+    )  # fmt: skip
+
+
+def _bev_grid(stamp_ns: int) -> Sample:
+    cells = np.zeros((2, 40, 80), np.int8)
+    return BevGrid(
+        stamp_ns=stamp_ns, frame_id='camera', layers=('occupied', 'crossing'), cells=cells,
+        resolution_m=0.5, origin=(-5.0, -10.0, 0.0, 0.0),
+    )  # fmt: skip
+
+
+def _odometry(stamp_ns: int) -> Sample:
+    return Odometry(
+        stamp_ns=stamp_ns, frame_id='camera', child_frame_id='base_link',
+        position=np.zeros(3), quat_xyzw=np.array([0.0, 0, 0, 1]), angular=np.zeros(3),
+        linear=np.array([5.0, 0, 0]), pose_covariance=np.zeros((6, 6)),
+        twist_covariance=np.zeros((6, 6)),
+    )  # fmt: skip
+
+
+_MAKERS: dict[type[Sample], Callable[[int], Sample]] = {
+    Image: picture,
+    Prompt: _prompt,
+    Transcript: _transcript,
+    Command: _command,
+    Event: _event,
+    Text: _text,
+    MatchRequest: _match_request,
+    EmbedTextRequest: _embed_text_request,
+    Detections: _detections,
+    AudioClip: _audio_clip,
+    CameraInfo: _camera_info,
+    Masks: _masks,
+    PointCloud: _point_cloud,
+    Boxes3D: _boxes3d,
+    BevGrid: _bev_grid,
+    Odometry: _odometry,
+}
+
+
+def sample_of(kind: type[Sample], stamp_ns: int) -> Sample:
+    """One valid sample of a type that plugins take."""
+    if kind not in _MAKERS:
+        raise NotImplementedError(f'no synthetic {kind.__name__}: add one here')
+    return _MAKERS[kind](stamp_ns)
 
 
 def inputs_for(

@@ -17,6 +17,7 @@ from mm_perception.ros.convert import (
     camera_info,
     compressed_image,
     detections,
+    event,
     image,
     markers,
     masks,
@@ -24,6 +25,7 @@ from mm_perception.ros.convert import (
     occupancy,
     point_cloud,
     prompt,
+    speech,
     text,
 )
 from mm_perception.ros.convert.compressed_image import FORMATS
@@ -39,8 +41,10 @@ from mm_perception.samples import (
     BevGrid,
     Boxes3D,
     CameraInfo,
+    Command,
     Detections,
     Embedding,
+    Event,
     Image,
     Labels,
     Masks,
@@ -50,6 +54,7 @@ from mm_perception.samples import (
     PromptStatus,
     Sample,
     Text,
+    Transcript,
 )
 
 __all__ = [
@@ -96,6 +101,9 @@ _IN: dict[type[Sample], dict[str, FromMessage]] = {
         text.STRING: prompt.text_prompt_from,
     },
     PromptStatus: {prompt.STATUS: prompt.status_from},
+    Transcript: {speech.TRANSCRIPT: speech.transcript_from},
+    Command: {speech.COMMAND: speech.command_from},
+    Event: {event.EVENT: event.event_from},
 }
 _OUT: dict[type[Sample], tuple[WireTopic, Callable[[Any], Any]]] = {
     Image: (WireTopic('', image.IMAGE), image.image_to),
@@ -109,6 +117,9 @@ _OUT: dict[type[Sample], tuple[WireTopic, Callable[[Any], Any]]] = {
     Odometry: (WireTopic('', motion.ODOMETRY), motion.odometry_to),
     Prompt: (WireTopic('', prompt.PROMPT), prompt.prompt_to),
     PromptStatus: (WireTopic('', prompt.STATUS), prompt.status_to),
+    Transcript: (WireTopic('', speech.TRANSCRIPT), speech.transcript_to),
+    Command: (WireTopic('', speech.COMMAND), speech.command_to),
+    Event: (WireTopic('', event.EVENT), event.event_to),
 }
 
 

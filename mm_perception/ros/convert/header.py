@@ -13,13 +13,18 @@ def stamp_and_frame(message: Any, received_ns: int = 0) -> tuple[int, str]:
     header = getattr(message, 'header', None)
     if header is None:
         return received_ns, ''
-    return header.stamp.sec * 1_000_000_000 + header.stamp.nanosec, header.frame_id
+    return ns_of(header.stamp), header.frame_id
 
 
 def fields_of(message: Any, received_ns: int) -> dict[str, Any]:
     """Stamp and frame as keyword arguments of a sample."""
     stamp_ns, frame_id = stamp_and_frame(message, received_ns)
     return {'stamp_ns': stamp_ns, 'frame_id': frame_id}
+
+
+def ns_of(time: Any) -> int:
+    """Stamp of a builtin_interfaces/Time."""
+    return int(time.sec) * 1_000_000_000 + int(time.nanosec)
 
 
 def time_message(stamp_ns: int) -> Any:

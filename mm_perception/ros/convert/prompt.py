@@ -48,6 +48,7 @@ def prompt_from(message: Any, received_ns: int) -> Prompt:
         point_labels=np.array(message.point_labels, np.int8),
         box=box if len(box) else None,
         mask=_mask_from(message.mask),
+        max_frames=message.max_frames,
     )
 
 
@@ -69,6 +70,7 @@ def prompt_to(sample: Prompt) -> Any:
         stream=sample.stream,
         track_id=sample.track_id,
         text=sample.text,
+        max_frames=sample.max_frames,
     )
     message.points_xy = array.array('f', sample.points.tobytes())
     message.point_labels = array.array('b', sample.point_labels.tobytes())

@@ -14,7 +14,9 @@ TYPES = [
     'sensor_msgs/msg/PointCloud2', 'std_msgs/msg/String', 'geometry_msgs/msg/PointStamped',
     'mm_perception_msgs/msg/AudioChunk', 'mm_perception_msgs/msg/Embedding',
     'mm_perception_msgs/msg/Prompt', 'mm_perception_msgs/msg/PromptStatus',
-    'mm_perception_msgs/msg/TextStamped', 'vision_msgs/msg/Detection2DArray',
+    'mm_perception_msgs/msg/TextStamped', 'mm_perception_msgs/msg/Transcript',
+    'mm_perception_msgs/msg/Command', 'mm_perception_msgs/msg/Event',
+    'vision_msgs/msg/Detection2DArray',
     'vision_msgs/msg/Classification', 'vision_msgs/msg/LabelInfo', 'tf2_msgs/msg/TFMessage',
     'diagnostic_msgs/msg/DiagnosticArray',
 ]  # fmt: skip

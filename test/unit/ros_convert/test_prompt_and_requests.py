@@ -38,12 +38,13 @@ def prompt(**changes) -> Prompt:
         'point_labels': np.array([1, 0], np.int8),
         'box': np.array([0, 1, 5.5, 7], np.float32),
         'mask': MASK,
+        'max_frames': 5,
     }
     return Prompt(**{**values, **changes})
 
 
 def assert_equal(a: Prompt, b: Prompt) -> None:
-    for name in ('stamp_ns', 'action', 'prompt_id', 'stream', 'track_id', 'text'):
+    for name in ('stamp_ns', 'action', 'prompt_id', 'stream', 'track_id', 'text', 'max_frames'):
         assert getattr(a, name) == getattr(b, name)
     for name in ('points', 'point_labels', 'box', 'mask'):
         np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
