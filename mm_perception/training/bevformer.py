@@ -1,12 +1,9 @@
-"""Training of a small BEVFormer: cameras, LiDAR or both, over short drives with many rigs.
-
-What is shipped is the net of a LiDAR alone, `nano_lidar`: pictures need many times the steps, more
-than a CPU has in an hour. The task trains `nano`, with both, alike, from drives with pictures.
+"""Training of BEVFormer nano: cameras, LiDAR or both, over short drives with many rigs.
 
 All is learned at once and from nothing: boxes by matching (DETR), a heat map of centres that tells
-the queries where to start, and the map. In a quarter of the drives each the cameras and the LiDAR
-are missing, so that either alone is enough (modality dropout, as in CMT, arXiv 2301.01283,
-section 3.5).
+the queries where to start, the map, and what `bevformer_lessons` adds. In a quarter of the drives
+each the cameras and the LiDAR are missing, so that either alone is enough (modality dropout, as in
+CMT, arXiv 2301.01283, section 3.5).
 """
 
 from __future__ import annotations
@@ -20,10 +17,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mm_perception.nets.bevformer import CONFIGS, BevFormer, BevFormerConfig, Clouds
+from mm_perception.nets.bevformer import CONFIGS, BevFormer, BevFormerConfig, BevOutput
 from mm_perception.nets.bevformer.weights import save_model
 from mm_perception.training.bevformer_batches import bev_batch
-from mm_perception.training.bevformer_frames import BevBatch, normalised_pictures
+from mm_perception.training.bevformer_frames import BevBatch, BevFrame, normalised_pictures
+from mm_perception.training.bevformer_lessons import Pupil, cell_losses, sight_losses
 from mm_perception.training.bevformer_losses import box_losses, heat_loss, map_losses
 from mm_perception.training.data import worlds_folder
 from mm_perception.training.loop import Settings
@@ -31,8 +29,8 @@ from mm_perception.training.recipe import Recipe, Worlds
 from mm_perception.world.bev_clips import VERSION, BevClip, BevPlan, make_bev_clips
 from mm_perception.world.variety import Split
 
-_CONFIG = CONFIGS['nano_lidar']
-_NUM_CLIPS, _NUM_HELD_OUT = 1400, 40
+_CONFIG = CONFIGS['nano']
+_NUM_CLIPS, _NUM_HELD_OUT = 2600, 40
 _MAP_WEIGHT = 2.0
 
 
@@ -45,7 +43,7 @@ class BevFormerTask:
         settings: Of the loop.
         batch_size: Drives per step.
         config: Of the network.
-        num_frames: Moments of a drive: the last ones.
+        num_frames: Moments of a drive.
     """
 
     def __init__(
@@ -61,19 +59,20 @@ class BevFormerTask:
         self.settings, self._batch_size, self._num_frames = settings, batch_size, num_frames
 
     def build(self) -> nn.Module:
-        """A new network."""
-        return BevFormer(self._config)
+        """A new network, with what helps it to learn."""
+        return Pupil(BevFormer(self._config))
 
     def batch(self, step: int) -> BevBatch:
         """Drives of a step."""
         rng = np.random.default_rng([self.settings.seed, step])
-        frames = bev_batch(rng, self._clips, self._batch_size).frames[-self._num_frames :]
+        frames = bev_batch(rng, self._clips, self._batch_size, self._num_frames).frames
         return BevBatch((frames[0].as_first(), *frames[1:]))
 
     def loss(self, model: nn.Module, batch: Any, device: torch.device) -> dict[str, Tensor]:
-        """Mean over the moments; the memory carries values, not gradients."""
+        """Mean over the moments; gradients go back through the memory."""
         data: BevBatch = batch.to(device)
-        net = cast(BevFormer, model)
+        pupil = cast(Pupil, model)
+        net: BevFormer = pupil.net
         pictures = torch.stack(
             [normalised_pictures(f.images, net.config.pixels) for f in data.frames]
         )
@@ -87,24 +86,30 @@ class BevFormerTask:
             own = [level.reshape(*masks.shape[:2], *level.shape[1:])[index] for level in levels]
             output = net.look(
                 own, size, frame.image_from_bev, frame.motions, previous, frame.camera_mask,
-                clouds=Clouds(frame.points, frame.point_sample, frame.lidar_mask),
+                clouds=frame.clouds(),
             )  # fmt: skip
-            previous = output.bev.detach()
-            assert output.heat is not None
-            assert output.map_logits is not None
-            parts = box_losses(output.logits, output.codes, frame.boxes)
-            parts['heat'] = heat_loss(output.heat, frame.boxes)
-            maps = map_losses(output.map_logits, frame.maps)
-            parts |= {name: _MAP_WEIGHT * value for name, value in maps.items()}
+            previous = output.bev
+            parts = self._parts(pupil, output, frame)
+            if output.depth is not None:
+                parts |= sight_losses(pupil, own[0], output.depth, frame, size)
             for name, value in parts.items():
                 totals[name] = totals.get(name, torch.zeros_like(value)) + value / len(data.frames)
         return totals
+
+    def _parts(self, pupil: Pupil, output: BevOutput, frame: BevFrame) -> dict[str, Tensor]:
+        assert output.heat is not None
+        assert output.map_logits is not None
+        parts = box_losses(output.logits, output.codes, frame.boxes)
+        parts['heat'] = heat_loss(output.heat, frame.boxes)
+        maps = map_losses(output.map_logits, frame.maps)
+        parts |= {name: _MAP_WEIGHT * value for name, value in maps.items()}
+        return parts | cell_losses(pupil, output.bev, frame)
 
     def validate(self, model: nn.Module, device: torch.device) -> dict[str, float]:
         """Boxes and map of held-out drives, by what the network is given."""
         from mm_perception.training.bevformer_scores import quick_scores
 
-        return quick_scores(model, self._held_out, device)
+        return quick_scores(cast(Pupil, model).net, self._held_out, device)
 
 
 def _make(
@@ -115,16 +120,13 @@ def _make(
     ) -> BevFormerTask:
         steps = max(2, round(steps * scale))
         settings = Settings(
-            steps, learning_rate=rate, weight_decay=0.02, warm_up=min(100, steps), seed=num_frames,
-            clip_norm=10.0, log_every=20, validate_every=500, share=share,
+            steps, learning_rate=rate, weight_decay=0.02, warm_up=min(200, steps), seed=num_frames,
+            clip_norm=10.0, log_every=20, validate_every=1500, settling=12, share=share,
         )  # fmt: skip
         return BevFormerTask(clips, held_out, settings, batch_size, _CONFIG, num_frames)
 
     # Single moments first: with memory each costs as many times more as it looks back.
-    # The shipped weights learned the axes of boxes in the last stage only.
-    return [
-        stage(947, 1.5e-3, 1.0, 8, 1), stage(580, 1e-3, 1.2, 5, 3), stage(272, 7e-4, 0.4, 6, 2)
-    ]  # fmt: skip
+    return [stage(4000, 1.5e-3, 1.3, 40, 1), stage(2000, 8e-4, 1.0, 14, 3)]
 
 
 def _worlds(recipe: Recipe, share: float, workers: int) -> Worlds:
@@ -142,8 +144,12 @@ def _load(split: Split, count: int, workers: int) -> list[BevClip]:
         return list(pool.map(BevClip.load, paths))
 
 
+def _core(model: Any) -> Any:
+    return model.net
+
+
 def _save(model: Any, folder: Path) -> None:
-    save_model(model, folder)
+    save_model(_core(model), folder)
 
 
 def _score(weights: Path, device: str, progress: Callable[[int], None]) -> dict[str, Any]:
@@ -159,6 +165,7 @@ RECIPE = Recipe(
     num_held_out=_NUM_HELD_OUT,
     make=_make,
     save=_save,
+    core=_core,
     score=_score,
     worlds=_worlds,
     data='{training_drives} drives of 3 moments (version {drive_version}) with a LiDAR of 32 '

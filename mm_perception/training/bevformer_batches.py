@@ -66,13 +66,16 @@ class Setup:
         return -1.0 if self.is_mirrored else 1.0
 
 
-def bev_batch(rng: np.random.Generator, clips: Sequence[BevClip], num_clips: int) -> BevBatch:
-    """Some clips, varied by chance, for training.
+def bev_batch(
+    rng: np.random.Generator, clips: Sequence[BevClip], num_clips: int, num_frames: int
+) -> BevBatch:
+    """Parts of some clips, varied by chance, for training.
 
     Args:
         rng: Chance.
         clips: To choose from; a sequence that loads what is asked for will do.
         num_clips: Of the batch.
+        num_frames: Moments of each, at most those that it has; the first is where it begins.
     """
     chosen = rng.choice(len(clips), num_clips, replace=len(clips) < num_clips)
     shown = []
@@ -83,7 +86,9 @@ def bev_batch(rng: np.random.Generator, clips: Sequence[BevClip], num_clips: int
             _turn(rng), bool(rng.random() < 0.5), rng.uniform(-np.pi, np.pi),
             has_cameras=has_eyes and dropped >= 0.25, has_lidar=not 0.25 <= dropped < 0.5,
         )  # fmt: skip
-        shown.append(show(clip, setup, rng))
+        count = min(num_frames, len(clip.points))
+        first = int(rng.integers(len(clip.points) - count + 1))
+        shown.append(show(clip.part(first, count), setup, rng))
     return _collate(shown)
 
 
@@ -173,7 +178,7 @@ def show(clip: BevClip, setup: Setup, rng: np.random.Generator | None = None) ->
         if rng is not None:
             kept = mask & (rng.random(len(mask)) >= _CAMERA_LOSS)
             mask = kept if kept.any() or setup.has_lidar else mask  # else there is nothing at all
-        points = clip.points[t] if setup.has_lidar else np.empty((0, 4))
+        points = clip.points[t]
         if rng is not None and share < 1:
             points = points[rng.random(len(points)) < share]
         codes, labels, unjudged = _targets(clip.boxes[t], setup)

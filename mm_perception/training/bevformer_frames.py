@@ -68,7 +68,8 @@ class BevFrame:
         images: (B, N, H, W, 3) uint8 RGB.
         image_from_bev: (B, N, 4, 4) float32 projections to px.
         camera_mask: (B, N) bool, False where a robot has fewer cameras or has lost one.
-        points: (M, 4) float32 x, y, z in metres and intensity 0..1, of all robots.
+        points: (M, 4) float32 x, y, z in metres and intensity 0..1, of all robots, also of those
+            whose LiDAR is missing: they tell how far the things in the pictures are.
         point_sample: (M,) int64, the robot of each.
         lidar_mask: (B,) bool, False where the LiDAR is missing.
         boxes: What is to be found.
@@ -86,6 +87,13 @@ class BevFrame:
     boxes: BoxTargets
     maps: Tensor
     motions: tuple[EgoMotion, ...]
+
+    def clouds(self) -> Clouds:
+        """The scans of the LiDARs that are there."""
+        if bool(self.lidar_mask.all()):
+            return Clouds(self.points, self.point_sample, self.lidar_mask)
+        shown = self.lidar_mask[self.point_sample]
+        return Clouds(self.points[shown], self.point_sample[shown], self.lidar_mask)
 
     def as_first(self) -> BevFrame:
         """The same as the first moment of a drive."""
@@ -124,7 +132,7 @@ def look(model: Any, frame: BevFrame, previous: Tensor | None) -> Any:
     return model(
         normalised_pictures(frame.images, model.config.pixels), frame.image_from_bev,
         frame.motions, previous, frame.camera_mask, ids,
-        clouds=Clouds(frame.points, frame.point_sample, frame.lidar_mask),
+        clouds=frame.clouds(),
     )  # fmt: skip
 
 

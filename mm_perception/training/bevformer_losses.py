@@ -24,10 +24,10 @@ from mm_perception.world.bev_clips import REACH_M, UNKNOWN
 
 CLASS_WEIGHT, BOX_WEIGHT = 2.0, 0.25
 ALPHA, GAMMA = 0.25, 2.0  # of the focal loss
-#: Of the numbers of a box code: speeds are hard to see.
+#: Of the numbers of a box code, where queries are matched: speeds are hard to see.
 CODE_WEIGHTS = (1.0,) * 8 + (0.2,) * 2
-#: Of headings: which way a thing looks, and along which axis it lies.
-DIRECTION_WEIGHT, AXIS_WEIGHT = 0.2, 2.0
+#: Of headings: which way a thing looks, and along which axis it lies; and of speeds.
+DIRECTION_WEIGHT, AXIS_WEIGHT, SPEED_WEIGHT = 0.5, 1.5, 0.4
 #: Of what is there, by layer of the map: drivable, lane, crossing, walkway, occupied. Of the cells
 #: of 16 clips 2 % are lane and 0.1 % are crossing.
 MAP_WEIGHTS = (1.0, 3.0, 4.0, 1.0, 1.5)
@@ -60,10 +60,10 @@ def box_losses(logits: Tensor, codes: Tensor, targets: BoxTargets) -> dict[str, 
         counts[layer, sample, query] = True
         count = (targets.labels != NO_LABEL).sum().clamp(min=1)
         focal = (_focal(logits, is_target) * counts[..., None]).sum()
-        weights = codes.new_tensor(CODE_WEIGHTS)
         found, real = codes[layer, sample, query], targets.codes[sample, target]
-        away = (found - real).abs() * weights
+        away = (found - real).abs()
         away[:, 6:8] *= DIRECTION_WEIGHT
+        away[:, 8:] *= SPEED_WEIGHT
         axis = axis_error(found[:, 6:8], real[:, 6:8])
         return {
             'class': CLASS_WEIGHT * focal / count,

@@ -295,7 +295,7 @@ def _score(weights: Path, device: str, progress: Callable[[int], None]) -> dict[
 RECIPE = Recipe(
     net='clip',
     title='Pictures and texts in one space: CLIP with a ResNet, in the layout of open_clip.',
-    num_clips=1600,
+    num_clips=400,
     num_stills=9000,
     num_reshaped=6000,
     num_held_out=60,

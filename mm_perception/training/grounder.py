@@ -225,7 +225,7 @@ def _score(weights: Path, device: str, progress: Callable[[int], None]) -> dict[
 RECIPE = Recipe(
     net='grounder',
     title='From a text to masks, or to the answer that nothing is there: a Sam3Model.',
-    num_clips=1600,
+    num_clips=400,
     num_stills=9000,
     num_reshaped=6000,
     num_held_out=60,

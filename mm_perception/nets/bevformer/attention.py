@@ -75,7 +75,13 @@ class SpatialCrossAttention(SamplingHead):
         self.dropout = nn.Dropout(dropout)
 
     def forward(
-        self, queries: Tensor, features: Tensor, sizes: Sizes, places: Tensor, hits: Tensor
+        self,
+        queries: Tensor,
+        features: Tensor,
+        sizes: Sizes,
+        places: Tensor,
+        hits: Tensor,
+        likely: Tensor | None = None,
     ) -> Tensor:
         """Add to the queries the average over the cameras that see any of their pillar.
 
@@ -87,6 +93,7 @@ class SpatialCrossAttention(SamplingHead):
             sizes: (h, w) of each level.
             places: (B, N, Q, Z, 2) of the pillar points in the pictures, fractions.
             hits: (B, N, Q, Z) bool, whether they are seen; False throughout hides a camera.
+            likely: (B, N, Q, Z) what the samples around them count, see `depth`; None counts all.
 
         Returns:
             (B, Q, C). A cell that no camera sees keeps its query, plus the bias of the output.
@@ -102,8 +109,9 @@ class SpatialCrossAttention(SamplingHead):
             asking = _gather(queries[:, None].expand(-1, cameras, -1, -1), chosen)
             around = _gather(places.flatten(3), chosen)
             around = around.reshape(*around.shape[:3], *places.shape[-2:])
+            counts = None if likely is None else _gather(likely, chosen).flatten(0, 1)
             found = self._sample(
-                asking.flatten(0, 1), features.flatten(0, 1), sizes, around.flatten(0, 1)
+                asking.flatten(0, 1), features.flatten(0, 1), sizes, around.flatten(0, 1), counts
             ).reshape(batch, cameras, busiest, -1)
             found = torch.where(is_real[..., None], found, 0)  # a lost camera may hold anything
             index = chosen.flatten(1)[..., None].expand(-1, -1, queries.shape[-1])
@@ -112,7 +120,14 @@ class SpatialCrossAttention(SamplingHead):
         out: Tensor = self.dropout(self.output_proj(slots)) + queries
         return out
 
-    def _sample(self, asking: Tensor, features: Tensor, sizes: Sizes, places: Tensor) -> Tensor:
+    def _sample(
+        self,
+        asking: Tensor,
+        features: Tensor,
+        sizes: Sizes,
+        places: Tensor,
+        counts: Tensor | None,
+    ) -> Tensor:
         """Deformable attention around several points per query.
 
         Sample p belongs to height p modulo Z, as the published weights have it.
@@ -121,6 +136,9 @@ class SpatialCrossAttention(SamplingHead):
         offsets = self.offsets(asking)  # (B, K, heads, levels, points, 2)
         weights = self.attention_weights(asking).reshape(*offsets.shape[:3], -1).softmax(dim=-1)
         weights = weights.reshape(offsets.shape[:-1])
+        if counts is not None:
+            of_points = counts.repeat(1, 1, self.points // heights)  # (B, K, points)
+            weights = weights * of_points[:, :, None, None]
         offsets = offsets / cells(sizes, offsets)[:, None]
         around = places.repeat(1, 1, self.points // heights, 1)  # (B, K, points, 2)
         return deformable_attention(

@@ -92,10 +92,23 @@ class PillarConfig:
 
 
 @dataclass(frozen=True)
+class DepthConfig:
+    """What is told of the depth of pictures, see `nets/bevformer/depth.py`.
+
+    Attributes:
+        bins: Depths that are told apart, evenly on a logarithmic scale.
+        range_m: The first and the last.
+    """
+
+    bins: int = 40
+    range_m: tuple[float, float] = (1.0, 50.0)
+
+
+@dataclass(frozen=True)
 class BevFormerConfig:
     """One BEVFormer (arXiv 2203.17270).
 
-    `pillars` and what follows are ours; the defaults are the published architectures.
+    `depth` and what follows are ours; the defaults are the published architectures.
 
     Attributes:
         bev_size: Rows (along y, forward) and columns (along x, right) of the BEV grid.
@@ -112,6 +125,7 @@ class BevFormerConfig:
         camera_headings_rad: Which way the camera of each learned camera embedding looks,
             counter-clockwise from straight ahead.
         backbone: Of the pictures; None for a net of a LiDAR alone.
+        depth: Of the pictures; None for plain spatial cross-attention.
         pillars: Of the LiDAR branch; None for a net of cameras alone.
         map_layers: What the map head tells, twice as fine as the BEV grid; empty for no map.
         trunk_blocks: Residual blocks at each of three resolutions that the BEV goes through
@@ -120,6 +134,8 @@ class BevFormerConfig:
             2203.11496, section 3.2) instead of at learned places.
         knows_heading: Whether the CAN vector tells the heading in a fixed frame. Where the robot
             looks must not matter, but the public weights were trained so.
+        tells_steps: Whether the box branch says how far things have moved since the frame before,
+            from which velocities follow; else velocities, whatever the time between frames.
         tells_velocity: Whether velocities were learned; else what the box branch says of them
             means nothing.
     """
@@ -148,11 +164,13 @@ class BevFormerConfig:
     rotate_center_px: tuple[float, float] | None = (100.0, 100.0)
     max_boxes: int = 300
     dropout: float = 0.1
+    depth: DepthConfig | None = None
     pillars: PillarConfig | None = None
     map_layers: tuple[str, ...] = ()
     trunk_blocks: int = 0
     has_proposals: bool = False
     knows_heading: bool = True
+    tells_steps: bool = False
     tells_velocity: bool = True
 
     def __post_init__(self) -> None:
@@ -177,6 +195,8 @@ class BevFormerConfig:
             low >= high for low, high in zip(self.range_m[:3], self.range_m[3:], strict=True)
         ):
             raise ConfigError('range_m', self.range_m, 'three minima below three maxima')
+        if self.backbone is None and self.depth is not None:
+            raise ConfigError('depth', self.depth, 'None without a backbone')
         if self.pillars is not None and not self.trunk_blocks:
             raise ConfigError('trunk_blocks', 0, 'at least 1 with a LiDAR branch')
 
@@ -205,7 +225,10 @@ class BevFormerConfig:
             TypeError: An unknown or missing name.
         """
         found = dict(values)
-        parts = {'backbone': BackboneConfig, 'pixels': PixelConfig, 'pillars': PillarConfig}
+        parts = {
+            'backbone': BackboneConfig, 'pixels': PixelConfig, 'depth': DepthConfig,
+            'pillars': PillarConfig,
+        }  # fmt: skip
         for name, part in parts.items():
             if found.get(name) is not None:
                 found[name] = part(**_with_tuples(found[name]))
@@ -240,11 +263,13 @@ _NANO = BevFormerConfig(
     camera_headings_rad=(0.0,),
     rotate_center_px=None,
     max_boxes=128,
+    depth=DepthConfig(),
     pillars=PillarConfig(),
     map_layers=OWN_LAYERS,
     trunk_blocks=2,
     has_proposals=True,
     knows_heading=False,
+    tells_steps=True,
 )
 
 CONFIGS = {
@@ -270,10 +295,12 @@ CONFIGS = {
         _NANO,
         name='nano_lidar',
         backbone=None,
+        depth=None,
         dims=64,
         ffn_dims=128,
         num_encoder_layers=1,
         pillars=PillarConfig(channels=32),
+        tells_steps=False,
         tells_velocity=False,
     ),
 }

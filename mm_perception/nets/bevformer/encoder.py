@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from mm_perception.nets.bevformer.attention import SpatialCrossAttention, TemporalSelfAttention
 from mm_perception.nets.bevformer.configs import BevFormerConfig
 from mm_perception.nets.bevformer.deformable import Sizes
+from mm_perception.nets.bevformer.depth import likelihoods
 from mm_perception.nets.bevformer.ego_motion import (
     CAN_BUS_SIZE,
     EgoMotion,
@@ -25,8 +26,9 @@ from mm_perception.nets.bevformer.geometry import (
     rotate_bev,
 )
 
-#: Features (B, N, S, C) of pictures, sizes of their levels, and where pillar points appear.
-Seen = tuple[Tensor, Sizes, Tensor, Tensor]
+#: Features (B, N, S, C) of pictures, sizes of their levels, where pillar points appear, whether
+#: they do, and what they count.
+Seen = tuple[Tensor, Sizes, Tensor, Tensor, Tensor | None]
 
 
 class FeedForward(nn.Module):
@@ -76,8 +78,7 @@ class EncoderLayer(nn.Module):
             history: None where there is no previous BEV: the queries stand in, twice.
             position: see `TemporalSelfAttention`.
             references: see `TemporalSelfAttention`.
-            seen: features, sizes, places and hits, see `SpatialCrossAttention`; None where there
-                are no pictures.
+            seen: see `SpatialCrossAttention`; None where there are no pictures.
         """
         if history is None:
             history = torch.stack((queries, queries), dim=1)
@@ -127,8 +128,9 @@ class BevEncoder(nn.Module):
         previous: Tensor | None = None,
         camera_mask: Tensor | None = None,
         camera_ids: Tensor | None = None,
+        depth: Tensor | None = None,
     ) -> Tensor:
-        """See `BevFormer.forward`; `levels` are (B, N, C, h, w) of the neck.
+        """See `BevFormer.forward`; `levels` are (B, N, C, h, w) of the neck, `depth` logits.
 
         Returns:
             (B, rows * columns, C).
@@ -149,10 +151,13 @@ class BevEncoder(nn.Module):
         seen = None
         if self.config.backbone is not None:
             sizes = [(level.shape[-2], level.shape[-1]) for level in levels]
-            places, hits = project_to_cameras(self.points, image_from_bev, image_size)
+            places, hits, away = project_to_cameras(self.points, image_from_bev, image_size)
             if camera_mask is not None:
                 hits = hits & camera_mask[:, :, None, None]
-            seen = self._flatten(levels, camera_ids), sizes, places, hits
+            likely = None
+            if depth is not None and self.config.depth is not None:
+                likely = likelihoods(depth, places, away, self.config.depth)
+            seen = self._flatten(levels, camera_ids), sizes, places, hits, likely
         position = self.position()
         bev: Tensor = queries
         for layer in self.layers:

@@ -54,7 +54,7 @@ def pillar_points(
 
 def project_to_cameras(
     points: Tensor, image_from_bev: Tensor, image_size: tuple[int, int]
-) -> tuple[Tensor, Tensor]:
+) -> tuple[Tensor, Tensor, Tensor]:
     """Where points appear in each picture, and whether they do (paper, equations 3 and 4).
 
     Multiplied element by element: matrix products may run in TF32 or half precision, which moves
@@ -66,7 +66,8 @@ def project_to_cameras(
         image_size: Rows and columns of all pictures, px.
 
     Returns:
-        (B, N, Q, Z, 2) column and row as fractions of the picture; (B, N, Q, Z) bool.
+        (B, N, Q, Z, 2) column and row as fractions of the picture; (B, N, Q, Z) bool; and
+        (B, N, Q, Z) depth along the optical axes, m.
     """
     x, y, z = points.float().unbind(dim=-1)  # (Q, Z) each
     matrix = image_from_bev.float()[:, :, :3, :, None, None]  # (B, N, 3, 4, 1, 1)
@@ -79,7 +80,7 @@ def project_to_cameras(
     scale = depth.clamp(min=_MIN_DEPTH_M)
     places = torch.stack((u / scale / image_size[1], v / scale / image_size[0]), dim=-1)
     is_inside = ((places > 0) & (places < 1)).all(dim=-1)
-    return places, is_inside & (depth > _MIN_DEPTH_M)
+    return places, is_inside & (depth > _MIN_DEPTH_M), depth
 
 
 def rotate_bev(

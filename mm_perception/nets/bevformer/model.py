@@ -13,6 +13,7 @@ from mm_perception.nets.bevformer.backbone import ResNet
 from mm_perception.nets.bevformer.boxes import BevBoxes, decode_boxes
 from mm_perception.nets.bevformer.configs import BevFormerConfig
 from mm_perception.nets.bevformer.decoder import BoxDecoder
+from mm_perception.nets.bevformer.depth import DepthHead
 from mm_perception.nets.bevformer.ego_motion import EgoMotion
 from mm_perception.nets.bevformer.encoder import BevEncoder
 from mm_perception.nets.bevformer.neck import FeaturePyramid
@@ -31,6 +32,7 @@ class BevOutput:
         map_logits: (B, layers of the map, *map_size), row 0 rearmost, column 0 leftmost; None for
             a net without a map.
         heat: (B, classes, rows, columns) logits of centres; None for a net without proposals.
+        depth: (B, N, bins, h, w) logits of pictures; None for a net that does not tell it.
     """
 
     bev: Tensor
@@ -38,6 +40,7 @@ class BevOutput:
     codes: Tensor
     map_logits: Tensor | None = None
     heat: Tensor | None = None
+    depth: Tensor | None = None
 
 
 class BevFormer(nn.Module):
@@ -55,6 +58,7 @@ class BevFormer(nn.Module):
             self.backbone = ResNet(config.backbone)
             channels = config.backbone.out_channels
             self.neck = FeaturePyramid(channels, config.dims, config.num_levels)
+        self.depth_head = DepthHead(config, config.depth) if config.depth else None
         self.encoder = BevEncoder(config)
         self.pillars = PillarEncoder(config, config.pillars) if config.pillars else None
         self.trunk = BevTrunk(config) if config.trunk_blocks else None
@@ -105,15 +109,18 @@ class BevFormer(nn.Module):
         clouds: Clouds | None = None,
     ) -> BevOutput:
         """One moment, from what `extract` gave of pictures of `image_size`; see `forward`."""
+        depth = None if self.depth_head is None else self.depth_head(levels[0])
         bev = self.encoder(
-            levels, image_from_bev, image_size, motions, previous, camera_mask, camera_ids
+            levels, image_from_bev, image_size, motions, previous, camera_mask, camera_ids, depth
         )
         if self.trunk is not None:
             bev = self.trunk(bev, self._of_lidar(bev, clouds))
         heat = None if self.heat_head is None else self.heat_head(bev)
         logits, codes = self.decoder(bev, heat)
+        if self.config.tells_steps:
+            codes = _with_velocities(codes, motions)
         map_logits = None if self.map_head is None else self.map_head(bev)
-        return BevOutput(bev, logits, codes, map_logits, heat)
+        return BevOutput(bev, logits, codes, map_logits, heat, depth)
 
     def extract(self, images: Tensor, camera_mask: Tensor | None = None) -> list[Tensor]:
         """Features (B, N, C, h, w) of pictures (B, N, 3, H, W), fine to coarse.
@@ -178,3 +185,13 @@ class BevFormer(nn.Module):
             raise ShapeError(
                 'images', f'at most {embeds} cameras without camera_ids', str(cameras)
             )
+
+
+def _with_velocities(codes: Tensor, motions: Sequence[EgoMotion]) -> Tensor:
+    """Box codes whose last two numbers are steps (m) to such of velocities (m/s).
+
+    Without a frame before there is no step: all is said to stand.
+    """
+    rates = [1 / motion.dt_s if motion.dt_s > 0 else 0.0 for motion in motions]
+    per_sample = torch.tensor(rates, dtype=codes.dtype, device=codes.device)[:, None, None]
+    return torch.cat((codes[..., :-2], codes[..., -2:] * per_sample), dim=-1)

@@ -99,5 +99,5 @@ def seen_cells(
         matrix[0] /= image.shape[1]
         matrix[1] /= image.shape[0]
     points = pillar_points(size, range_m, 3)
-    _, hits = project_to_cameras(points, torch.from_numpy(matrices)[None], (1, 1))
+    _, hits, _ = project_to_cameras(points, torch.from_numpy(matrices)[None], (1, 1))
     return np.asarray(hits[0].any(dim=-1).any(dim=0).reshape(size).numpy())

@@ -189,7 +189,8 @@ def test_targets_are_what_the_given_sensors_can_see(modality, labels) -> None:
     assert set(found[found != NO_LABEL].tolist()) == labels
     assert frame.boxes.unjudged_xy.shape[1] == 4 - len(labels)
     assert bool(frame.camera_mask.any()) == (modality != 'lidar')
-    assert bool(frame.lidar_mask[0]) == (len(frame.points) > 0) == (modality != 'cameras')
+    has_points = len(frame.clouds().values) > 0
+    assert bool(frame.lidar_mask[0]) == has_points == (modality != 'cameras')
     hidden = frame.boxes.unjudged_xy[0, -1:] + torch.tensor([[0.0, 1.9]])
     assert frame.boxes.is_open(hidden[None]).all()
     assert not frame.boxes.is_open(hidden[None] + 4).any()
@@ -207,23 +208,23 @@ def test_the_corners_beyond_the_truth_are_open() -> None:
 
 def test_chance_varies_clips_and_a_seed_repeats_them() -> None:
     clips = [a_clip(2, seed) for seed in range(3)]
-    first, again = (bev_batch(np.random.default_rng(5), clips, 2) for _ in range(2))
+    first, again = (bev_batch(np.random.default_rng(5), clips, 2, 2) for _ in range(2))
     for one, other in zip(first.frames, again.frames, strict=True):
         torch.testing.assert_close(one.images, other.images)
         torch.testing.assert_close(one.points, other.points)
         assert one.motions == other.motions
-    frames = [bev_batch(np.random.default_rng(s), clips, 3).frames[-1] for s in range(40)]
+    frames = [bev_batch(np.random.default_rng(s), clips, 3, 2).frames[-1] for s in range(40)]
     cameras = torch.cat([frame.camera_mask for frame in frames]).float()
     lidar = torch.cat([frame.lidar_mask for frame in frames])
     assert 0.6 < float(cameras.mean()) < 0.8  # 0.75 of the clips, 0.95 of their cameras
     assert 0.6 < float(lidar.float().mean()) < 0.9
     assert (cameras.any(1) | lidar).all()
     assert len({float(turn) for f in frames for turn in f.boxes.turn_rad}) == 120
-    assert any(0 < int((f.point_sample == 0).sum()) < 50 for f in frames)
+    assert any(0 < int((f.clouds().sample == 0).sum()) < 50 for f in frames)
 
 
 def test_a_clip_is_turned_alike_at_all_moments() -> None:
-    batch = bev_batch(np.random.default_rng(1), [a_clip()], 1)
+    batch = bev_batch(np.random.default_rng(1), [a_clip()], 1, 3)
     turns = {float(frame.boxes.turn_rad[0]) for frame in batch.frames}
     assert len(turns) == 1
     dt_s = [frame.motions[0].dt_s for frame in batch.frames]

@@ -96,7 +96,7 @@ def test_perfect_boxes_cost_nothing_and_worse_ones_more() -> None:
     off[0, 0, owners[0, 0, 0], 0] += 3.0  # metres
     assert float(box_losses(logits, off, TWO)['box']) == pytest.approx(0.25 * 3.0 / 3)
     off[0, 0, owners[0, 0, 0], 8] += 1.0  # m/s
-    assert float(box_losses(logits, off, TWO)['box']) == pytest.approx(0.25 * 3.2 / 3)
+    assert float(box_losses(logits, off, TWO)['box']) == pytest.approx(0.25 * 3.4 / 3)
     wrong = logits.clone()
     wrong[2, 1, owners[2, 1, 0]] = -12.0
     assert float(box_losses(wrong, codes, TWO)['class']) > 1

@@ -217,7 +217,7 @@ def test_a_real_network_can_be_scored(has_eyes, first) -> None:
         heads=2, ffn_dims=16, bev_size=(64, 64), num_encoder_layers=1, num_decoder_layers=1,
         num_queries=20, max_boxes=20, pixels=replace(PixelConfig(), width_px=SIZE[0]),
     )  # fmt: skip
-    model = BevFormer(config if has_eyes else replace(config, backbone=None)).eval()
+    model = BevFormer(config if has_eyes else replace(config, backbone=None, depth=None)).eval()
     clips: list[BevClip] = CLIPS[:2]
     scores = quick_scores(model, clips, 'cpu')
     assert next(iter(scores)) == first

@@ -48,7 +48,7 @@ def test_gradients_reach_every_parameter(task) -> None:
     sum(task.loss(model, task.batch(0), CPU).values()).backward()
     untouched = [n for n, p in model.named_parameters() if p.grad is None or not p.grad.any()]
     # Where attention looks depends on the query only once the first step has been made.
-    assert set(untouched) <= {'encoder.row_position', 'encoder.column_position'}
+    assert set(untouched) <= {'net.encoder.row_position', 'net.encoder.column_position'}
 
 
 def test_it_learns(task) -> None:
@@ -59,7 +59,9 @@ def test_it_learns(task) -> None:
     losses = []
     for _ in range(12):
         parts = task.loss(model.train(), batch, CPU)
-        assert set(parts) == {'class', 'box', 'axis', 'heat', 'map', 'map_dice'}
+        assert set(parts) == {
+            'class', 'box', 'axis', 'heat', 'map', 'map_dice', 'turn', 'shift', 'depth', 'sight'
+        }  # fmt: skip
         total = sum(parts.values())
         optimizer.zero_grad()
         total.backward()

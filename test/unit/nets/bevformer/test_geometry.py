@@ -47,7 +47,9 @@ def test_convention_projection():
     camera_from_bev = np.array([[1, 0, 0, 0], [0, 0, -1, 1], [0, 1, 0, 0], [0, 0, 0, 1.0]])
     matrix = projection([[100, 0, 80], [0, 100, 60], [0, 0, 1]], camera_from_bev)
     points = torch.tensor([[[2.0, 10, 1]], [[2.0, -10, 1]], [[100.0, 10, 1]], [[0.0, 10, 0]]])
-    places, hits = project_to_cameras(points, torch.from_numpy(matrix)[None, None], (120, 160))
+    places, hits, depth = project_to_cameras(
+        points, torch.from_numpy(matrix)[None, None], (120, 160)
+    )
     np.testing.assert_allclose(places[0, 0, 0, 0], [100 / 160, 0.5], rtol=1e-6)
     assert hits[0, 0, :, 0].tolist() == [True, False, False, True]
     np.testing.assert_allclose(places[0, 0, 3, 0], [0.5, 70 / 120], rtol=1e-6)

@@ -65,7 +65,7 @@ def temporal_inputs():
 def seen(num_cameras: int = 6):
     points = pillar_points(NARROW.bev_size, NARROW.range_m, NARROW.num_pillar_points)
     matrices = torch.from_numpy(recipe.rig(160, 96)[:num_cameras]).float()[None]
-    return project_to_cameras(points, matrices, (96, 160))
+    return project_to_cameras(points, matrices, (96, 160))[:2]
 
 
 def spatial_features() -> torch.Tensor:
