@@ -53,6 +53,7 @@ def test_convention_projection():
     np.testing.assert_allclose(places[0, 0, 0, 0], [100 / 160, 0.5], rtol=1e-6)
     assert hits[0, 0, :, 0].tolist() == [True, False, False, True]
     np.testing.assert_allclose(places[0, 0, 3, 0], [0.5, 70 / 120], rtol=1e-6)
+    assert depth.flatten().tolist() == pytest.approx([10, -10, 10, 10])
 
 
 def test_convention_left_turn_moves_what_was_ahead_to_the_right():
