@@ -23,14 +23,15 @@ from mm_perception.training.bevformer_batches import bev_batch
 from mm_perception.training.bevformer_frames import BevBatch, BevFrame, normalised_pictures
 from mm_perception.training.bevformer_lessons import Pupil, cell_losses, sight_losses
 from mm_perception.training.bevformer_losses import box_losses, heat_loss, map_losses
+from mm_perception.training.bevformer_motion import MotionTask
 from mm_perception.training.data import worlds_folder
-from mm_perception.training.loop import Settings
+from mm_perception.training.loop import Settings, Task
 from mm_perception.training.recipe import Recipe, Worlds
 from mm_perception.world.bev_clips import VERSION, BevClip, BevPlan, make_bev_clips
 from mm_perception.world.variety import Split
 
 _CONFIG = CONFIGS['nano']
-_NUM_CLIPS, _NUM_HELD_OUT = 2600, 40
+_NUM_CLIPS, _NUM_HELD_OUT = 1001, 40
 _MAP_WEIGHT = 2.0
 
 
@@ -112,9 +113,7 @@ class BevFormerTask:
         return quick_scores(cast(Pupil, model).net, self._held_out, device)
 
 
-def _make(
-    clips: Sequence[BevClip], held_out: Sequence[BevClip], scale: float
-) -> list[BevFormerTask]:
+def _make(clips: Sequence[BevClip], held_out: Sequence[BevClip], scale: float) -> list[Task]:
     def stage(
         steps: int, rate: float, share: float, batch_size: int, num_frames: int
     ) -> BevFormerTask:
@@ -125,8 +124,16 @@ def _make(
         )  # fmt: skip
         return BevFormerTask(clips, held_out, settings, batch_size, _CONFIG, num_frames)
 
+    steps = max(2, round(800 * scale))
+    still = Settings(
+        steps, learning_rate=2e-3, warm_up=min(50, steps), seed=5, validate_every=400,
+        average=0.99, share=0.3,
+    )  # fmt: skip
     # Single moments first: with memory each costs as many times more as it looks back.
-    return [stage(4000, 1.5e-3, 1.3, 40, 1), stage(2000, 8e-4, 1.0, 14, 3)]
+    return [
+        stage(1487, 1.5e-3, 1.3, 40, 1), stage(768, 8e-4, 1.0, 14, 3),
+        MotionTask(clips, held_out, still, 16, _CONFIG),
+    ]  # fmt: skip
 
 
 def _worlds(recipe: Recipe, share: float, workers: int) -> Worlds:

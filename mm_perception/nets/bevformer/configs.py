@@ -134,8 +134,8 @@ class BevFormerConfig:
             2203.11496, section 3.2) instead of at learned places.
         knows_heading: Whether the CAN vector tells the heading in a fixed frame. Where the robot
             looks must not matter, but the public weights were trained so.
-        tells_steps: Whether the box branch says how far things have moved since the frame before,
-            from which velocities follow; else velocities, whatever the time between frames.
+        has_motion: Whether velocities come from how far things have moved since the frame before,
+            see `motion.py`, and not from the box branch, which does not know the time between.
         tells_velocity: Whether velocities were learned; else what the box branch says of them
             means nothing.
     """
@@ -170,7 +170,7 @@ class BevFormerConfig:
     trunk_blocks: int = 0
     has_proposals: bool = False
     knows_heading: bool = True
-    tells_steps: bool = False
+    has_motion: bool = False
     tells_velocity: bool = True
 
     def __post_init__(self) -> None:
@@ -269,7 +269,7 @@ _NANO = BevFormerConfig(
     trunk_blocks=2,
     has_proposals=True,
     knows_heading=False,
-    tells_steps=True,
+    has_motion=True,
 )
 
 CONFIGS = {
@@ -300,7 +300,7 @@ CONFIGS = {
         ffn_dims=128,
         num_encoder_layers=1,
         pillars=PillarConfig(channels=32),
-        tells_steps=False,
+        has_motion=False,
         tells_velocity=False,
     ),
 }

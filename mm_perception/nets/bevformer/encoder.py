@@ -149,7 +149,7 @@ class BevEncoder(nn.Module):
         queries = queries + self.can_bus_mlp(can_bus)[:, None]
         history = None if aligned is None else torch.stack((aligned, queries), dim=1)
         seen = None
-        if self.config.backbone is not None:
+        if levels:
             sizes = [(level.shape[-2], level.shape[-1]) for level in levels]
             places, hits, away = project_to_cameras(self.points, image_from_bev, image_size)
             if camera_mask is not None:

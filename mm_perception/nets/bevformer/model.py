@@ -16,6 +16,7 @@ from mm_perception.nets.bevformer.decoder import BoxDecoder
 from mm_perception.nets.bevformer.depth import DepthHead
 from mm_perception.nets.bevformer.ego_motion import EgoMotion
 from mm_perception.nets.bevformer.encoder import BevEncoder
+from mm_perception.nets.bevformer.motion import MotionHead, at_places
 from mm_perception.nets.bevformer.neck import FeaturePyramid
 from mm_perception.nets.bevformer.pillars import Clouds, PillarEncoder
 from mm_perception.nets.bevformer.trunk import BevTrunk, HeatHead, MapHead
@@ -64,6 +65,7 @@ class BevFormer(nn.Module):
         self.trunk = BevTrunk(config) if config.trunk_blocks else None
         self.heat_head = HeatHead(config) if config.has_proposals else None
         self.map_head = MapHead(config) if config.map_layers else None
+        self.motion_head = MotionHead(config) if config.has_motion else None
         self.decoder = BoxDecoder(config)
 
     def forward(
@@ -109,7 +111,9 @@ class BevFormer(nn.Module):
         clouds: Clouds | None = None,
     ) -> BevOutput:
         """One moment, from what `extract` gave of pictures of `image_size`; see `forward`."""
-        depth = None if self.depth_head is None else self.depth_head(levels[0])
+        depth = None
+        if self.depth_head is not None and levels:
+            depth = self.depth_head(levels[0])
         bev = self.encoder(
             levels, image_from_bev, image_size, motions, previous, camera_mask, camera_ids, depth
         )
@@ -117,8 +121,8 @@ class BevFormer(nn.Module):
             bev = self.trunk(bev, self._of_lidar(bev, clouds))
         heat = None if self.heat_head is None else self.heat_head(bev)
         logits, codes = self.decoder(bev, heat)
-        if self.config.tells_steps:
-            codes = _with_velocities(codes, motions)
+        if self.motion_head is not None:
+            codes = self._with_velocities(codes, bev, previous, motions)
         map_logits = None if self.map_head is None else self.map_head(bev)
         return BevOutput(bev, logits, codes, map_logits, heat, depth)
 
@@ -126,9 +130,9 @@ class BevFormer(nn.Module):
         """Features (B, N, C, h, w) of pictures (B, N, 3, H, W), fine to coarse.
 
         Those of missing pictures are zero: what they hold never goes through the network. None
-        from a net of a LiDAR alone.
+        where there are no cameras, or from a net of a LiDAR alone.
         """
-        if self.backbone is None or self.neck is None:
+        if self.backbone is None or self.neck is None or not images.shape[1]:
             return []
         flat = images.flatten(0, 1)
         if camera_mask is None:
@@ -150,6 +154,22 @@ class BevFormer(nn.Module):
             return bev.new_zeros(len(bev), self.config.dims, *self.config.bev_size)
         out: Tensor = self.pillars(clouds)
         return out
+
+    def _with_velocities(
+        self, codes: Tensor, bev: Tensor, previous: Tensor | None, motions: Sequence[EgoMotion]
+    ) -> Tensor:
+        """Box codes whose last two numbers are what the motion head says at their centres, m/s.
+
+        Without a frame before, all is said to stand.
+        """
+        speeds = torch.zeros_like(codes[..., -2:])
+        if previous is not None and self.motion_head is not None:
+            steps = self.motion_head(bev, previous, motions)
+            rates = [1 / motion.dt_s if motion.dt_s > 0 else 0.0 for motion in motions]
+            per_sample = torch.tensor(rates, device=codes.device)[:, None, None]
+            centres = codes[..., :2].detach().float()
+            speeds = at_places(steps, centres, self.config.range_m) * per_sample
+        return torch.cat((codes[..., :-2], speeds.to(codes.dtype)), dim=-1)
 
     def boxes(self, output: BevOutput) -> list[BevBoxes]:
         """Of the last decoder layer, one per sample, frame BEV."""
@@ -185,13 +205,3 @@ class BevFormer(nn.Module):
             raise ShapeError(
                 'images', f'at most {embeds} cameras without camera_ids', str(cameras)
             )
-
-
-def _with_velocities(codes: Tensor, motions: Sequence[EgoMotion]) -> Tensor:
-    """Box codes whose last two numbers are steps (m) to such of velocities (m/s).
-
-    Without a frame before there is no step: all is said to stand.
-    """
-    rates = [1 / motion.dt_s if motion.dt_s > 0 else 0.0 for motion in motions]
-    per_sample = torch.tensor(rates, dtype=codes.dtype, device=codes.device)[:, None, None]
-    return torch.cat((codes[..., :-2], codes[..., -2:] * per_sample), dim=-1)

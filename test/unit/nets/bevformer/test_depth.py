@@ -58,18 +58,3 @@ def test_a_net_that_knows_nothing_of_depth_is_a_plain_one() -> None:
     with torch.inference_mode():
         three = model(images, matrices, [EgoMotion()])
     assert not torch.allclose(one.bev, three.bev)
-
-
-def test_steps_become_velocities() -> None:
-    """The box branch tells metres since the frame before; the first frame has none before it."""
-    torch.manual_seed(0)
-    model = BevFormer(CONFIGS['nano_lidar']).eval()
-    model.config = replace(model.config, tells_steps=True)
-    motions = [EgoMotion(), EgoMotion(dt_s=0.5), EgoMotion(dt_s=0.25)]
-    nothing = torch.zeros(3, 1, 3, 32, 32), torch.eye(4).repeat(3, 1, 1, 1)
-    with torch.inference_mode():
-        told = model(*nothing, motions).codes[..., 8:]
-        model.config = replace(model.config, tells_steps=False)
-        steps = model(*nothing, motions).codes[..., 8:]
-    factors = torch.tensor([0.0, 2.0, 4.0])[:, None, None]
-    torch.testing.assert_close(told, steps * factors)
