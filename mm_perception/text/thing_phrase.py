@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 from mm_perception.text.words import COLOUR_WORDS, NOUNS
 
@@ -68,7 +69,7 @@ def read_thing_phrase(text: str) -> ThingPhrase:
 def _noun_of(words: list[str]) -> tuple[str, bool]:
     """The noun in the singular, and whether it was a plural."""
     known = (*NOUNS, *_SYNONYMS)
-    pairs = [' '.join(pair) for pair in zip(words, words[1:], strict=False)]
+    pairs = [' '.join(pair) for pair in pairwise(words)]
     for candidate in (*reversed(pairs), *reversed(words)):
         if candidate in known:
             return candidate, False

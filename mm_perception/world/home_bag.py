@@ -21,8 +21,9 @@ from mm_perception.world.room import make_room
 from mm_perception.world.variety import Split
 
 START_NS = 1_700_000_000_000_000_000
-IMAGE, INFO, DEPTH = '/camera/image_raw', '/camera/camera_info', '/camera/depth'
-MASKS, STATES = '/ground_truth/output/masks/camera', '/ground_truth/devices'
+IMAGE, INFO = '/camera/image_raw', '/camera/camera_info'
+MASKS, DEPTH = '/ground_truth/output/masks/camera', '/ground_truth/output/depth/camera'
+STATES = '/ground_truth/devices'
 COMMAND = '/command'
 _TYPES: dict[str, type[Sample]] = {
     IMAGE: Image, INFO: CameraInfo, DEPTH: Image, MASKS: Masks, STATES: Text, COMMAND: Command,
@@ -55,7 +56,7 @@ class HomePlan:
 def write_home(folder: Path, plan: HomePlan) -> Path:
     """Record a home; equal plans give equal bytes.
 
-    Topics: /camera/image_raw, camera_info and depth, /command, and the truth: masks of all named
+    Topics: /camera/image_raw and camera_info, /command, and the truth: depth, masks of all named
     things, and /ground_truth/devices, a JSON of the state of every device with each picture.
 
     Args:

@@ -102,7 +102,7 @@ def brightness_of(value: str) -> int | None:
 def command_json(
     device: Device, topic: str, is_on: bool, brightness: int | None, thing: Seen | None
 ) -> str:
-    """A command for a bridge to MQTT: topic and payload as Zigbee2MQTT and Home Assistant have them.
+    """A command for a bridge to MQTT, with topic and payload as Zigbee2MQTT has them.
 
     Args:
         device: Which.
