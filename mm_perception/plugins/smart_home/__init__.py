@@ -264,6 +264,7 @@ class SmartHome(Plugin[SmartHomeConfig]):
             self._ask(command, bound.things, f'I see no {lacks}; ' if lacks else '', reply)
 
     def _ask(self, command: Command, options: tuple[Seen, ...], why: str, reply: _Reply) -> None:
+        options = tuple(sorted(options, key=lambda thing: thing.x))
         words = tuple(words_apart(options))
         until_ns = reply.stamp_ns + int(self.config.ask_for_s * 1e9)
         self._question = Question(command, options, words, until_ns)
