@@ -134,7 +134,7 @@ def test_convention_brightness(value: str, level: int | None) -> None:
     'entry', ['lamp_1', 'lamp 1 | the lamp', 'lamp_1 | the lamp | den | fly', '| the lamp']
 )
 def test_a_registry_that_cannot_be_read_is_refused(entry: str) -> None:
-    with pytest.raises(ConfigError, match='name . phrase . room'):
+    with pytest.raises(ConfigError, match=r'name . phrase . room'):
         SmartHomeConfig(devices=(entry,))
     with pytest.raises(ConfigError, match='came before'):
         read_devices(('a | the lamp', 'a | the fridge'))
