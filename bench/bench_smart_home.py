@@ -1,6 +1,6 @@
 """smart_home on held-out rooms: `python -m bench.bench_smart_home` writes results/smart_home.json.
 
-  python -m bench.bench_smart_home [--rooms 40] [--loop-rooms 10] [--chain-rooms 6]
+  python -m bench.bench_smart_home [--rooms 40] [--loop-rooms 16] [--chain-rooms 6]
 
 A camera in a corner (384x216) watches rooms with lamps and televisions that are switched by the
 plugin's own JSON. Parts:
@@ -11,7 +11,7 @@ plugin's own JSON. Parts:
   state     on or off while devices are switched at random: the plugin's watch against a threshold
             on brightness; both thresholds are of training rooms.
   loop      a command is given, a quarter of the devices is broken, the plugin looks again: right
-            device and right verdict (a device whose light is hidden: any but confirmed).
+            device and right verdict (where its light is hidden: none that is false).
   chain     binding and loop with the masks of text_tracker, nano weights, instead of true ones.
 """
 
@@ -231,7 +231,7 @@ def bench_state(room: Room, tally: dict[str, Counter[str]]) -> None:
 
 def bench_loop(room: Room, device: Device, masker: Masker) -> str:
     """One command to one device by a phrase that means it alone; what came of it."""
-    plugin = SmartHome(SmartHomeConfig(confirm_within_s=WITHIN_S))
+    plugin = SmartHome(SmartHomeConfig(confirm_within_s=WITHIN_S, smallest_px=LEAST_PX))
     plugin.load('cpu')
     start_s = 10.0 * device.instance
     intent = Intent.TURN_OFF if room.home.state(device.name, start_s).is_on else Intent.TURN_ON
@@ -261,7 +261,8 @@ def bench_loop(room: Room, device: Device, masker: Masker) -> str:
         return 'wrong device' if sent else 'not sent'
     is_done = room.home.state(device.name, time_s).is_on == (intent is Intent.TURN_ON)
     is_seen = room.home.light_pixels(device.name, view) >= LEAST_LIGHT_PX
-    right = (verdict == 'confirmed') == is_done if is_seen else verdict != 'confirmed'
+    is_confirmed = verdict == 'confirmed'
+    right = is_confirmed == is_done if is_seen else is_done or not is_confirmed
     return 'success' if right else f'{verdict}, but it {"was" if is_done else "was not"} done'
 
 
@@ -322,7 +323,7 @@ def summary(tally: dict[str, dict[str, Counter[str]]]) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--rooms', type=int, default=40)
-    parser.add_argument('--loop-rooms', type=int, default=10)
+    parser.add_argument('--loop-rooms', type=int, default=16)
     parser.add_argument('--chain-rooms', type=int, default=6)
     parser.add_argument('--chain-loops', type=int, default=2)
     parser.add_argument('--split', type=Split, default=Split.HELD_OUT)

@@ -18,8 +18,17 @@ from mm_perception.text.thing_phrase import ThingPhrase, read_thing_phrase
 
 #: One is meant, not the other, if its distance to the anchor is a smaller share than this.
 _CLEARLY_NEARER = 0.75
-#: Share of a colour from which on it can be the colour of a thing.
-_LEAST_COLOUR = 0.15
+#: Share of a colour from which on it can be the colour of a thing: a screen is mostly black,
+#: whatever its frame is; and how much less than the best is meant less.
+_LEAST_COLOUR, _CLEARLY_LESS = 0.06, 0.6
+#: What a colour may look like in bright light, or in little, and how much that counts.
+_NEIGHBOURS: dict[str, tuple[str, ...]] = {
+    'red': ('pink', 'brown'), 'orange': ('brown', 'yellow'), 'yellow': ('orange', 'white'),
+    'green': (), 'blue': ('purple',), 'purple': ('blue', 'pink'), 'pink': ('red', 'white'),
+    'brown': ('orange', 'red', 'black'), 'white': ('grey',), 'grey': ('white', 'black'),
+    'black': ('grey',),
+}  # fmt: skip
+_NEIGHBOUR_SHARE = 0.35
 _RELATION_WORDS = (
     ('to the left of', Relation.LEFT_OF), ('left of', Relation.LEFT_OF),
     ('to the right of', Relation.RIGHT_OF), ('right of', Relation.RIGHT_OF),
@@ -151,10 +160,14 @@ def _of_colour(colour: str, things: list[Seen]) -> list[Seen]:
     named = [t for t in things if t.label.colour == colour]
     if named:
         return named
-    return [
-        t for t in things
-        if t.colours.get(colour, 0.0) >= max(_LEAST_COLOUR, 0.5 * max(t.colours.values()))
-    ]  # fmt: skip
+    worth = {
+        t.key: t.colours.get(colour, 0.0)
+        + _NEIGHBOUR_SHARE * sum(t.colours.get(other, 0.0) for other in _NEIGHBOURS[colour])
+        for t in things
+    }
+    best = max(worth.values(), default=0.0)
+    limit = max(_LEAST_COLOUR, _CLEARLY_LESS * best)
+    return [t for t in things if worth[t.key] >= limit]
 
 
 def _related(relation: Relation, things: list[Seen], anchors: list[list[Seen]]) -> list[Seen]:
