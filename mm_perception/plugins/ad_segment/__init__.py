@@ -67,7 +67,7 @@ class AdSegmentConfig:
         'nano', 'Of a CLIP that compares products with offers; empty: colour words alone.'
     )
     likeness_share: float = parameter(
-        0.3, 'How much likeness counts beside colour.', minimum=0.0, maximum=1.0, live=True
+        0.6, 'How much likeness counts beside colour.', minimum=0.0, maximum=1.0, live=True
     )
     min_match: float = parameter(
         0.3, 'Offers that fit a product by less are not made.', minimum=0.0, maximum=1.0, live=True

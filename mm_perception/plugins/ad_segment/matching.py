@@ -66,7 +66,7 @@ def match(
     """How well each offer fits a product, (N,) float64 in [0, 1]; 0 for another class.
 
     Colour counts by its share of the pixels, likeness by the softmax over the sentences of the
-    offers of the class (Radford et al., 2021, section 3.1), each against the best offer.
+    offers of the class (Radford et al., 2021, section 3.1).
 
     Args:
         product: What is seen.
@@ -80,15 +80,14 @@ def match(
         return scores
     colours = [product.colours.get(offers[i].phrase.colour, 0.0) for i in fitting]
     named = np.array([bool(offers[i].phrase.colour) for i in fitting])
-    most = max(product.colours.values(), default=0.0)
-    by_colour = np.where(named, np.array(colours) / max(most, 1e-9), 0.5)
+    by_colour = np.where(named, np.array(colours), 0.5)
     share = 0.0 if clip is None or product.vector is None else likeness_share
     by_likeness = np.zeros(len(fitting))
     if clip is not None and product.vector is not None and share:
         texts = list(dict.fromkeys(offers[i].sentence() for i in fitting))
         cosines = clip.embed_texts(texts).astype(np.float64) @ product.vector
         powers = np.exp((cosines - cosines.max()) * clip.logit_scale)
-        worth = dict(zip(texts, powers, strict=True))
+        worth = dict(zip(texts, powers / powers.sum(), strict=True))
         by_likeness = np.array([worth[offers[i].sentence()] for i in fitting])
     scores[fitting] = (1 - share) * by_colour + share * by_likeness
     return scores

@@ -23,7 +23,7 @@ _NEGATIVE = re.compile(r"\b(not|never|no|hate|dislike|dont|don't|doesn't|without
 _SMALL_WORDS = (
     "i i'd i'm like love prefer want would really do does don't dont not never no hate dislike "
     'please me my to the a an some any something anything things thing stuff in of for more less '
-    'only always ones one forget about with without everything all what you know'
+    'only always ones one forget about with without everything all what you know it this that them'
 )
 _NO_THING = frozenset(_SMALL_WORDS.split())
 _PRICES = {
