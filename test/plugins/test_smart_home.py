@@ -198,6 +198,16 @@ def test_what_does_not_obey_is_not_confirmed_even_if_the_room_gets_brighter() ->
     assert talk.said == ['I told the lamp to be on, but it does not look so.']
 
 
+def test_what_only_looks_as_wanted_is_not_confirmed() -> None:
+    talk = Talk()
+    talk.lit.add(1)
+    talk.go(3)
+    talk.say(Intent.TURN_ON, target='the left lamp')
+    talk.go(6)
+    assert [e.kind for e in talk.events] == ['sent', 'not_confirmed']
+    assert talk.said == ['The lamp looks on, but I saw no change when I told it so.']
+
+
 def test_what_is_hidden_cannot_be_seen() -> None:
     talk = Talk()
     talk.go(3)

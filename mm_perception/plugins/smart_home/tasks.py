@@ -76,9 +76,9 @@ class Verdict:
 def judge(task: Task, watches: Mapping[tuple[str, int], Watch], now_ns: int) -> Verdict | None:
     """Look again: the verdict, or None while it is too early for one.
 
-    A change to what is wanted after the command confirms it. Where none comes until the time is
-    over, the device may have been so before: then it is confirmed if it was seen to change, or
-    looks, that way.
+    A change to what is wanted after the command confirms it, and so does one that was seen before
+    it. Where the device only looks that way, as before, it is not confirmed: brightness alone is a
+    guess, and people rarely ask for what is so already.
     """
     watch = watches.get(task.key) if task.key is not None else None
     state, name = 'on' if task.is_on else 'off', f'the {task.name}'
@@ -91,5 +91,6 @@ def judge(task: Task, watches: Mapping[tuple[str, int], Watch], now_ns: int) -> 
     if watch is None or watch.seen_ns <= task.sent_ns:
         return Verdict('cannot_see', f'I told {name} to be {state}, but I cannot see it', 0.5)
     if watch.changed_ns <= task.sent_ns and watch.is_on == task.is_on and not watch.is_sure:
-        return Verdict('confirmed', f'{name} looks {state}, as before', 0.6)
+        message = f'{name} looks {state}, but I saw no change when I told it so'
+        return Verdict('not_confirmed', message, 0.5)
     return Verdict('not_confirmed', f'I told {name} to be {state}, but it does not look so', 0.8)
