@@ -237,7 +237,7 @@ class SmartHome(Plugin[SmartHomeConfig]):
                 self._question = None
                 reply.say('all right, I leave it')
                 return
-            chosen = question.answer(read_thing_phrase(command.text))
+            chosen = question.answer(read_thing_phrase(f'{command.text} {command.target}'))
             if chosen is not None and command.intent in _ANSWERS:
                 self._question = None
                 self._switch(question.command, [chosen], reply)
