@@ -9,8 +9,8 @@ each of 11 colours. Parts:
               nano, by both, and a guess. Masks are true, labels name classes alone.
   offers      simulated users like two colours and two classes. Wanted are the offers of what is
               truly in view that suit a user best. Recall at k of ways to rank: after two sentences
-              (said), after twenty clicks and dismissals (clicked), against popularity among the
-              other users, and chance, both over the same offers and over the whole catalogue.
+              (said), after 20 and 80 offers that were clicked, dismissed or passed over, against
+              popularity among all users, and chance, over the same offers and over the catalogue.
   preference  colours and classes that a profile holds strongest after clicks; sentences that are
               read right.
   chain       offers after two sentences with masks of text_tracker, nano weights.
@@ -49,7 +49,7 @@ from mm_perception.world.variety import Split
 
 RESULTS = ROOT / 'bench' / 'results' / 'ad_segment.json'
 KINDS = ('cup', 'ball', 'plant', 'lamp', 'chair', 'crate', 'table', 'sofa')
-LEAST_PX, RANKS, CLICKS = 100, (1, 3, 5), 20
+LEAST_PX, RANKS, CLICKS = 100, (1, 3, 5), (20, 80)
 SHARES = {'colour words': 0.0, 'both': 0.6, 'clip': 1.0}
 #: Class and colour.
 Kind = tuple[str, str]
@@ -124,14 +124,31 @@ class User:
                 f'I want {self.kinds[0]}s and {self.kinds[1]}s']  # fmt: skip
 
     def clicks(
-        self, rng: np.random.Generator, offers: Sequence[Offer]
+        self, rng: np.random.Generator, offers: Sequence[Offer], number: int
     ) -> Iterator[tuple[Offer, bool]]:
-        for index in rng.integers(len(offers), size=CLICKS).tolist():
+        for index in rng.integers(len(offers), size=number).tolist():
             joy = self.joy(kind_of(offers[index]))
             if rng.random() < (0.05, 0.6, 0.9)[joy]:
                 yield offers[index], True
             elif rng.random() < 0.5:
                 yield offers[index], False
+
+
+class Crowd:
+    """Users, what they clicked, and what is popular among them."""
+
+    def __init__(self, number: int, offers: Sequence[Offer], rng: np.random.Generator) -> None:
+        self.offers, self.users = offers, [User.of(rng) for _ in range(number)]
+        self.clicked = {n: [Profile() for _ in self.users] for n in CLICKS}
+        self._popular: Counter[str] = Counter()
+        for count, profiles in self.clicked.items():
+            for user, profile in zip(self.users, profiles, strict=True):
+                for offer, is_clicked in user.clicks(rng, offers, count):
+                    profile.feedback(offer, is_clicked)
+                    self._popular[offer.id] += is_clicked
+
+    def by_popularity(self, offers: Sequence[Offer]) -> list[Offer]:
+        return sorted(offers, key=lambda o: -self._popular[o.id])
 
 
 def said(user: User) -> Profile:
@@ -160,51 +177,50 @@ def bench_matching(
 
 
 def bench_offers(
-    fits: list[Any], products: list[Product], truth: set[Kind], users: list[User],
-    offers: Sequence[Offer], clicked: list[Profile], popular: Counter[str],
+    fits: list[Any], products: list[Product], truth: set[Kind], crowd: Crowd,
     tally: dict[str, list[list[float]]], rng: np.random.Generator,
 ) -> None:  # fmt: skip
     """Every user looks at one room."""
-    for user, profile in zip(users, clicked, strict=True):
+    offers = crowd.offers
+    for index, user in enumerate(crowd.users):
         best = max((user.joy(kind) for kind in truth), default=0)
         wanted = {o.id for o in offers if kind_of(o) in truth and user.joy(kind_of(o)) == best}
         if not best:
             continue
-        ranked = {
-            'said': rank(offers, products, fits, said(user), 0.3),
-            'clicked': rank(offers, products, fits, profile, 0.3),
-        }
-        for way, entries in ranked.items():
-            tally[way].append(recall([e.offer for e in entries], wanted))
-        there = [e.offer for e in ranked['said']]
+        profiles = {'said': said(user)}
+        profiles |= {f'{n} offers clicked or not': crowd.clicked[n][index] for n in CLICKS}
+        there: list[Offer] = []
+        for way, profile in profiles.items():
+            there = [e.offer for e in rank(offers, products, fits, profile, 0.3)]
+            tally[way].append(recall(there, wanted))
         by_chance = [there[i] for i in rng.permutation(len(there)).tolist()]
-        every = sorted(offers, key=lambda o: -popular[o.id])
-        tally['popularity in view'].append(
-            recall(sorted(there, key=lambda o: -popular[o.id]), wanted)
-        )
+        tally['popularity in view'].append(recall(crowd.by_popularity(there), wanted))
         tally['chance in view'].append(recall(by_chance, wanted))
-        tally['popularity'].append(recall(every, wanted))
+        tally['popularity'].append(recall(crowd.by_popularity(offers), wanted))
         order = rng.permutation(len(offers)).tolist()
         tally['chance'].append(recall([offers[i] for i in order], wanted))
 
 
-def bench_preference(users: list[User], clicked: list[Profile]) -> dict[str, Any]:
-    right: Counter[str] = Counter()
-    for user, profile in zip(users, clicked, strict=True):
-        for name, wanted in (('colour', user.colours), ('class', user.kinds)):
-            held = [
-                dict(li.attributes)[name]
-                for li in sorted(profile.likings, key=lambda li: -li.weight)
-                if name in dict(li.attributes)
-            ]
-            right[name] += len(set(held[:2]) & set(wanted))
-    read = sum(_is_read(user) for user in users)
-    return {
-        'n': len(users), 'colours after clicks': round(right['colour'] / (2 * len(users)), 3),
-        'classes after clicks': round(right['class'] / (2 * len(users)), 3),
-        'chance, colours': round(2 / len(COLOUR_WORDS), 3),
-        'chance, classes': round(2 / len(KINDS), 3), 'sentences': round(read / len(users), 3),
+def bench_preference(crowd: Crowd) -> dict[str, Any]:
+    found: dict[str, Any] = {'n': len(crowd.users)}
+    for number, profiles in crowd.clicked.items():
+        right: Counter[str] = Counter()
+        for user, profile in zip(crowd.users, profiles, strict=True):
+            for name, wanted in (('colour', user.colours), ('class', user.kinds)):
+                held = [
+                    dict(li.attributes)[name]
+                    for li in sorted(profile.likings, key=lambda li: -li.weight)
+                    if name in dict(li.attributes)
+                ]
+                right[name] += len(set(held[:2]) & set(wanted))
+        total = 2 * len(crowd.users)
+        shares = {name: round(hits / total, 3) for name, hits in right.items()}
+        found[f'{number} offers clicked or not'] = shares
+    found['chance'] = {
+        'colour': round(2 / len(COLOUR_WORDS), 3), 'class': round(2 / len(KINDS), 3)
     }  # fmt: skip
+    found['sentences'] = round(sum(map(_is_read, crowd.users)) / len(crowd.users), 3)
+    return found
 
 
 def _is_read(user: User) -> bool:
@@ -243,12 +259,7 @@ def main() -> None:
     args = parser.parse_args()
     report, started_s, offers = provenance(), time.perf_counter(), catalogue()
     rng = np.random.default_rng(3)
-    users = [User.of(rng) for _ in range(args.users)]
-    clicked, popular = [Profile() for _ in users], Counter[str]()
-    for user, profile in zip(users, clicked, strict=True):
-        for offer, is_clicked in user.clicks(rng, offers):
-            profile.feedback(offer, is_clicked)
-            popular[offer.id] += is_clicked
+    crowd = Crowd(args.users, offers, rng)
     clip = shared_clip('nano', 'cpu').model
     tracker = TextTracker(TextTrackerConfig(prompts=tuple(f'a {kind}' for kind in KINDS)))
     if args.chain_rooms:
@@ -263,7 +274,7 @@ def main() -> None:
         bench_matching(room, offers, clip, matching)
         products, truth = room.products(clip), set(room.names.values())
         fits = [match(product, offers, clip, SHARES['both']) for product in products]
-        bench_offers(fits, products, truth, users, offers, clicked, popular, ranking, rng)
+        bench_offers(fits, products, truth, crowd, ranking, rng)
         if index < args.chain_rooms:
             masks = tracked(room, tracker)
             products = [
@@ -272,7 +283,7 @@ def main() -> None:
                 if masks.mask(n).any()
             ]
             fits = [match(product, offers, clip, SHARES['both']) for product in products]
-            bench_offers(fits, products, truth, users, offers, clicked, popular, chain, rng)
+            bench_offers(fits, products, truth, crowd, chain, rng)
         print(index, flush=True)
     report['matching'] = {
         way: {'n': sum(c.values()), 'right': round(c['right'] / sum(c.values()), 3)}
@@ -280,7 +291,7 @@ def main() -> None:
     }
     report['matching']['chance'] = {'right': round(1 / len(COLOUR_WORDS), 3)}
     report['offers'], report['chain'] = summary(ranking), summary(chain)
-    report['preference'] = bench_preference(users, clicked)
+    report['preference'] = bench_preference(crowd)
     report['wall_s'] = round(time.perf_counter() - started_s)
     args.out.write_text(json.dumps(report, indent=1) + '\n')
     print(json.dumps({k: report[k] for k in ('matching', 'offers', 'chain', 'preference')}))

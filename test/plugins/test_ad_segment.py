@@ -161,6 +161,19 @@ def test_convention_strength() -> None:
     assert Profile.from_json(profile.as_json()).likings == profile.likings
 
 
+def test_convention_clicks_that_were_to_be_expected_say_less() -> None:
+    offers = {offer.id: offer for offer in read_catalogue('example')}
+    profile = Profile()
+    profile.feedback(offers['cup-red'], is_clicked=True)
+    assert [li.weight for li in profile.likings] == [0.25, 0.25]
+    profile.feedback(offers['ball-red'], is_clicked=True)
+    likes = {li.words(): li.weight for li in profile.likings}
+    assert likes['red'] > likes['cup'] > likes['ball'] > 0
+    other = Profile()
+    other.feedback(offers['cup-red'], is_clicked=False)
+    assert [li.weight for li in other.likings] == [-0.25, -0.25]
+
+
 def test_catalogues_of_both_kinds_are_read_and_broken_ones_refused(tmp_path: Path) -> None:
     path = tmp_path / 'a.json'
     rows = [{'id': str(i), 'title': 'Red mug', 'price': p} for i, p in enumerate((1, 2, 3))]
