@@ -121,7 +121,8 @@ def at_places(grid: Tensor, xy: Tensor, range_m: Sequence[float]) -> Tensor:
         (..., B, Q, C).
     """
     low, high = xy.new_tensor(range_m[:2]), xy.new_tensor(range_m[3:5])
-    places = ((xy - low) / (high - low) * 2 - 1).reshape(-1, *xy.shape[-3:])  # (L, B, Q, 2)
+    layers = math.prod(xy.shape[:-3])
+    places = ((xy - low) / (high - low) * 2 - 1).reshape(layers, *xy.shape[-3:])
     found = functional.grid_sample(
         grid.float(), places.transpose(0, 1).to(torch.float32), padding_mode='border',
         align_corners=False,

@@ -56,6 +56,7 @@ def test_places_are_read_in_metres() -> None:
     xy = torch.tensor([[[[1.25, -3.5], [-7.0, 2.0]]], [[[0.0, 0.0], [4.5, 9.0]]]])
     found = at_places(grid, xy, (-10, -10, -1, 10, 10, 3))
     torch.testing.assert_close(found, xy)
+    assert at_places(grid, xy[0, :, :0], (-10, -10, -1, 10, 10, 3)).shape == (1, 0, 2)
 
 
 def test_velocity_is_displacement_by_time() -> None:
