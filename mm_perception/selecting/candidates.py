@@ -44,17 +44,30 @@ class Candidate:
         Every word has to be true of it: a colour word of its colour, a known noun of its kind
         (`mm_perception.text.words.NOUNS`), other words are looked for in its label.
         """
-        said, label = singular(noun), singular(self.label)
-        if not said or said == label:
-            return True
-        kinds, known = _kinds(said), _kinds(label)
-        if kinds and not kinds & known:
-            return False
-        rest = [word for word in said.split() if not kinds or word not in _noun_in(said).split()]
-        return all(
-            word in self.colours if word in COLOUR_WORDS else word in label.split()
-            for word in rest
-        )
+        return label_fits(self.label, noun, self.colours)
+
+
+def label_fits(label: str, noun: str, colours: Collection[str] = ()) -> bool:
+    """Whether a noun phrase names what has a label; see `Candidate.fits`.
+
+    Args:
+        label: What it is called.
+        noun: Without articles.
+        colours: That it has beside those of its label.
+    """
+    said, called = singular(noun), singular(label)
+    if not said or said == called:
+        return True
+    kinds = _kinds(said)
+    if kinds and not kinds & _kinds(called):
+        return False
+    own = _noun_in(said).split() if kinds else []
+    words = called.split()
+    return all(
+        word in words or (word in COLOUR_WORDS and word in colours)
+        for word in said.split()
+        if word not in own
+    )
 
 
 def candidates_of(masks: Masks, image: Image | None) -> list[Candidate]:

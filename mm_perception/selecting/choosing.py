@@ -110,7 +110,7 @@ def choose(
 def _excluded(
     other: Selection, things: Sequence[Candidate], size: tuple[int, int]
 ) -> frozenset[int]:
-    """What "not the red one" or "not the left one" leaves out; a mere noun leaves out all of it."""
+    """What "not the left one" leaves out; a mere noun leaves out all that it names."""
     fitting = [thing for thing in things if thing.fits(other.noun)]
     if other.order is not None:
         fitting = _picked(other, fitting, size)

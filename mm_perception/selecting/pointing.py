@@ -1,9 +1,9 @@
 """Which mask somebody points at, with a hand that is not steady.
 
-Where a thing is meant, the pointed pixel lies anywhere on it plus a normal error; so the likelihood
-of a thing is the mean over its pixels of that normal density, and small things are not swallowed
-by large neighbours. The idea is that of Bi and Zhai, Bayesian Touch, UIST 2013: the target is the
-one of the greatest likelihood, not the one under the finger.
+Where a thing is meant, the pointed pixel lies anywhere on it plus a normal error; so the
+likelihood of a thing is the mean over its pixels of that normal density, and small things are not
+swallowed by large neighbours. The idea is that of Bi and Zhai, Bayesian Touch, UIST 2013: the
+target is the one of the greatest likelihood, not the one under the finger.
 """
 
 from __future__ import annotations
