@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import cast
 
 import numpy as np
@@ -45,12 +46,17 @@ class InView:
     points: Array | None = None
     depth: Array | None = field(default=None, repr=False)
 
-    def surfaces(self, smallest_px: int) -> dict[int, Surface]:
-        """The seen sides of the things, by their ids in the masks, in the fixed frame."""
+    @cached_property
+    def points_on(self) -> dict[int, Array]:
+        """The points that fall on each thing, by its id in the masks."""
         if self.points is None:
             return {}
+        return points_by_id(self.points, self.info, self.masks.id_map)
+
+    def surfaces(self, smallest_px: int) -> dict[int, Surface]:
+        """The seen sides of the things, by their ids in the masks, in the fixed frame."""
         found = {}
-        for number, points in points_by_id(self.points, self.info, self.masks.id_map).items():
+        for number, points in self.points_on.items():
             mask = self.masks.mask(number)
             surface = None
             if np.count_nonzero(mask) >= smallest_px:

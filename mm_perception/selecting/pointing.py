@@ -106,6 +106,13 @@ class Votes:
         """Forget all."""
         self._shares.clear()
 
+    def recent(self, since_ns: int, least: float) -> int | None:
+        """What is meant since a moment; None if nothing reaches `least`, or nobody points."""
+        if not self._shares or self._shares[-1][0] < since_ns:
+            return None
+        found = self.winner(since_ns, self._shares[-1][0], least)
+        return None if found is None else found[0]
+
     def winner(
         self, start_ns: int, end_ns: int, least: float, among: Collection[int] | None = None
     ) -> tuple[int, float] | None:

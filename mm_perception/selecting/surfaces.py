@@ -68,7 +68,9 @@ def points_by_id(points: Array, info: CameraInfo, id_map: Array) -> dict[int, Ar
     return {int(i): held[ids == i] for i in np.unique(ids).tolist() if i}
 
 
-def surface_of(mask: Array, points: Array, info: CameraInfo) -> Surface | None:
+def surface_of(
+    mask: Array, points: Array, info: CameraInfo, pixel: Array | None = None
+) -> Surface | None:
     """The seen side of a thing; None where too few points tell.
 
     Its middle is where the ray through the thickest part of the mask meets the plane of the points
@@ -78,6 +80,7 @@ def surface_of(mask: Array, points: Array, info: CameraInfo) -> Surface | None:
         mask: (H, W) bool.
         points: (N, 3) that fall on it, in optical axes, metres.
         info: Of the picture.
+        pixel: (2,) where its middle shall be; None means where the mask is thickest.
     """
     if len(points) < _FEWEST or not mask.any():
         return None
@@ -85,7 +88,7 @@ def surface_of(mask: Array, points: Array, info: CameraInfo) -> Surface | None:
     group = points[np.abs(points[:, 2] - depth) <= _GROUP_M + _GROUP_SHARE * depth]
     if len(group) < _FEWEST:
         return None
-    pixel = thickest_pixel(mask)
+    pixel = thickest_pixel(mask) if pixel is None else pixel
     ray = unproject(info, pixel[None])[0]
     away = np.linalg.norm(project(info, group) - pixel, axis=1)
     order = np.argsort(away)

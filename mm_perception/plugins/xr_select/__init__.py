@@ -36,8 +36,6 @@ from mm_perception.plugin import (
     Queue,
     Reference,
 )
-from mm_perception.plugins.xr_select.scene import Scene
-from mm_perception.plugins.xr_select.verbs import VERBS, Deed, Moment, perform
 from mm_perception.samples import (
     Boxes3D,
     CameraInfo,
@@ -55,11 +53,14 @@ from mm_perception.samples.sample import Array
 from mm_perception.selecting.candidates import only_ids
 from mm_perception.selecting.in_view import InView, ray_in, view_of
 from mm_perception.selecting.pointing import Votes
+from mm_perception.selecting.scene import Scene
+from mm_perception.selecting.verbs import VERBS, Deed, Moment, perform
 
 #: What is painted out reaches so many pixels over its mask.
 _RIM_PX = 3
 #: The end of an utterance is where the ray was within this, seconds.
 _END_S = 0.3
+_VERBS = (Intent.SELECT, Intent.MOVE, Intent.HIDE, Intent.SHOW, Intent.STOP)
 
 
 @dataclass(frozen=True)
@@ -173,7 +174,7 @@ class XrSelect(Plugin[XrSelectConfig]):
         self._waiting += [
             _Waiting(command)
             for command in cast('Sequence[Command]', inputs.all('command'))
-            if command.intent in VERBS
+            if command.intent in _VERBS
         ]
         events, targets = self._do_what_is_due(masks, image, bound, inputs.stream)
         selected = [own for own, number in bound.items() if number in self._scene.selected]

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mm_perception.plugins.xr_select.scene import Scene, Thing
 from mm_perception.samples import Command, Image, Intent, Masks, Relation
 from mm_perception.samples.sample import Array
 from mm_perception.selecting.candidates import candidates_of, label_fits
 from mm_perception.selecting.choosing import Place, choose
 from mm_perception.selecting.pointing import Votes
+from mm_perception.selecting.scene import Scene, Thing
 from mm_perception.text.selection import Selection, parse_selection
 
-#: Which commands are for this plugin, and what is said when they are done.
+#: Commands that are understood, and what is said when they are done.
 VERBS = {
     Intent.SELECT: 'selected', Intent.MOVE: 'moved', Intent.HIDE: 'hidden', Intent.SHOW: 'shown',
-    Intent.STOP: 'released',
+    Intent.STOP: 'released', Intent.TRACK: 'selected',
 }  # fmt: skip
 
 
@@ -89,7 +89,7 @@ def perform(command: Command, moment: Moment) -> Deed:
     if deed.problem:
         return deed
     numbers = tuple(thing.number for thing in deed.things)
-    if command.intent is Intent.SELECT:
+    if command.intent in (Intent.SELECT, Intent.TRACK):
         moment.scene.selected = numbers
     elif command.intent is Intent.STOP:
         kept = [n for n in moment.scene.selected if n not in numbers]
