@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from mm_perception.geometry.cameras import project
@@ -15,6 +16,8 @@ from mm_perception.selecting.surfaces import Surface, surface_of
 
 #: A new sight counts at least so much, so that a slow drift of the frame is followed.
 _LEAST_WEIGHT = 0.05
+#: Sights that are farther off than this are not of the same spot: metres, and per metre.
+_GATE_M, _GATE_SHARE = 0.05, 0.02
 
 
 @dataclass
@@ -61,6 +64,10 @@ class Anchor:
         spot = self._spot(own, view)
         if spot is None:
             return
+        camera = view.fixed_from_camera[:3, 3]
+        farthest = _GATE_M + _GATE_SHARE * float(np.linalg.norm(self.place - camera))
+        if float(np.linalg.norm(spot.middle - self.place)) > farthest:
+            return  # seen flatly, or past an edge: another spot of the same thing
         self.num_sights += 1
         weight = max(1 / self.num_sights, _LEAST_WEIGHT)
         self.place = (1 - weight) * self.place + weight * spot.middle
@@ -91,7 +98,7 @@ class Anchor:
 def occluded(view: InView, number: int, place: Array, side_m: float, margin_m: float) -> Array:
     """Where real things are in front of an overlay that faces the camera.
 
-    With a depth picture pixel by pixel; else by whole things, whose seen side is nearer.
+    With a depth picture point by point; else by whole things, whose seen side is nearer.
 
     Args:
         view: The picture.
@@ -116,8 +123,14 @@ def occluded(view: InView, number: int, place: Array, side_m: float, margin_m: f
     ids = view.masks.id_map[top:bottom, left:right]
     limit = float(local[2]) - margin_m
     if view.depth is not None:
-        metres = view.depth[top:bottom, left:right]
-        found[top:bottom, left:right] = (metres > 0) & (metres < limit) & (ids != number)
+        points = np.zeros((0, 3)) if view.points is None else view.points
+        near = project(view.info, points[points[:, 2] < limit])
+        cells = np.round(near[np.isfinite(near).all(1)]).astype(int)
+        inside = np.all((cells >= (left, top)) & (cells < (right, bottom)), axis=1)
+        hits = np.zeros((height, width), np.uint8)
+        hits[cells[inside, 1], cells[inside, 0]] = 1
+        whole = cv2.dilate(hits, np.ones((3, 3), np.uint8))  # every other pixel has a point
+        found[top:bottom, left:right] = (whole[top:bottom, left:right] > 0) & (ids != number)
         return found
     nearer = [i for i, points in view.points_on.items() if np.median(points[:, 2]) < limit]
     found[top:bottom, left:right] = np.isin(ids, nearer) & (ids != number)

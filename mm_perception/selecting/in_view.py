@@ -38,6 +38,7 @@ class InView:
         fixed_from_camera: (4, 4) at its moment.
         points: (N, 3) metres in optical axes; None where neither depth nor scan is there.
         depth: (H, W) metres; None where there is no depth picture.
+        fixed_from_depth: (4, 4) of its camera at its own moment, which may be a little before.
     """
 
     masks: Masks
@@ -45,6 +46,7 @@ class InView:
     fixed_from_camera: Array
     points: Array | None = None
     depth: Array | None = field(default=None, repr=False)
+    fixed_from_depth: Array | None = None
 
     @cached_property
     def points_on(self) -> dict[int, Array]:
@@ -77,7 +79,7 @@ class InView:
             the fixed frame, None where nothing tells.
         """
         own = ray.moved(np.linalg.inv(self.fixed_from_camera))
-        distance = self._distance(own, spread_rad)
+        distance = self._distance(ray, spread_rad)
         if distance is not None:
             distances = np.array([distance])
             pixels = project(self.info, own.at(distances))
@@ -96,10 +98,12 @@ class InView:
         hit = None if distance is None else ray.at(np.array([distance]))[0]
         return (pointed_shares(self.masks, sights) if sights else None), hit
 
-    def _distance(self, own: Ray, spread_rad: float) -> float | None:
-        if self.depth is not None:
-            return hit_on_depth(own, self.depth, self.info)
+    def _distance(self, ray: Ray, spread_rad: float) -> float | None:
+        if self.depth is not None and self.fixed_from_depth is not None:
+            seen = ray.moved(np.linalg.inv(self.fixed_from_depth))
+            return hit_on_depth(seen, self.depth, self.info)
         if self.points is not None:
+            own = ray.moved(np.linalg.inv(self.fixed_from_camera))
             return hit_on_points(own, self.points, max(spread_rad, 0.01))
         return None
 
@@ -124,8 +128,11 @@ def view_of(inputs: Inputs, fixed_frame: str, lookup: Callable[[str, str, int], 
     pose = lookup(fixed_frame, masks.frame_id, masks.stamp_ns)
     depth, cloud = inputs.maybe('depth'), inputs.maybe('cloud')
     if isinstance(depth, Image):
-        points = points_of_depth(depth, info, masks.id_map > 0)
-        return InView(masks, info, pose, points, depth_in_metres(depth))
+        points = points_of_depth(depth, info, np.ones((height, width), bool))
+        then = lookup(fixed_frame, depth.frame_id, depth.stamp_ns)
+        change = np.linalg.inv(pose) @ then  # it may be of the moment before
+        points = points @ change[:3, :3].T + change[:3, 3]
+        return InView(masks, info, pose, points[points[:, 2] > 0], depth_in_metres(depth), then)
     if isinstance(cloud, PointCloud):
         points = points_at(cloud, masks.frame_id, masks.stamp_ns, fixed_frame, lookup)
         return InView(masks, info, pose, points[points[:, 2] > 0])

@@ -16,6 +16,10 @@ _FEWEST = 3  # points
 _GROUP_M, _GROUP_SHARE = 0.3, 0.05
 #: The plane is fitted to what lies within so many sides of a mask from its middle.
 _NEAR_SHARE, _FEWEST_NEAR = 0.25, 8
+#: So many points, and so near to the middle, tell its own distance; a plane that is farther off
+#: than this (metres, and per metre) is none.
+_CLOSEST, _CLOSE_PX = 5, 3.0
+_OFF_M, _OFF_SHARE = 0.015, 0.003
 #: Planes that are seen at a flatter angle (sine) do not tell where they are.
 _FLATTEST = 0.25
 #: Pixels that are so far in as the farthest, as a share, are as good.
@@ -95,6 +99,11 @@ def surface_of(
     count = int((away <= _NEAR_SHARE * np.sqrt(mask.sum())).sum())
     near = group[order[: max(count, min(_FEWEST_NEAR, len(group)))]]
     middle, normal = _on_plane(near, ray)
+    close = group[order[:_CLOSEST]][away[order[:_CLOSEST]] <= _CLOSE_PX]
+    if len(close) >= _FEWEST:  # what is no board is where its own pixel says
+        own = float(np.median(np.linalg.norm(close, axis=1)))
+        if abs(own - float(np.linalg.norm(middle))) > _OFF_M + _OFF_SHARE * own:
+            middle = ray * own
     low, high = np.percentile(group, 2, axis=0), np.percentile(group, 98, axis=0)
     return Surface(middle, normal, (low + high) / 2, high - low, len(group))
 

@@ -158,12 +158,12 @@ def test_what_is_in_front_hides_the_overlay() -> None:
     select = command(Intent.SELECT, 'the green lamp')
     depth = samples_of(SECOND_NS, ROOM, None)['depth']
     data = np.array(depth.data)
-    data[:, 112:120] = 1.0  # a post in front, beside the lamp
+    data[:, 113:121] = 1.0  # a post in front, beside the lamp
     object.__setattr__(depth, 'data', data)
     glasses.see(1.0, None, select, depth=depth)
-    assert (glasses.occlusion[45:55, 112:114] == 255).all()
-    assert not glasses.occlusion[:, :112].any()
-    assert not glasses.occlusion[:, 120:].any()
+    assert (glasses.occlusion[45:55, 113:115] == 255).all()
+    assert not glasses.occlusion[:, :112].any()  # a rim of one pixel
+    assert not glasses.occlusion[:, 116:].any()  # beyond the overlay
 
 
 def test_a_hand_is_a_ray() -> None:

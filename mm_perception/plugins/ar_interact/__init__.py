@@ -4,7 +4,7 @@ A thing is selected by voice ("select the lamp", "that one") or by pointing at i
 ray is a pose, of a controller, a gaze, or a hand (`mm_perception.geometry.rays.ray_of_hand` makes
 one of its keypoints). The anchor is a spot on the thing's surface, from depth or a scan, in a
 frame that stands still: it stays while the camera moves, goes with a thing that moves, and is kept
-where the thing is out of sight. An occlusion mask says where real things are in front of the overlay.
+where the thing is out of sight. An occlusion mask says where real things are in front of it.
 
 A policy without a network; the geometry is in `mm_perception.geometry.rays` and
 `mm_perception.selecting`.
@@ -121,7 +121,7 @@ class ArInteract(Plugin[ArInteractConfig]):
         'ray': Latest(Pose, 'Of a hand, a gaze or a controller.', tolerance_s=0.1),
         'command': Queue(Command, 'To select, track or stop; others are left alone.'),
         'depth': Latest(
-            Image, 'Depth in the frame and size of the masks (REP-118).', tolerance_s=0.05,
+            Image, 'Depth in the frame and size of the masks (REP-118).', tolerance_s=0.15,
             follows='masks',
         ),
         'cloud': Latest(PointCloud, 'A scan, where there is no depth.', tolerance_s=0.25),

@@ -131,7 +131,7 @@ class XrSelect(Plugin[XrSelectConfig]):
         'ray': Latest(Pose, 'Gaze or controller.', tolerance_s=0.1),
         'command': Queue(Command, 'To select, move, hide, show or stop.'),
         'depth': Latest(
-            Image, 'Depth in the frame and size of the masks (REP-118).', tolerance_s=0.05,
+            Image, 'Depth in the frame and size of the masks (REP-118).', tolerance_s=0.15,
             follows='masks',
         ),
         'cloud': Latest(PointCloud, 'A scan, where there is no depth.', tolerance_s=0.25),
