@@ -78,7 +78,8 @@ def words(rooms: list[Room]) -> dict[str, Any]:
         for way, hits in ways.items():
             sums[way] += hits
     table['all'] = {way: share(hits) for way, hits in sums.items()}
-    table['all']['by chance'] = round(float(np.mean(sum(chances.values(), []))), 4)
+    every = [chance for rule in chances.values() for chance in rule]
+    table['all']['by chance'] = round(float(np.mean(every)), 4)
     return table
 
 
@@ -87,7 +88,7 @@ def chosen_of(masks: Masks, image: Image, command: Command) -> set[int]:
     plugin = SamPrompt(SamPromptConfig(asks_tracker=False, patience_s=0.0), Context())
     stamps = {'stamp_ns': masks.stamp_ns, 'end_ns': masks.stamp_ns}
     samples: dict[str, Any] = {
-        'masks': masks, 'image': image, 'command': (replace(command, **stamps),), 'click': (),
+        'masks': masks, 'image': image, 'command': (replace(command, **stamps),), 'ask': (),
     }  # fmt: skip
     outputs: Any = plugin.infer(Inputs(masks.stamp_ns, masks.frame_id, samples=samples))
     return set(outputs['chosen'].ids)

@@ -75,7 +75,7 @@ def decided(film: list[Masks], item: Said) -> Masks | None:
         command = replace(item.command, stamp_ns=ns(0.0), end_ns=ns(0.0))
         samples: dict[str, Any] = {
             'masks': masks, 'image': None, 'command': (command,) if index == 0 else (),
-            'click': (),
+            'ask': (),
         }  # fmt: skip
         outputs: Any = plugin.infer(Inputs(masks.stamp_ns, masks.frame_id, samples=samples))
         chosen = outputs['chosen']

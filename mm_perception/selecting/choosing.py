@@ -5,15 +5,22 @@ All relations are those of the picture: "behind" is higher up and overlapping, a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from mm_perception.samples import Relation
+from mm_perception.samples import Command, Relation
 from mm_perception.samples.sample import Array
 from mm_perception.selecting.candidates import Candidate
-from mm_perception.text.selection import SIDES, Order, Selection
+from mm_perception.text.selection import (
+    SIDES,
+    Order,
+    Selection,
+    parse_selection,
+    split_relation,
+)
 
 #: What is farther from the anchor than so many sizes of the larger one is not next to it.
 _NEXT = 1.0
@@ -59,6 +66,18 @@ class Place:
 
     relation: Relation = Relation.NONE
     anchors: tuple[Selection, ...] = ()
+
+
+def meaning_of(command: Command) -> tuple[Selection, Place]:
+    """What the target of a command picks, and how that lies to other things.
+
+    A relation that is still within the target ("the car next to the truck") is found there.
+    """
+    target, relation, anchor = command.target, command.relation, command.anchor
+    if relation is Relation.NONE:
+        target, relation, anchor = split_relation(target)
+    parts = [part for part in re.split(r'\band\b', anchor) if part.strip()]
+    return parse_selection(target), Place(relation, tuple(map(parse_selection, parts)))
 
 
 def choose(

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from mm_perception.samples import Command, Image, Intent, Masks, Relation
 from mm_perception.samples.sample import Array
 from mm_perception.selecting.candidates import candidates_of, label_fits
-from mm_perception.selecting.choosing import Place, choose
+from mm_perception.selecting.choosing import Place, choose, meaning_of
 from mm_perception.selecting.pointing import Votes
 from mm_perception.selecting.scene import Scene, Thing
-from mm_perception.text.selection import Selection, parse_selection
+from mm_perception.text.selection import Selection
 
 #: Commands that are understood, and what is said when they are done.
 VERBS = {
@@ -56,7 +56,9 @@ def meant(command: Command, moment: Moment) -> Deed:
 
     Words decide if they can; where several things fit them, or none are said, the ray does.
     """
-    selection = parse_selection(command.target)
+    selection, place = meaning_of(command)
+    if command.intent is Intent.MOVE and command.relation is not Relation.NONE:
+        place = Place()  # it says where to, not which
     scene = moment.scene
     # Of "move that there" the ray says where; what, only where nothing is selected.
     if not command.target and (not command.is_deictic or command.intent is Intent.MOVE):
@@ -66,7 +68,7 @@ def meant(command: Command, moment: Moment) -> Deed:
     if command.intent is Intent.SHOW:  # what is hidden may be out of sight
         return _hidden(scene, selection)
     if command.target and (not command.is_deictic or command.intent is Intent.MOVE):
-        found = _by_words(command, selection, moment)
+        found = _by_words(command, selection, place, moment)
         if found is not None:
             return found
     among = [t.number for t in scene.things.values() if _names(t, selection) and not t.is_hidden]
@@ -113,12 +115,8 @@ def _move(command: Command, deed: Deed, moment: Moment) -> Deed:
     return deed
 
 
-def _by_words(command: Command, selection: Selection, moment: Moment) -> Deed | None:
+def _by_words(command: Command, selection: Selection, place: Place, moment: Moment) -> Deed | None:
     """What the words alone say; None where the ray has to decide."""
-    is_move = command.intent is Intent.MOVE
-    place = Place() if is_move or not command.anchor else Place(
-        command.relation, (parse_selection(command.anchor),)
-    )  # fmt: skip
     height, width = moment.masks.id_map.shape
     things = [
         thing for thing in candidates_of(moment.masks, moment.image)

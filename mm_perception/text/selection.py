@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
+from mm_perception.samples import Relation
 from mm_perception.text.words import singular
 
 
@@ -60,6 +61,17 @@ _AROUND = re.compile(
     r"\b(?:which is|that is|that's|(?<!most )most)?\s*(?:on|from|to|at|in|of) (?:the )?"
     rf'(?:(?:far|very) )?({"|".join(_ORDER_OF)})\b(?: (?:side|end|hand side))?'
 )
+#: The longer ones first.
+_RELATIONS: dict[str, Relation] = {
+    r'(?:to the |on the )?left of': Relation.LEFT_OF,
+    r'(?:to the |on the )?right of': Relation.RIGHT_OF,
+    r'(?:next to|beside|near|close to|by)': Relation.NEXT_TO,
+    r'in front of': Relation.IN_FRONT_OF,
+    r'behind': Relation.BEHIND,
+    r'between': Relation.BETWEEN,
+    r'(?:under|below|beneath)': Relation.UNDER,
+    r'(?:on top of|on)': Relation.ON,
+}
 _EXCEPT = re.compile(r'\b(?:and not|but not|except for|except|apart from|but|without|not)\b')
 
 
@@ -102,6 +114,20 @@ def parse_selection(phrase: str) -> Selection:
     found = _parse_positive(head)
     excluded = tuple(_parse_positive(tail) for tail in tails if tail.strip())
     return Selection(found.noun, found.order, found.rank, found.count, excluded, found.is_other)
+
+
+def split_relation(phrase: str) -> tuple[str, Relation, str]:
+    """A phrase without what it lies next to, how it lies to that, and what that is.
+
+    Convention:
+        'the car next to the truck' is ('the car', NEXT_TO, 'the truck'); 'the lamp on the left'
+        has no relation: left is a side of the picture.
+    """
+    for words, relation in _RELATIONS.items():
+        found = re.search(rf'^(.*?\S)\s+{words}\s+(\S.*)$', phrase.strip(), re.IGNORECASE)
+        if found is not None and not _AROUND.fullmatch(f'on {found.group(2).lower()}'):
+            return found.group(1), relation, found.group(2)
+    return phrase, Relation.NONE, ''
 
 
 def _parse_positive(said: str) -> Selection:

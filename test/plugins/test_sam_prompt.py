@@ -45,7 +45,7 @@ class Watcher:
         stamp_ns = round(time_s * SECOND_NS)
         samples: dict[str, Any] = {
             'masks': masks_of(boxes, stamp_ns=stamp_ns), 'image': None, 'command': commands,
-            'click': () if click is None else (click,),
+            'ask': () if click is None else (click,),
         }  # fmt: skip
         outputs: Any = self.plugin.infer(Inputs(stamp_ns, 'camera', stream, samples=samples))
         self.status += outputs['status']
@@ -205,3 +205,30 @@ def test_other_commands_are_left_alone(intent: Intent) -> None:
     watcher = Watcher()
     assert watcher.see(1.0, command(intent, 'the red car')) == ()
     assert not watcher.status
+
+
+def text_prompt(text: str, **changes: Any) -> Prompt:
+    return Prompt(prompt_id='mine', text=text, **changes)
+
+
+def test_typed_prompts_are_wishes_too() -> None:
+    watcher = Watcher()
+    assert watcher.see(1.0, click=text_prompt('the car next to the grey car')) == (2,)
+    assert watcher.status[0].prompt_id == 'mine'
+    remove = Prompt(prompt_id='mine', action=PromptAction.REMOVE)
+    assert watcher.see(1.1, click=remove) == ()
+    twice = text_prompt('the left car', max_frames=2)
+    assert watcher.see(1.2, click=twice) == (1,)
+    assert watcher.see(1.3) == (1,)
+    assert watcher.see(1.4) == ()
+    watcher.see(1.5, click=text_prompt('the cars'))
+    assert watcher.see(1.6, click=Prompt(action=PromptAction.CLEAR)) == ()
+
+
+def test_a_prompt_for_one_camera_is_not_for_the_other() -> None:
+    watcher = Watcher()
+    watcher.see(1.0, stream='left')
+    watcher.see(1.0, stream='right')
+    ask = text_prompt('the red car', stream='right')
+    assert watcher.see(1.1, stream='left', click=ask) == ()
+    assert watcher.see(1.1, stream='right') == (1,)

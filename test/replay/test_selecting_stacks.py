@@ -170,12 +170,16 @@ def test_a_tracker_is_asked_for_the_noun(tmp_path: Path) -> None:
             'inputs': {'image': IMAGE, 'prompt': 'sam_prompt/output/prompt'}
         },
         'sam_prompt': {
-            'inputs': {'masks': 'colour_tracker.masks', 'image': IMAGE, 'command': '/command'},
+            'inputs': {
+                'masks': 'colour_tracker.masks', 'image': IMAGE, 'command': '/command',
+                'ask': '/prompt',
+            },
             'parameters': {'settle_s': 0.3},
         },
     }  # fmt: skip
     seen: list[Masks] = []
     run = OfflineRun(parse_stack('loop', {'nodes': nodes}), bag, tmp_path / 'out')
+    assert run._prompt_topics() == ['/prompt']
     run.on_output = lambda topic, sample: (
         seen.append(sample) if isinstance(sample, Masks) and 'chosen' in topic else None
     )

@@ -3,8 +3,8 @@
 It asks a tracker for the noun of a command ("car"), waits until what that finds has settled, and
 picks what the rest of the words say: "the second from the left", "the biggest", "not the red one",
 "next to the truck", or for "that one" what was clicked at while it was said. SEGMENT is for one
-picture; SELECT and TRACK hold until they are stopped. Where nothing or several things fit, it
-chooses none and says so.
+picture; SELECT and TRACK hold until they are stopped; prompts with a text do the same. Where
+nothing or several things fit, it chooses none and says so.
 
 A policy without a network: the words are in `mm_perception.text.selection`, the rules of the
 picture in `mm_perception.selecting`.
@@ -31,7 +31,7 @@ from mm_perception.plugin import (
     Queue,
     Reference,
 )
-from mm_perception.plugins.sam_prompt.wishes import Rules, Verdict, View, wish_of
+from mm_perception.plugins.sam_prompt.wishes import Rules, Verdict, View, command_of, wish_of
 from mm_perception.samples import (
     Command,
     Image,
@@ -121,7 +121,7 @@ class SamPrompt(Plugin[SamPromptConfig]):
             follows='masks',
         ),
         'command': Queue(Command, 'To segment, track, select or stop; others are left alone.'),
-        'click': Queue(Prompt, 'Points, for "that one".'),
+        'ask': Queue(Prompt, 'Texts instead of commands, and clicks for "that one".'),
     }  # fmt: skip
     outputs: ClassVar[dict[str, Output]] = {
         'chosen': Output(Masks, 'Only what is meant, with the ids of the tracker.'),
@@ -150,8 +150,8 @@ class SamPrompt(Plugin[SamPromptConfig]):
             self._view(name)
         for command in cast('Sequence[Command]', inputs.all('command')):
             self._take(command)
-        for click in cast('Sequence[Prompt]', inputs.all('click')):
-            self._click(click, inputs.stream)
+        for prompt in cast('Sequence[Prompt]', inputs.all('ask')):
+            self._ask(prompt, masks.stamp_ns, inputs.stream)
         prompts = self._prompts(masks)
         ids, verdicts = self._view(inputs.stream).see(masks, image)
         chosen = only_ids(masks, ids)
@@ -208,8 +208,22 @@ class SamPrompt(Plugin[SamPromptConfig]):
             for view in self._views.values():
                 view.ask(wish)
 
+    def _ask(self, prompt: Prompt, stamp_ns: int, stream: str) -> None:
+        """A text is a wish, a point a click; one without a stream is in the camera on turn."""
+        if prompt.action in (PromptAction.REMOVE, PromptAction.CLEAR):
+            for view in self._views.values():
+                view.drop(prompt.prompt_id) if prompt.prompt_id else view.stop('')
+        elif prompt.text.strip():
+            command = command_of(prompt, stamp_ns)
+            wish = wish_of(command, self._noun, prompt.prompt_id, prompt.max_frames)
+            self._noun = wish.nouns[0] if wish.selection.noun else self._noun
+            for name, view in self._views.items():
+                if prompt.stream in ('', name):
+                    view.ask(wish)
+        else:
+            self._click(prompt, stream)
+
     def _click(self, click: Prompt, stream: str) -> None:
-        """A click without a stream is one in the camera whose turn it is."""
         for point in click.points[click.point_labels == 1][:1]:
             self._view(click.stream or stream).click(click.stamp_ns, point.astype(np.float64))
 
@@ -234,7 +248,7 @@ class SamPrompt(Plugin[SamPromptConfig]):
     def _status(self, verdict: Verdict, masks: Masks, stream: str) -> PromptStatus:
         return PromptStatus(
             stamp_ns=masks.stamp_ns, frame_id=masks.frame_id, stream=stream,
-            prompt_id=verdict.wish.command.text, state=verdict.state, score=verdict.score,
+            prompt_id=verdict.wish.name, state=verdict.state, score=verdict.score,
             track_ids=tuple(map(str, verdict.ids)), message=verdict.message,
         )  # fmt: skip
 

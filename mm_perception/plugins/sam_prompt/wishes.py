@@ -2,52 +2,74 @@
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from mm_perception.samples import Command, Image, Intent, Masks, PromptState, Relation
+from mm_perception.samples import (
+    Command,
+    Image,
+    Intent,
+    Masks,
+    Prompt,
+    PromptState,
+)
 from mm_perception.samples.sample import Array
 from mm_perception.selecting.candidates import candidates_of
-from mm_perception.selecting.choosing import Choice, Place, choose
+from mm_perception.selecting.choosing import Choice, Place, choose, meaning_of
 from mm_perception.selecting.pointing import Sight, Votes, pointed_shares
-from mm_perception.text.selection import Selection, parse_selection
+from mm_perception.text.selection import Selection
 from mm_perception.text.words import COLOUR_WORDS
 
 
 @dataclass(frozen=True, eq=False)
 class Wish:
-    """A command that asks for masks.
+    """A command or a prompt that asks for masks.
 
     Attributes:
+        name: For the status: the id of a prompt, or the words of a command.
         command: As it was said.
         selection: What its target picks.
         place: How that lies to other things.
         nouns: What a tracker has to look for.
+        max_frames: It holds for so many pictures; 0 means until it is stopped.
     """
 
+    name: str
     command: Command
     selection: Selection
     place: Place
     nouns: tuple[str, ...]
-
-    @property
-    def is_latched(self) -> bool:
-        """Whether it holds until it is stopped, or is for one picture."""
-        return self.command.intent is not Intent.SEGMENT
+    max_frames: int = 0
 
 
-def wish_of(command: Command, noun_before: str) -> Wish:
+def command_of(prompt: Prompt, stamp_ns: int) -> Command:
+    """A text prompt as a command to track what it names.
+
+    Args:
+        prompt: With a text.
+        stamp_ns: Its moment, if it has none of its own.
+    """
+    moment = prompt.stamp_ns or stamp_ns
+    return Command(
+        stamp_ns=moment, end_ns=moment, intent=Intent.TRACK, text=prompt.text, target=prompt.text
+    )
+
+
+def wish_of(command: Command, noun_before: str, name: str = '', max_frames: int = 0) -> Wish:
     """A command understood.
 
     Args:
-        command: To track, segment or select something.
+        command: To track, segment or select something; to segment is for one picture.
         noun_before: What was spoken of before; "the left one" is one of those.
+        name: For the status; empty for the words of the command.
+        max_frames: It holds for so many pictures; 0 means until it is stopped.
     """
-    selection = parse_selection(command.target)
+    selection, place = meaning_of(command)
+    if command.intent is Intent.SEGMENT:
+        max_frames = 1
     looked_for = selection.noun
     is_mere_colour = all(word in COLOUR_WORDS for word in selection.noun.split())
     if is_mere_colour and selection.count != 0 and not command.is_deictic and noun_before:
@@ -58,13 +80,9 @@ def wish_of(command: Command, noun_before: str) -> Wish:
             looked_for = noun_before if kind == noun_before else selection.noun
         else:
             selection = replace(selection, noun=noun_before)
-    anchors = tuple(
-        parse_selection(part) for part in re.split(r'\band\b', command.anchor) if part.strip()
-    )
-    is_placed = command.relation is not Relation.NONE
-    place = Place(command.relation, anchors if is_placed else ())
     nouns = (looked_for, *(anchor.noun for anchor in place.anchors))
-    return Wish(command, selection, place, tuple(dict.fromkeys(n for n in nouns if n)))
+    found = tuple(dict.fromkeys(noun for noun in nouns if noun))
+    return Wish(name or command.text, command, selection, place, found, max_frames)
 
 
 @dataclass(frozen=True)
@@ -104,10 +122,15 @@ class _Open:
 
 @dataclass
 class _Held:
-    """What was chosen for a wish, and when each of it was last seen."""
+    """What was chosen for a wish, when each of it was last seen, and in how many pictures."""
 
     wish: Wish
     seen_ns: dict[int, int]
+    num_frames: int = 1
+
+    @property
+    def is_over(self) -> bool:
+        return 0 < self.wish.max_frames <= self.num_frames
 
 
 @dataclass
@@ -147,6 +170,11 @@ class View:
         self._open = [item for item in self._open if not goes(item.wish)]
         self._held = [item for item in self._held if not goes(item.wish)]
 
+    def drop(self, name: str) -> None:
+        """Let go of what is called so."""
+        self._open = [item for item in self._open if item.wish.name != name]
+        self._held = [item for item in self._held if item.wish.name != name]
+
     def forget_seen(self) -> None:
         """Time was set back: pictures and what was chosen are gone, what is asked for is open."""
         self._open += [_Open(item.wish) for item in self._held]
@@ -181,10 +209,11 @@ class View:
                 still_open.append(item)
                 continue
             verdicts.append(_verdict(item.wish, choice, masks))
-            if choice.ids and item.wish.is_latched:
+            if choice.ids:
                 self._held.append(_Held(item.wish, dict.fromkeys(choice.ids, now_ns)))
             chosen += choice.ids
         self._open = still_open
+        self._held = [item for item in self._held if not item.is_over]
         return tuple(dict.fromkeys(chosen)), verdicts
 
     def _look_at_centre(self, masks: Masks) -> None:
@@ -200,6 +229,7 @@ class View:
         visible = {i for i, seen in zip(masks.ids, masks.visible, strict=True) if seen}
         verdicts = []
         for item in self._held:
+            item.num_frames += 1
             for number, last_ns in list(item.seen_ns.items()):
                 if number in visible:
                     item.seen_ns[number] = masks.stamp_ns
