@@ -199,7 +199,7 @@ def _placed(
 def _is_between(thing: Candidate, anchors: Sequence[Sequence[Candidate]]) -> bool:
     (first, *_), (second, *_) = anchors[:2]
     low, high = sorted((float(first.centre[0]), float(second.centre[0])))
-    return low < thing.centre[0] < high
+    return low < float(thing.centre[0]) < high
 
 
 def _cost(relation: Relation, thing: Candidate, anchor: Candidate) -> float:

@@ -10,7 +10,7 @@ from typing import cast
 import numpy as np
 
 from mm_perception.errors import ShapeError
-from mm_perception.geometry.cameras import picture_size, project
+from mm_perception.geometry.cameras import intrinsics, picture_size, project
 from mm_perception.geometry.rays import (
     Ray,
     depth_in_metres,
@@ -24,8 +24,13 @@ from mm_perception.geometry.scans import points_at, points_of_depth
 from mm_perception.plugin import Inputs
 from mm_perception.samples import CameraInfo, Image, Masks, PointCloud, Pose
 from mm_perception.samples.sample import Array
-from mm_perception.selecting.pointing import Sight, pointed_shares
+from mm_perception.selecting.pointing import Sight, pointed_shares, pointed_shares_in_space
 from mm_perception.selecting.surfaces import Surface, points_by_id, surface_of
+
+#: Of a ray that ends outside of the picture, a thing has at least so much if it passes it closely.
+_PASSES = 0.1
+#: Between the points of a depth picture that are used.
+_SPACING_PX = 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,11 +85,14 @@ class InView:
         """
         own = ray.moved(np.linalg.inv(self.fixed_from_camera))
         distance = self._distance(ray, spread_rad)
+        hit = None if distance is None else ray.at(np.array([distance]))[0]
+        if self.depth is not None:
+            shares = self._shares_in_space(own, spread_rad)
+            is_off = hit is None and max(shares.values(), default=0.0) < _PASSES
+            return None if is_off else shares, hit
         if distance is not None:
             distances = np.array([distance])
             pixels = project(self.info, own.at(distances))
-        elif self.depth is not None:
-            return None, None
         else:
             pixels, distances = path_of(own, self.info)
         height, width = self.masks.id_map.shape
@@ -95,8 +103,14 @@ class InView:
             and (pixel >= -0.5).all()
             and (pixel < (width, height)).all()
         ]
-        hit = None if distance is None else ray.at(np.array([distance]))[0]
         return (pointed_shares(self.masks, sights) if sights else None), hit
+
+    def _shares_in_space(self, own: Ray, spread_rad: float) -> dict[int, float]:
+        focal = float(intrinsics(self.info)[0, 0])
+        view_sr = self.masks.id_map.size / focal**2
+        known = {i: points for i, points in self.points_on.items() if i in self.masks.ids}
+        spread = max(spread_rad, _SPACING_PX / focal)
+        return pointed_shares_in_space(known, own, spread, view_sr)
 
     def _distance(self, ray: Ray, spread_rad: float) -> float | None:
         if self.depth is not None and self.fixed_from_depth is not None:

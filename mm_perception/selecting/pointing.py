@@ -9,11 +9,12 @@ target is the one of the greatest likelihood, not the one under the finger.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from mm_perception.geometry.rays import Ray
 from mm_perception.samples import Masks
 from mm_perception.samples.sample import Array
 
@@ -60,6 +61,32 @@ def pointed_shares(
     none = _NOTHING / masks.id_map.size
     total = float(best.sum()) + none
     return {number: float(value / total) for number, value in zip(ids, best, strict=True)}
+
+
+def pointed_shares_in_space(
+    points_on: Mapping[int, Array], ray: Ray, spread_rad: float, view_sr: float
+) -> dict[int, float]:
+    """The same by the angles between a ray and the points of things, as seen from its origin.
+
+    For a hand beside the camera this is what counts: a ray that just misses a thing in front meets
+    the picture far from it, on the wall behind.
+
+    Args:
+        points_on: Ids to (N, 3) points, metres.
+        ray: In the frame of the points.
+        spread_rad: Error of its direction (1 sigma), not less than the angle between points.
+        view_sr: Solid angle of the picture, over which "nothing is meant" is spread.
+    """
+    found = {}
+    for number, points in points_on.items():
+        away = points - ray.origin
+        along = away @ ray.direction
+        across = np.linalg.norm(away - along[:, None] * ray.direction, axis=1)
+        angles = np.arctan2(across, along)
+        density = np.exp(-0.5 * (angles / spread_rad) ** 2) / (2 * np.pi * spread_rad**2)
+        found[number] = float(density.mean())
+    total = sum(found.values()) + _NOTHING / view_sr
+    return {number: value / total for number, value in found.items()}
 
 
 def _densities(id_map: Array, ids: Sequence[int], sight: Sight) -> Array:

@@ -140,6 +140,18 @@ class ArInteract(Plugin[ArInteractConfig]):
         super().__init__(config, context)
         self._forget_all()
 
+    def _forget_all(self) -> None:
+        config = self.config
+        self._scene = Scene(config.gate_m, join_s=0.5, forget_s=config.memory_s)
+        self._votes = Votes(config.memory_s)
+        self._anchors: dict[int, Anchor] = {}
+        #: Commands that are not done yet, and when they came.
+        self._waiting: list[tuple[Command, int]] = []
+        #: The thing that the ray is on, and since when.
+        self._aim: tuple[int, int] | None = None
+        #: What the ray has to leave before it can select it again.
+        self._done: int | None = None
+
     @classmethod
     def tiny(cls) -> ArInteractConfig:
         """All in one frame."""
@@ -188,23 +200,11 @@ class ArInteract(Plugin[ArInteractConfig]):
         self._votes.clear()
         self._anchors.clear()
         self._aim = self._done = None
-        self._waiting.clear()
+        self._waiting = [(command, 0) for command, _ in self._waiting]
 
     def reset(self) -> None:
         """Forget everything."""
         self._forget_all()
-
-    def _forget_all(self) -> None:
-        config = self.config
-        self._scene = Scene(config.gate_m, join_s=0.5, forget_s=config.memory_s)
-        self._votes = Votes(config.memory_s)
-        self._anchors: dict[int, Anchor] = {}
-        #: Commands that are not done yet, and when they came.
-        self._waiting: list[tuple[Command, int]] = []
-        #: The thing that the ray is on, and since when.
-        self._aim: tuple[int, int] | None = None
-        #: What the ray has to leave before it can select it again.
-        self._done: int | None = None
 
     def _point(self, inputs: Inputs, view: InView, bound: dict[int, int]) -> None:
         pose, config = inputs.maybe('ray'), self.config

@@ -239,11 +239,8 @@ class SamPrompt(Plugin[SamPromptConfig]):
             del self._asked[noun]
         again = [noun for noun, asked_ns in self._asked.items() if asked_ns == _AGAIN]
         self._asked.update(dict.fromkeys([*new, *again], masks.stamp_ns))
-        head = {'stamp_ns': masks.stamp_ns, 'frame_id': masks.frame_id}
-        return [
-            *(Prompt(**head, action=PromptAction.REMOVE, prompt_id=_id_of(n)) for n in gone),
-            *(Prompt(**head, text=n, prompt_id=_id_of(n)) for n in new),
-        ]  # fmt: skip
+        removed = [_prompt(PromptAction.REMOVE, noun, masks) for noun in gone]
+        return removed + [_prompt(PromptAction.ADD, noun, masks) for noun in new]
 
     def _status(self, verdict: Verdict, masks: Masks, stream: str) -> PromptStatus:
         return PromptStatus(
@@ -253,8 +250,11 @@ class SamPrompt(Plugin[SamPromptConfig]):
         )  # fmt: skip
 
 
-def _id_of(noun: str) -> str:
-    return f'sam_prompt: {noun}'
+def _prompt(action: PromptAction, noun: str, masks: Masks) -> Prompt:
+    return Prompt(
+        stamp_ns=masks.stamp_ns, frame_id=masks.frame_id, action=action,
+        prompt_id=f'sam_prompt: {noun}', text=noun if action is PromptAction.ADD else '',
+    )  # fmt: skip
 
 
 PLUGIN = SamPrompt

@@ -188,7 +188,7 @@ class View:
     @property
     def nouns(self) -> list[str]:
         """What has to be looked for."""
-        wishes = [item.wish for item in (*self._open, *self._held)]
+        wishes = [item.wish for item in self._open] + [item.wish for item in self._held]
         return [noun for wish in wishes for noun in wish.nouns]
 
     def see(self, masks: Masks, image: Image | None) -> tuple[tuple[int, ...], list[Verdict]]:

@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mm_perception.selecting.pointing import Sight, Votes, pointed_shares
+from mm_perception.geometry.rays import ray_through
+from mm_perception.selecting.pointing import (
+    Sight,
+    Votes,
+    pointed_shares,
+    pointed_shares_in_space,
+)
 from test.unit.selecting.things import masks_of
 
 WALL = {'sofa': (0, 20, 150, 100), 'cup': (70, 50, 76, 56)}
@@ -59,3 +65,19 @@ def test_what_is_long_ago_is_forgotten() -> None:
     assert votes.winner(0, 10**8, 0.5) == (2, 1.0)  # the nearest that is left
     votes.clear()
     assert votes.winner(0, 10**9, 0.0) is None
+
+
+def test_in_space_the_angle_at_the_hand_counts() -> None:
+    """A hand that just misses a thing in front still means it, not what its ray then meets."""
+    grid = np.stack(np.meshgrid(np.arange(-0.1, 0.11, 0.02), np.arange(-0.1, 0.11, 0.02)), -1)
+    flat = grid.reshape(-1, 2)
+    cup = np.column_stack([flat, np.full(len(flat), 1.0)])
+    sofa = np.column_stack([flat * 10 + [2.0, 0], np.full(len(flat), 5.0)])
+    ray = ray_through(np.array([-0.3, 0, 0]), np.array([0.12, 0, 1.0]))
+    shares = pointed_shares_in_space({1: cup, 2: sofa}, ray, np.radians(2), 1.5)
+    assert shares[1] > 0.8
+    at_sofa = ray_through(np.array([-0.3, 0, 0]), np.array([2.0, 0, 5.0]))
+    assert pointed_shares_in_space({1: cup, 2: sofa}, at_sofa, np.radians(2), 1.5)[2] > 0.8
+    up = ray_through(np.zeros(3), np.array([0.0, -1, 0.2]))
+    assert max(pointed_shares_in_space({1: cup, 2: sofa}, up, np.radians(2), 1.5).values()) < 0.01
+    assert pointed_shares_in_space({}, up, np.radians(2), 1.5) == {}
