@@ -1,6 +1,6 @@
 """Which thing is meant, by words and by rays, in held-out rooms: results/select.json.
 
-  python -m bench.bench_select [--rooms 40] [--chain-rooms 6]
+  python -m bench.bench_select [--rooms 30] [--chain-worlds 4]
 
 Rooms of seeds 900000 on that nothing was trained on, pictures of 320x180; truth is that of the
 world, not of the picture. Four parts:
@@ -246,8 +246,8 @@ def look_with_both(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--rooms', type=int, default=40)
-    parser.add_argument('--chain-rooms', type=int, default=6)
+    parser.add_argument('--rooms', type=int, default=30)
+    parser.add_argument('--chain-worlds', type=int, default=4)
     parser.add_argument('--out', type=Path, default=RESULTS)
     args = parser.parse_args()
     report: dict[str, Any] = provenance()
@@ -257,7 +257,9 @@ def main() -> None:
     report['rays'] = rays(rooms)
     report['anchors'] = anchors(rooms[: args.rooms // 2])
     report['stereo'] = stereo(range(args.rooms // 2))
-    report['chain'] = chain(args.chain_rooms)
+    report['chain'] = {
+        'rooms': chain(args.chain_worlds, 'room'), 'streets': chain(args.chain_worlds, 'street'),
+    }  # fmt: skip
     report['wall_s'] = round(time.perf_counter() - started_s, 1)
     args.out.write_text(json.dumps(report, indent=1) + '\n')
     print(json.dumps(report, indent=1))

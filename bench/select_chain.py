@@ -1,4 +1,4 @@
-"""The real chain for bench_select: text_tracker nano before sam_prompt, on films of rooms."""
+"""The real chain for bench_select: text_tracker nano before sam_prompt, on films."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from mm_perception.plugins.sam_prompt import SamPrompt, SamPromptConfig
 from mm_perception.plugins.text_tracker import TextTracker, TextTrackerConfig
 from mm_perception.samples import Masks, Prompt
 from mm_perception.samples.sample import Array
-from mm_perception.world.drive import one_camera
+from mm_perception.world.drive import Place, one_camera
 
 _EVERY = 2  # of the frames of a drive: 5 pictures a second
 #: What of the truth a chosen mask has to reach: to lie mostly on the right thing, or an IoU.
 TESTS = ('right thing', 'IoU 0.3', 'IoU 0.5')
 
 
-def chain(num_rooms: int) -> dict[str, Any]:
+def chain(num_worlds: int, place: Place) -> dict[str, Any]:
     """Shares of commands that end in the right mask, by way and test."""
     tracker = TextTracker(TextTrackerConfig(), Context(streams={'image': ('',)}))
     tracker.load('cpu')
     hits: dict[str, list[bool]] = defaultdict(list)
     seconds: list[float] = []
-    for index in range(num_rooms):
-        room = Room.of(index, one_camera(640, 360, 'room'))
+    for index in range(num_worlds):
+        room = Room.of(index, one_camera(640, 360, place), place)
         (camera,) = room.drive.cameras
         said = list(sayings(room, 0, camera))
         for kind in dict.fromkeys(item.kind for item in said):

@@ -11,7 +11,7 @@ import numpy as np
 from mm_perception.samples import CameraInfo, Command, Image, Intent, Masks, Relation
 from mm_perception.samples.sample import Array
 from mm_perception.world.camera import Camera
-from mm_perception.world.drive import Drive, one_camera, render_frame
+from mm_perception.world.drive import Drive, Place, one_camera, render_frame
 from mm_perception.world.render import View
 from mm_perception.world.scene import Thing
 from mm_perception.world.variety import Split
@@ -45,11 +45,13 @@ class Room:
     _views: dict[int, dict[str, View]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, index: int, cameras: tuple[Camera, ...] | None = None) -> Room:
-        """A held-out room."""
-        chosen = one_camera(320, 180, 'room') if cameras is None else cameras
+    def of(
+        cls, index: int, cameras: tuple[Camera, ...] | None = None, place: Place = 'room'
+    ) -> Room:
+        """A held-out room, or a street."""
+        chosen = one_camera(320, 180, place) if cameras is None else cameras
         drive = Drive(
-            FIRST_SEED + index, 2.0, 10.0, chosen, lidar=None, split=Split.HELD_OUT, place='room'
+            FIRST_SEED + index, 2.0, 10.0, chosen, lidar=None, split=Split.HELD_OUT, place=place
         )
         return cls(drive)
 
