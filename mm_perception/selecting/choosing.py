@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mm_perception.samples import Command, Relation
+from mm_perception.samples import Command, Intent, Relation
 from mm_perception.samples.sample import Array
 from mm_perception.selecting.candidates import Candidate
 from mm_perception.text.selection import (
@@ -66,6 +66,13 @@ class Place:
 
     relation: Relation = Relation.NONE
     anchors: tuple[Selection, ...] = ()
+
+
+def as_asked(command: Command) -> Command:
+    """The same, but "not the red one" asks for another one."""
+    if command.intent is Intent.DENY and command.target:
+        return replace(command, intent=Intent.SELECT, target=f'not {command.target}')
+    return command
 
 
 def meaning_of(command: Command) -> tuple[Selection, Place]:

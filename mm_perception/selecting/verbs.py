@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from mm_perception.samples import Command, Image, Intent, Masks, Relation
 from mm_perception.samples.sample import Array
 from mm_perception.selecting.candidates import candidates_of, label_fits
-from mm_perception.selecting.choosing import Place, choose, meaning_of
+from mm_perception.selecting.choosing import Choice, Place, choose, meaning_of
+from mm_perception.selecting.destinations import destination_of
 from mm_perception.selecting.pointing import Votes
 from mm_perception.selecting.scene import Scene, Thing
 from mm_perception.text.selection import Selection
@@ -32,6 +33,7 @@ class Moment:
         votes: What the ray meant over time, by number.
         destination: (3,) metres where the ray ended with the utterance; None if nowhere.
         min_share: What was pointed at has to be at least so probable.
+        fixed_from_camera: (4, 4) of the camera: left is as it sees it.
     """
 
     scene: Scene
@@ -41,6 +43,7 @@ class Moment:
     votes: Votes
     destination: Array | None
     min_share: float
+    fixed_from_camera: Array
 
 
 @dataclass(frozen=True)
@@ -107,26 +110,47 @@ def perform(command: Command, moment: Moment) -> Deed:
 def _move(command: Command, deed: Deed, moment: Moment) -> Deed:
     if len(deed.things) != 1:
         return Deed((), f'{len(deed.things)} things cannot go to one place: say which')
+    place, problem = moment.destination, 'the ray ends nowhere: point at where it shall be'
     if command.relation is not Relation.NONE:
-        return Deed((), 'point at where it shall be: words for places are not understood')
-    if moment.destination is None:
-        return Deed((), 'the ray ends nowhere: point at where it shall be')
-    deed.things[0].moved_to = moment.destination
+        place, problem = _beside(command, deed.things[0], moment)
+    if place is None:
+        return Deed((), problem)
+    deed.things[0].moved_to = place
     return deed
+
+
+def _beside(command: Command, thing: Thing, moment: Moment) -> tuple[Array | None, str]:
+    """Where words put a thing (3,), or why nowhere."""
+    surfaces = []
+    for wanted in meaning_of(command)[1].anchors:
+        choice = _chosen(wanted, Place(), moment)
+        others = [moment.scene.things[moment.bound[own]] for own in choice.ids]
+        surfaces += [o.surface for o in others if o.surface is not None and o is not thing]
+        if len(others) != 1:
+            return None, f'"{command.anchor}": {choice.problem or "say which"}'
+    if thing.surface is None:
+        return None, f'nothing tells where the {thing.label} is'
+    place = destination_of(command.relation, surfaces, thing.surface, moment.fixed_from_camera)
+    return place, f'nothing tells where "{command.anchor}" is'
 
 
 def _by_words(command: Command, selection: Selection, place: Place, moment: Moment) -> Deed | None:
     """What the words alone say; None where the ray has to decide."""
+    choice = _chosen(selection, place, moment)
+    if choice.ids:
+        return Deed(tuple(moment.scene.things[moment.bound[own]] for own in choice.ids))
+    return None if choice.is_ambiguous else Deed((), f'"{command.target}": {choice.problem}')
+
+
+def _chosen(selection: Selection, place: Place, moment: Moment) -> Choice:
+    """What words pick in the picture."""
     height, width = moment.masks.id_map.shape
     things = [
         thing for thing in candidates_of(moment.masks, moment.image)
         if thing.number in moment.bound
     ]  # fmt: skip
     taken = [own for own, number in moment.bound.items() if number in moment.scene.selected]
-    choice = choose(selection, things, (width, height), place=place, chosen=taken)
-    if choice.ids:
-        return Deed(tuple(moment.scene.things[moment.bound[own]] for own in choice.ids))
-    return None if choice.is_ambiguous else Deed((), f'"{command.target}": {choice.problem}')
+    return choose(selection, things, (width, height), place=place, chosen=taken)
 
 
 def _hidden(scene: Scene, selection: Selection) -> Deed:

@@ -232,3 +232,10 @@ def test_a_prompt_for_one_camera_is_not_for_the_other() -> None:
     ask = text_prompt('the red car', stream='right')
     assert watcher.see(1.1, stream='left', click=ask) == ()
     assert watcher.see(1.1, stream='right') == (1,)
+
+
+def test_not_that_one_is_another_one() -> None:
+    watcher = Watcher()
+    two = {label: CARS[label] for label in ('red car#1', 'blue car#2')}
+    watcher.see(1.0, command(Intent.SELECT, 'the car'), boxes=two)
+    assert watcher.see(1.1, command(Intent.DENY, 'the red one', at_s=1.1), boxes=two) == (2,)

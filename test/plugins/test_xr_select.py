@@ -232,3 +232,26 @@ def test_masks_of_another_size_than_the_calibration_are_refused() -> None:
     object.__setattr__(samples['masks'], 'id_map', small)
     with pytest.raises(ShapeError, match='200x100'):
         headset.plugin.infer(Inputs(SECOND_NS, 'camera', '', samples=samples))
+
+
+def test_words_put_a_thing_beside_another() -> None:
+    headset = Headset()
+    put = command(Intent.MOVE, 'the red lamp', relation=Relation.NEXT_TO, anchor='the sofa')
+    headset.see(1.0, None, put)
+    assert headset.events[0].message == 'moved: red lamp #1'
+    (target,) = headset.targets
+    gap = np.linalg.norm(target.position - point_at(SOFA, 2.0))
+    assert 0.1 < gap < 2.0
+    nowhere = command(
+        Intent.MOVE, 'the red lamp', at_s=1.1, relation=Relation.ON, anchor='the lamps'
+    )
+    headset.see(1.1, None, nowhere)
+    headset.see(2.2, None)
+    assert headset.kinds[-1] == 'refused'
+
+
+def test_not_that_one_is_another_one() -> None:
+    headset = Headset()
+    boxes = {label: ROOM[label] for label in ('red lamp#1', 'green lamp#2')}
+    no = command(Intent.DENY, 'the red one')
+    assert headset.see(1.0, None, no, boxes=boxes).labels == ('green lamp',)

@@ -46,6 +46,7 @@ from mm_perception.samples import (
 )
 from mm_perception.selecting.anchors import Anchor, occluded
 from mm_perception.selecting.candidates import only_ids
+from mm_perception.selecting.choosing import as_asked
 from mm_perception.selecting.in_view import InView, ray_in, view_of
 from mm_perception.selecting.pointing import Votes
 from mm_perception.selecting.scene import Scene
@@ -175,10 +176,10 @@ class ArInteract(Plugin[ArInteractConfig]):
         self._point(inputs, view, bound)
         self._waiting += [
             (command, masks.stamp_ns)
-            for command in cast('Sequence[Command]', inputs.all('command'))
+            for command in map(as_asked, cast('Sequence[Command]', inputs.all('command')))
             if command.intent in _SELECTS
         ]
-        events = self._obey(masks, bound, inputs.stream)
+        events = self._obey(view, bound, inputs.stream)
         events += self._dwell(masks, inputs.stream)
         own_ids = {number: own for own, number in bound.items()}
         self._measure(view, own_ids)
@@ -216,16 +217,18 @@ class ArInteract(Plugin[ArInteractConfig]):
             known = {bound[own]: share for own, share in shares.items() if own in bound}
             self._votes.add(view.masks.stamp_ns, known)
 
-    def _obey(self, masks: Masks, bound: dict[int, int], stream: str) -> list[Event]:
+    def _obey(self, view: InView, bound: dict[int, int], stream: str) -> list[Event]:
         """Do what commands say once they are over; those without a result wait for a while."""
+        masks = view.masks
         events, later = [], []
         for command, came_ns in self._waiting:
             if masks.stamp_ns < command.end_ns:
                 later.append((command, came_ns))
                 continue
             moment = Moment(
-                self._scene, masks, None, bound, self._votes, None, self.config.min_share
-            )
+                self._scene, masks, None, bound, self._votes, None, self.config.min_share,
+                view.fixed_from_camera,
+            )  # fmt: skip
             deed = perform(command, moment)
             waited_s = (masks.stamp_ns - max(came_ns, command.end_ns)) / 1e9
             if deed.problem and waited_s < self.config.patience_s:

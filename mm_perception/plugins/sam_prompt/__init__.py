@@ -46,6 +46,7 @@ from mm_perception.samples import (
 )
 from mm_perception.segmenting import overlay
 from mm_perception.selecting.candidates import only_ids
+from mm_perception.selecting.choosing import as_asked
 from mm_perception.text.selection import parse_selection
 
 #: Time was set back: the tracker begins anew with the next picture.
@@ -197,6 +198,7 @@ class SamPrompt(Plugin[SamPromptConfig]):
         return asked_ns + round(self.config.settle_s * 1e9)
 
     def _take(self, command: Command) -> None:
+        command = as_asked(command)
         if command.intent is Intent.STOP:
             noun = parse_selection(command.target).noun
             for view in self._views.values():

@@ -4,8 +4,8 @@ A ray (gaze or controller, as a pose) and the words of a command together say wh
 words if they can, the ray where several things fit them or for "that one", over the time in which
 it was said. Masks of all cameras are bound to things of one scene by where depth or a scan has
 them, so that the left and the right picture choose the same. "Move it there" gives the place that
-the ray hits when the utterance ends. Nothing moves in the real world: what shows the scene to
-people takes the state from here.
+the ray hits when the utterance ends, "next to the sofa" one beside it. Nothing moves in the real
+world: what shows the scene to people takes the state from here.
 
 A policy without a network; the geometry is in `mm_perception.geometry.rays` and
 `mm_perception.selecting`.
@@ -51,6 +51,7 @@ from mm_perception.samples import (
 )
 from mm_perception.samples.sample import Array
 from mm_perception.selecting.candidates import only_ids
+from mm_perception.selecting.choosing import as_asked
 from mm_perception.selecting.in_view import InView, ray_in, view_of
 from mm_perception.selecting.pointing import Votes
 from mm_perception.selecting.scene import Scene
@@ -173,10 +174,10 @@ class XrSelect(Plugin[XrSelectConfig]):
         self._point(inputs, view, bound)
         self._waiting += [
             _Waiting(command)
-            for command in cast('Sequence[Command]', inputs.all('command'))
+            for command in map(as_asked, cast('Sequence[Command]', inputs.all('command')))
             if command.intent in _VERBS
         ]
-        events, targets = self._do_what_is_due(masks, image, bound, inputs.stream)
+        events, targets = self._do_what_is_due(view, image, bound, inputs.stream)
         selected = [own for own, number in bound.items() if number in self._scene.selected]
         outputs: dict[str, Sample | Sequence[Sample]] = {
             'chosen': renumbered(only_ids(masks, selected), bound),
@@ -228,8 +229,9 @@ class XrSelect(Plugin[XrSelectConfig]):
             self._hits.popleft()
 
     def _do_what_is_due(
-        self, masks: Masks, image: Image | None, bound: dict[int, int], stream: str
+        self, view: InView, image: Image | None, bound: dict[int, int], stream: str
     ) -> tuple[list[Event], list[Pose]]:
+        masks = view.masks
         events, targets, later = [], [], []
         for item in self._waiting:
             command = item.command
@@ -237,18 +239,22 @@ class XrSelect(Plugin[XrSelectConfig]):
                 later.append(item)
                 continue
             item.since_ns = masks.stamp_ns if item.since_ns < 0 else item.since_ns
-            destination = self._hit_at(command.end_ns)
             moment = Moment(
-                self._scene, masks, image, bound, self._votes, destination, self.config.min_share
-            )
+                self._scene, masks, image, bound, self._votes, self._hit_at(command.end_ns),
+                self.config.min_share, view.fixed_from_camera,
+            )  # fmt: skip
             deed = perform(command, moment)
             waited_s = (masks.stamp_ns - item.since_ns) / 1e9
             if deed.problem and waited_s < self.config.patience_s:
                 later.append(item)
                 continue
             events.append(self._event(command, deed, masks, stream))
-            if command.intent is Intent.MOVE and not deed.problem and destination is not None:
-                targets.append(self._target(destination, masks.stamp_ns))
+            if command.intent is Intent.MOVE:
+                targets += [
+                    self._target(thing.moved_to, masks.stamp_ns)
+                    for thing in deed.things
+                    if thing.moved_to is not None
+                ]
         self._waiting = later
         return events, targets
 
