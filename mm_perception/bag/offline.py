@@ -221,6 +221,8 @@ class OfflineRun:
         self._writer.write(topic, self._now_ns, data)
 
     def _prompt_topics(self) -> list[str]:
+        """Where people ask; not where one node asks another."""
+        made = {t for r in self.runners for s in r.wiring.outputs.values() for t in s.values()}
         return sorted(
             topic
             for runner in self.runners
@@ -228,6 +230,7 @@ class OfflineRun:
             if isinstance(runner.plugin.inputs[port], Queue)
             and runner.plugin.inputs[port].sample_type is Prompt
             for topic in streams.values()
+            if topic not in made
         )
 
     def _give_prompts(self) -> None:

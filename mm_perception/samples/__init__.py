@@ -8,6 +8,7 @@ from mm_perception.samples.event import Event
 from mm_perception.samples.image import CameraInfo, Image
 from mm_perception.samples.motion import Action, Advice, Odometry
 from mm_perception.samples.point_cloud import PointCloud
+from mm_perception.samples.pose import Pose
 from mm_perception.samples.prompt import Prompt, PromptAction, PromptState, PromptStatus
 from mm_perception.samples.requests import (
     EmbedTextReply,
@@ -42,6 +43,7 @@ __all__ = [
     'MatchRequest',
     'Odometry',
     'PointCloud',
+    'Pose',
     'Prompt',
     'PromptAction',
     'PromptReply',

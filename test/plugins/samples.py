@@ -25,6 +25,7 @@ from mm_perception.samples import (
     MatchRequest,
     Odometry,
     PointCloud,
+    Pose,
     Prompt,
     Sample,
     Text,
@@ -145,6 +146,13 @@ def _odometry(stamp_ns: int) -> Sample:
     )  # fmt: skip
 
 
+def _pose(stamp_ns: int) -> Sample:
+    return Pose(
+        stamp_ns=stamp_ns, frame_id='camera', position=np.zeros(3),
+        quat_xyzw=np.array([0.0, -np.sqrt(0.5), 0, np.sqrt(0.5)]),
+    )  # fmt: skip
+
+
 _MAKERS: dict[type[Sample], Callable[[int], Sample]] = {
     Image: picture,
     Prompt: _prompt,
@@ -162,6 +170,7 @@ _MAKERS: dict[type[Sample], Callable[[int], Sample]] = {
     Boxes3D: _boxes3d,
     BevGrid: _bev_grid,
     Odometry: _odometry,
+    Pose: _pose,
 }
 
 
@@ -184,7 +193,7 @@ def inputs_for(
     for port, kind in plugin.inputs.items():
         if isinstance(kind, Queue):
             found[port] = ()
-        elif port == 'depth':
+        elif isinstance(kind, Latest) and port == 'depth':
             depth = np.full((HEIGHT, WIDTH), 6, np.float32)
             found[port] = Image(stamp_ns=stamp_ns, frame_id='camera', data=depth, encoding='32FC1')
         elif isinstance(kind, Latest) and isinstance(plugin.inputs.get(kind.follows), Surround):

@@ -19,6 +19,7 @@ from mm_perception.geometry.cameras import picture_size
 from mm_perception.geometry.frames import symmetric
 from mm_perception.geometry.lifting import Lifted, lift, typical_size
 from mm_perception.geometry.scans import points_at, points_of_depth
+from mm_perception.identities import Identities
 from mm_perception.plugin import (
     Card,
     Context,
@@ -30,7 +31,6 @@ from mm_perception.plugin import (
     Port,
     Reference,
 )
-from mm_perception.plugins.lift3d.identities import Identities
 from mm_perception.samples import Boxes3D, CameraInfo, Image, Masks, PointCloud
 from mm_perception.samples.sample import Array
 
