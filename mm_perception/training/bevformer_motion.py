@@ -14,7 +14,6 @@ import torch
 from torch import Tensor, nn
 
 from mm_perception.nets.bevformer import BevFormer, BevFormerConfig
-from mm_perception.nets.bevformer.motion import at_places
 from mm_perception.training.bevformer_batches import MODALITIES, fixed_batch
 from mm_perception.training.bevformer_frames import NO_LABEL, BevFrame, look
 from mm_perception.training.bevformer_scores import MOVING_MPS, find, pairs_of, speed_errors
@@ -23,6 +22,8 @@ from mm_perception.world.bev_clips import BevClip
 
 #: Most things stand still, and what moves is what matters.
 _MOVING_WEIGHT = 3.0
+#: Boxes that are found lie a little beside things, metres.
+_MISSED_M = 0.15
 
 
 class StillPupil(nn.Module):
@@ -82,7 +83,6 @@ class MotionTask:
         """Mean L1 of displacements at the centres of things, metres."""
         net = cast(StillPupil, model).net
         assert net.motion_head is not None
-        total, weight = torch.zeros((), device=device), torch.zeros((), device=device)
         memories = [(self._memory(net, number, device), time) for number, time in batch]
         bevs, before = (
             torch.stack([m.bevs[t - back] for m, t in memories]).to(device).float()
@@ -90,15 +90,20 @@ class MotionTask:
         )
         frames = [memory.frames[time] for memory, time in memories]
         motions = [frame.motions[0] for frame in frames]
-        steps = net.motion_head(bevs, before, motions)
-        for index, frame in enumerate(frames):
-            known = frame.boxes.labels[0] != NO_LABEL
-            codes = frame.boxes.codes[0][known].to(device)
-            said = at_places(steps[index : index + 1], codes[None, :, :2], net.config.range_m)[0]
-            away = (said - codes[:, 8:10] * motions[index].dt_s).abs().sum(-1)
-            moves = codes[:, 8:10].norm(dim=-1) > MOVING_MPS
-            counts = torch.where(moves, _MOVING_WEIGHT, 1.0)
-            total, weight = total + (away * counts).sum(), weight + counts.sum()
+        longest = max(1, *(frame.boxes.labels.shape[1] for frame in frames))
+        codes = torch.zeros(len(frames), longest, 10)
+        known = torch.zeros(len(frames), longest, dtype=torch.bool)
+        for row, mask, frame in zip(codes, known, frames, strict=True):
+            count = frame.boxes.labels.shape[1]
+            row[:count], mask[:count] = frame.boxes.codes[0], frame.boxes.labels[0] != NO_LABEL
+        codes, known = codes.to(device), known.to(device)
+        chance = torch.randn(*codes.shape[:2], 2, device=device)
+        said = net.motion_head(bevs, before, motions, codes[..., :2] + _MISSED_M * chance)
+        spans = torch.tensor([motion.dt_s for motion in motions], device=device)[:, None, None]
+        away = (said - codes[..., 8:10] * spans).abs().sum(-1)
+        moves = codes[..., 8:10].norm(dim=-1) > MOVING_MPS
+        counts = torch.where(moves, _MOVING_WEIGHT, 1.0) * known
+        total, weight = (away * counts).sum(), counts.sum()
         return {'motion': total / weight.clamp(min=1)}
 
     @torch.no_grad()

@@ -16,7 +16,7 @@ from mm_perception.nets.bevformer.decoder import BoxDecoder
 from mm_perception.nets.bevformer.depth import DepthHead
 from mm_perception.nets.bevformer.ego_motion import EgoMotion
 from mm_perception.nets.bevformer.encoder import BevEncoder
-from mm_perception.nets.bevformer.motion import MotionHead, at_places
+from mm_perception.nets.bevformer.motion import MotionHead
 from mm_perception.nets.bevformer.neck import FeaturePyramid
 from mm_perception.nets.bevformer.pillars import Clouds, PillarEncoder
 from mm_perception.nets.bevformer.trunk import BevTrunk, HeatHead, MapHead
@@ -164,11 +164,12 @@ class BevFormer(nn.Module):
         """
         speeds = torch.zeros_like(codes[..., -2:])
         if previous is not None and self.motion_head is not None:
-            steps = self.motion_head(bev, previous, motions)
+            layers, batch, queries = codes.shape[:3]
+            centres = codes[..., :2].detach().float().transpose(0, 1).flatten(1, 2)
+            steps = self.motion_head(bev, previous, motions, centres)
+            steps = steps.reshape(batch, layers, queries, 2).transpose(0, 1)
             rates = [1 / motion.dt_s if motion.dt_s > 0 else 0.0 for motion in motions]
-            per_sample = torch.tensor(rates, device=codes.device)[:, None, None]
-            centres = codes[..., :2].detach().float()
-            speeds = at_places(steps, centres, self.config.range_m) * per_sample
+            speeds = steps * torch.tensor(rates, device=codes.device)[:, None, None]
         return torch.cat((codes[..., :-2], speeds.to(codes.dtype)), dim=-1)
 
     def boxes(self, output: BevOutput) -> list[BevBoxes]:

@@ -1,8 +1,9 @@
-"""How far what is in each cell of the BEV has moved since the frame before.
+"""How far things have moved since the frame before.
 
-Cells of the present BEV are compared with those around them in the previous one, which has been
-moved to where the robot is now: what stands still is in the same cell of both (a cost volume, as
-in PWC-Net, arXiv 1709.02371, section 3). Velocities of boxes are read at their centres.
+The BEV at the centre of a box is compared with the previous BEV around it, which has been moved to
+where the robot is now: what stands still is in the same place in both (a cost volume, as in
+PWC-Net, arXiv 1709.02371, section 3, at the places that matter). The mean of the offsets, weighted
+by likeness, is the displacement, which a small network corrects.
 """
 
 from __future__ import annotations
@@ -16,15 +17,19 @@ from torch.nn import functional
 
 from mm_perception.nets.bevformer.configs import BevFormerConfig
 from mm_perception.nets.bevformer.ego_motion import EgoMotion
-from mm_perception.nets.bevformer.trunk import as_grid, norm_of
+from mm_perception.nets.bevformer.trunk import as_grid
 
 #: Cells that a thing may have moved along each axis.
 _REACH = 8
 _EMBEDDED, _HIDDEN = 32, 64
+#: Of likenesses, before training: they are means of products of about unit size.
+_SHARPNESS = 5.0
 
 
 class MotionHead(nn.Module):
-    """Displacements of all cells."""
+    """Displacements at places."""
+
+    offsets: Tensor
 
     def __init__(self, config: BevFormerConfig) -> None:
         super().__init__()
@@ -34,53 +39,43 @@ class MotionHead(nn.Module):
             nn.ReLU(),
             nn.Conv2d(_HIDDEN, _EMBEDDED, 1),
         )
-        volume = (2 * _REACH + 1) ** 2
-        self.blocks = nn.Sequential(
-            nn.Conv2d(volume + 2 * _EMBEDDED, _HIDDEN, 1, bias=False),
-            norm_of(_HIDDEN),
+        self.sharpness = nn.Parameter(torch.tensor(_SHARPNESS))
+        rows, columns = config.bev_size
+        along = torch.arange(-_REACH, _REACH + 1.0)
+        x, y = along * (config.extent_m[0] / columns), along * (config.extent_m[1] / rows)
+        offsets = torch.stack(torch.meshgrid(x, y, indexing='xy'), dim=-1).flatten(0, 1)
+        self.register_buffer('offsets', offsets, persistent=False)
+        self.correct = nn.Sequential(
+            nn.Linear(len(offsets) + _EMBEDDED, _HIDDEN),
+            nn.LayerNorm(_HIDDEN),
             nn.ReLU(),
-            nn.Conv2d(_HIDDEN, _HIDDEN, 3, padding=1, bias=False),
-            norm_of(_HIDDEN),
+            nn.Linear(_HIDDEN, _HIDDEN),
             nn.ReLU(),
-            nn.Conv2d(_HIDDEN, 2, 3, padding=1),
+            nn.Linear(_HIDDEN, 2),
         )
 
-    def forward(self, bev: Tensor, previous: Tensor, motions: Sequence[EgoMotion]) -> Tensor:
-        """(B, 2, rows, columns) metres along x and y of frame BEV, over ground.
+    def forward(
+        self, bev: Tensor, previous: Tensor, motions: Sequence[EgoMotion], xy: Tensor
+    ) -> Tensor:
+        """Metres along x and y of frame BEV, over ground: (B, Q, 2) float32.
 
         Args:
             bev: (B, rows * columns, C) present.
             previous: (B, rows * columns, C) as it was.
             motions: Of the robots in between.
+            xy: (B, Q, 2) places, metres.
         """
         size = self.config.bev_size
         before = moved_bev(as_grid(previous, size), motions, self.config.extent_m)
         now, then = self.embed(as_grid(bev, size)), self.embed(before)
-        out: Tensor = self.blocks(torch.cat((correlation(now, then), now, then), dim=1))
-        return out
-
-
-def correlation(now: Tensor, then: Tensor, reach: int = _REACH) -> Tensor:
-    """How alike each cell is to those around it in the frame before.
-
-    Args:
-        now: (B, C, rows, columns).
-        then: (B, C, rows, columns).
-        reach: Cells to each side.
-
-    Returns:
-        (B, (2 * reach + 1) ** 2, rows, columns), products by channel, averaged; zero beyond the
-        edge. Row by row from the lower left: channel 0 compares with the cell `reach` rows and
-        columns before.
-    """
-    rows, columns = now.shape[-2:]
-    padded = functional.pad(then, (reach,) * 4)
-    shifts = [
-        (now * padded[..., down : down + rows, right : right + columns]).mean(dim=1)
-        for down in range(2 * reach + 1)
-        for right in range(2 * reach + 1)
-    ]
-    return torch.stack(shifts, dim=1)
+        here = at_places(now, xy, self.config.range_m)  # (B, Q, E)
+        around = (xy[:, :, None] + self.offsets).flatten(1, 2)
+        there = at_places(then, around, self.config.range_m)
+        there = there.reshape(*here.shape[:2], len(self.offsets), -1)
+        likeness = (here[:, :, None] * there).mean(dim=-1)  # (B, Q, offsets)
+        came_from = (self.sharpness * likeness).softmax(dim=-1) @ self.offsets
+        correction: Tensor = self.correct(torch.cat((likeness, here), dim=-1))
+        return correction.float() - came_from
 
 
 def moved_bev(previous: Tensor, motions: Sequence[EgoMotion], extent_m: Sequence[float]) -> Tensor:
@@ -110,21 +105,19 @@ def moved_bev(previous: Tensor, motions: Sequence[EgoMotion], extent_m: Sequence
 
 
 def at_places(grid: Tensor, xy: Tensor, range_m: Sequence[float]) -> Tensor:
-    """Values of a BEV grid at places, bilinear.
+    """Values of a BEV grid at places, bilinear; beyond the edge, those of the edge.
 
     Args:
         grid: (B, C, rows, columns).
-        xy: (..., B, Q, 2) metres, frame BEV.
+        xy: (B, Q, 2) metres, frame BEV.
         range_m: See `BevFormerConfig.range_m`.
 
     Returns:
-        (..., B, Q, C).
+        (B, Q, C) float32.
     """
     low, high = xy.new_tensor(range_m[:2]), xy.new_tensor(range_m[3:5])
-    layers = math.prod(xy.shape[:-3])
-    places = ((xy - low) / (high - low) * 2 - 1).reshape(layers, *xy.shape[-3:])
+    places = (xy - low) / (high - low) * 2 - 1
     found = functional.grid_sample(
-        grid.float(), places.transpose(0, 1).to(torch.float32), padding_mode='border',
-        align_corners=False,
-    )  # fmt: skip  # (B, C, L, Q)
-    return found.permute(2, 0, 3, 1).reshape(*xy.shape[:-1], grid.shape[1])
+        grid.float(), places[:, :, None].float(), padding_mode='border', align_corners=False
+    )  # (B, C, Q, 1)
+    return found[..., 0].transpose(1, 2)

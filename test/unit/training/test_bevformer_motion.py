@@ -30,4 +30,4 @@ def test_only_the_motion_head_learns(tmp_path) -> None:
     assert changed
     assert all(name.startswith('net.motion_head.') for name in changed)
     losses = [json.loads(line)['motion'] for line in said if 'motion' in line]
-    assert losses[-1] < 0.5 * losses[0], losses
+    assert losses[-1] < 0.7 * losses[0], losses

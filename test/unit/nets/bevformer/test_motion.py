@@ -1,4 +1,4 @@
-"""Displacements of cells, and the velocities of boxes that come from them."""
+"""Displacements of things, and the velocities of boxes that come from them."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import torch
 from torch import nn
 
 from mm_perception.nets.bevformer import CONFIGS, BevFormer, EgoMotion
-from mm_perception.nets.bevformer.motion import at_places, correlation, moved_bev
+from mm_perception.nets.bevformer.motion import MotionHead, at_places, moved_bev
 
 EXTENT_M = (20.0, 20.0, 4.0)
+RANGE_M = (-10.0, -10.0, -1.0, 10.0, 10.0, 3.0)
 
 
 @pytest.mark.parametrize(
@@ -40,31 +41,39 @@ def test_what_comes_into_reach_was_nowhere() -> None:
     assert moved[17:].max() == 0
 
 
-def test_correlation_is_highest_at_the_shift() -> None:
-    torch.manual_seed(0)
-    then = torch.randn(1, 64, 12, 12)
-    now = then.roll((1, -2), dims=(2, 3))  # one row up, two columns to the left
-    volume = correlation(now, then, reach=3)
-    assert volume.shape == (1, 49, 12, 12)
-    best = volume[0, :, 6, 6].argmax()
-    assert divmod(int(best), 7) == (3 - 1, 3 + 2)
-
-
 def test_places_are_read_in_metres() -> None:
     x = torch.arange(-9.5, 10).expand(20, -1)
     grid = torch.stack((x, x.t()))[None]
-    xy = torch.tensor([[[[1.25, -3.5], [-7.0, 2.0]]], [[[0.0, 0.0], [4.5, 9.0]]]])
-    found = at_places(grid, xy, (-10, -10, -1, 10, 10, 3))
-    torch.testing.assert_close(found, xy)
-    assert at_places(grid, xy[0, :, :0], (-10, -10, -1, 10, 10, 3)).shape == (1, 0, 2)
+    xy = torch.tensor([[[1.25, -3.5], [-7.0, 2.0], [0.0, 0.0], [4.5, 9.0]]])
+    torch.testing.assert_close(at_places(grid, xy, RANGE_M), xy)
+    assert at_places(grid, xy[:, :0], RANGE_M).shape == (1, 0, 2)
+
+
+def test_displacement_is_where_the_likeness_is() -> None:
+    """Without embedding and correction."""
+    config = replace(CONFIGS['nano_lidar'], has_motion=True)
+    head = MotionHead(config)
+    head.embed = nn.Identity()
+    head.correct = nn.Linear(len(head.offsets) + config.dims, 2)
+    nn.init.zeros_(head.correct.weight)
+    nn.init.zeros_(head.correct.bias)
+    nn.init.constant_(head.sharpness, 1e4)
+    torch.manual_seed(0)
+    before = torch.randn(1, config.dims, 64, 64)
+    now = before.roll((3, -2), dims=(2, 3))  # all moved 3 m ahead and 2 m to the left
+    bevs = (grid.flatten(2).transpose(1, 2) for grid in (now, before))
+    places = torch.tensor([[[0.5, 0.5], [-10.5, 7.5]]])
+    with torch.inference_mode():
+        found = head(*bevs, [EgoMotion(dt_s=0.5)], places)
+    torch.testing.assert_close(found, torch.tensor([[[-2.0, 3.0]] * 2]), atol=0.05, rtol=0)
 
 
 def test_velocity_is_displacement_by_time() -> None:
     """Without a frame before, all is said to stand."""
     model = BevFormer(replace(CONFIGS['nano_lidar'], has_motion=True)).eval()
     assert model.motion_head is not None
-    last = model.motion_head.blocks[-1]
-    assert isinstance(last, nn.Conv2d)
+    nn.init.zeros_(model.motion_head.sharpness)  # all offsets alike: none on average
+    last = model.motion_head.correct[-1]
     nn.init.zeros_(last.weight)
     last.bias = nn.Parameter(torch.tensor([1.0, -2.0]))
     nothing = torch.zeros(2, 1, 3, 32, 32), torch.eye(4).repeat(2, 1, 1, 1)
