@@ -200,6 +200,11 @@ class CommandPlugin(Plugin[CommandConfig]):
     def _stop(self, reading: Reading, heard: Heard, said: Said) -> str | Question:
         """Remove the prompt that fits best, or all; returns what to say."""
         frame = {'stamp_ns': heard.stamp_ns, 'frame_id': heard.frame_id}
+        tracked = ', '.join(self._book.phrases) or 'nothing'
+        if reading.is_deictic and not reading.target:
+            if len(self._book.phrases) != 1:
+                return Question(f'Which one? I am tracking {tracked}.', 'target', reading)
+            reading = replace(reading, target=self._book.phrases[0])
         if not reading.target or reading.target in NO_THINGS:
             self._book = PromptBook()
             said.prompts.append(Prompt(**frame, action=PromptAction.CLEAR))
@@ -207,7 +212,6 @@ class CommandPlugin(Plugin[CommandConfig]):
         phrase = spoken(reading.target, reading.relation, reading.anchor)
         fitting = self._book.fitting(phrase)
         if not fitting:
-            tracked = ', '.join(self._book.phrases) or 'nothing'
             return f'I am not tracking {phrase}, but {tracked}.'
         phrases = [self._book.asked[prompt_id].phrase for prompt_id in fitting]
         is_plural = reading.target.startswith(('all ', 'every ')) or reading.target.endswith('s')
