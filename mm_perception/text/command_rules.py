@@ -68,7 +68,7 @@ RULES: tuple[tuple[Intent, tuple[str, ...]], ...] = (
         'i (want|need) X [turned|switched] on',
     )),
     (Intent.TURN_OFF, (
-        '(turn|switch|power|shut) (off|down) X', '(turn|switch|power|shut) X (off|down)', 'N off',
+        '(turn|switch|power|shut) (off|of|down) X', '(turn|switch|power|shut) X (off|down)', 'N off',
         '(deactivate|disable|put out|kill|extinguish) X', 'i (want|need) X [turned|switched] off',
     )),
     (Intent.SET, (
