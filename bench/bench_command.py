@@ -13,7 +13,8 @@ at while the rules were made, `held_out` was not; one author wrote sentences and
   majority                      TRACK and all words
 
 For sentences that carry a command: `right` has intent and all slots right, `intent` the intent,
-`target` intent and target, `asked` is asked back, `wrong` is acted on otherwise than it is meant (of
+`target` intent and target, `yes` is right
+or asks "did you mean" with all right, so that a yes completes it, `asked` is asked back, `wrong` is acted on otherwise than it is meant (of
 all sentences, also those that should be asked back). `rightly_asked` is of those that should be.
 `noise` repeats it with one recogniser's slip in each sentence: a word that sounds almost the same,
 in the CMU dictionary, or a letter. Each number is a share; `n` and `n_unclear` say of how many.
@@ -86,7 +87,9 @@ def slots_of(reading: Reading) -> tuple[object, ...]:
 
 def score(way: Way, said: Sequence[Sentence], texts: Sequence[str]) -> dict[str, float]:
     """Shares, see the module."""
-    counts = dict.fromkeys(('right', 'intent', 'target', 'asked', 'wrong', 'rightly_asked'), 0)
+    counts = dict.fromkeys(
+        ('right', 'intent', 'target', 'yes', 'asked', 'wrong', 'rightly_asked'), 0
+    )
     unclear = sum(sentence.meaning is None for sentence in said)
     started_s = time.perf_counter()
     found = [way(text) for text in texts]
@@ -101,6 +104,9 @@ def score(way: Way, said: Sequence[Sentence], texts: Sequence[str]) -> dict[str,
             counts['rightly_asked'] += is_asked
             continue
         counts['asked'] += is_asked
+        about = meaning.about if isinstance(meaning, Question) else None
+        is_offered = about is not None and slots_of(about) == slots_of(want)
+        counts['yes'] += is_right or is_offered
         counts['right'] += is_right
         has_intent = got is not None and got.intent is want.intent
         counts['intent'] += has_intent
@@ -203,9 +209,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     for split in SPLITS:
         said = sentences(split)
         rng = np.random.default_rng(5)
-        noisy = [
-            (s, garbled(s.text, speller, rng)) for _ in range(ROUNDS) for s in said
-        ]
+        noisy = [(s, garbled(s.text, speller, rng)) for _ in range(ROUNDS) for s in said]
         report[split] = {
             'n': sum(s.meaning is not None for s in said),
             'n_unclear': sum(s.meaning is None for s in said),

@@ -113,12 +113,7 @@ def _by_rules(said: str) -> Reading | Question | None:
                 return found
     if any(_matches(pattern, said) for pattern in OPEN_QUESTIONS):
         return Reading(Intent.ASK)
-    return (
-        _preference(said)
-        or _incomplete(said)
-        or _selected(said)
-        or _bare_name(said)
-    )
+    return _preference(said) or _incomplete(said) or _selected(said) or _bare_name(said)
 
 
 def _by_pattern(intent: Intent, pattern: str, said: str) -> Reading | Question | None:

@@ -1,8 +1,8 @@
 """Sentences to readings, the whole way: slips mended, then rules, then the nearest example.
 
 Only what the rules know is acted on at once. A verb that merely sounds right is tried where
-nothing else fits, and a sentence that is only like an example is asked back unless it is nearly
-the same.
+nothing else fits; names with a word that no dictionary has are asked back, and so is a sentence
+that is only like an example, unless it is nearly the same.
 """
 
 from __future__ import annotations
@@ -44,6 +44,10 @@ class Interpreter:
         if self.speller is not None:
             said = self.speller.corrected(said)
         meaning = understand_all(said)
+        if self.speller is not None and isinstance(meaning, list):
+            named = ' '.join(f'{reading.target} {reading.anchor}' for reading in meaning)
+            if self.speller.unknown(named):
+                return _asked_back(meaning[0])
         if isinstance(meaning, list) or (meaning is not None and meaning.lacks != 'intent'):
             return meaning
         return self._by_sound(said) or meaning or self._by_likeness(said)
@@ -58,7 +62,7 @@ class Interpreter:
             if isinstance(meaning, list) and meaning[0].intent not in {r.intent for r in found}:
                 found.append(replace(meaning[0], confidence=_SOUNDS_RIGHT))
         if len(found) > 1:
-            return Question(f'Did you mean: {found[0].described}?', 'yes', found[0])
+            return _asked_back(found[0])
         return found or None
 
     def _by_likeness(self, said: str) -> Meaning:
@@ -67,5 +71,9 @@ class Interpreter:
             return None
         if guess.reading.confidence >= self.sure and guess.margin >= self.sure_margin:
             return [guess.reading]
-        about = replace(guess.reading, confidence=1.0)
-        return Question(f'Did you mean: {about.described}?', 'yes', about)
+        return _asked_back(guess.reading)
+
+
+def _asked_back(reading: Reading) -> Question:
+    about = replace(reading, confidence=1.0)
+    return Question(f'Did you mean: {about.described}?', 'yes', about)

@@ -1,8 +1,8 @@
 """Words that were typed or recognised wrongly, back to words that commands are made of.
 
 A word that no dictionary has becomes the known word that is one slip of the finger away; a word
-that only sounds like a colour or a thing ("the read car", "a blew van") becomes that one. How
-words sound is looked up in the CMU pronouncing dictionary that comes with pocketsphinx.
+that sounds exactly like a known one ("the read car", "hyde the table") becomes that one. How words
+sound is looked up in the CMU pronouncing dictionary that comes with pocketsphinx.
 """
 
 from __future__ import annotations
@@ -14,21 +14,48 @@ from functools import lru_cache
 from pathlib import Path
 
 from mm_perception.errors import MissingDependencyError
-from mm_perception.text.command_rules import AFTER, BEFORE, LONELY, OPEN_QUESTIONS, RULES
+from mm_perception.text.command_rules import (
+    AFTER,
+    BEFORE,
+    CONFIRMING,
+    DENYING,
+    LONELY,
+    OPEN_QUESTIONS,
+    RULES,
+)
 from mm_perception.text.phrases import RELATION_WORDS
 from mm_perception.text.words import COLOUR_WORDS, NOUNS
 
 Sound = tuple[str, ...]
-#: Shorter words are too close to one another.
+#: Shorter words are too close to one another; of those only "the" is guessed.
 _SHORTEST = 3
+#: Words of everyday commands that neither rules nor the names of things have.
+_EVERYDAY = (
+    'the and with from who which this these those there here not one ones two three second third '
+    'first last next big small large little old new long short tall round wooden plastic metal '
+    'dark light bright warm cold percent degrees minute minutes hour hours man woman child people '
+    'lady boy girl somebody anybody dog cat bike bicycle door window wall floor shelf bed desk '
+    'cupboard drawer kitchen bedroom room phone keys bag bottle book glass plate fan heater '
+    'radio thermostat shirt coat jacket hat vest umbrella picture screen street road crossing '
+    'pavement bench sign bush flower house shoes boots better cheap expensive'
+)
 
 
 def known_words() -> frozenset[str]:
     """Every word of the rules, and those for colours and things."""
     patterns = [p for _, patterns in RULES for p in patterns] + [*OPEN_QUESTIONS, *BEFORE, *AFTER]
-    texts = [*patterns, *LONELY, *COLOUR_WORDS, *NOUNS, *(f'{n}s' for n in NOUNS if ' ' not in n)]
+    texts = [
+        *patterns,
+        CONFIRMING,
+        DENYING,
+        _EVERYDAY,
+        *LONELY,
+        *COLOUR_WORDS,
+        *NOUNS,
+        *(f'{n}s' for n in NOUNS if ' ' not in n),
+    ]
     texts += [way for ways in RELATION_WORDS.values() for way in ways]
-    return frozenset(re.findall(r'[a-z]{2,}', ' '.join(texts)))
+    return frozenset(re.findall(r'[a-z]+', ' '.join(texts)))
 
 
 #: Verbs that commands begin with.
@@ -70,20 +97,27 @@ class Speller:
                     found.append(' '.join([*words[:index], verb, *words[index + 1 :]]))
         return found
 
+    def unknown(self, said: str) -> list[str]:
+        """Words that no dictionary has: names, or slips that are not clear."""
+        words = [word for word in said.split() if word.isalpha()]
+        return [word for word in words if word not in _known() and word not in self.sounds]
+
     def _word(self, word: str) -> str:
         known = _known()
-        if word in known or len(word) < _SHORTEST or not word.isalpha():
+        if word in known or len(word) == 1 or not word.isalpha():
             return word
         if word not in self.sounds:
             near = [other for other in known if is_one_slip(word, other)]
+            if len(word) < _SHORTEST or 'the' in near:
+                return 'the' if 'the' in near else word
             return near[0] if len(near) == 1 else word
-        alike = [w for w in sorted(_named()) if self._sounds_alike(word, w, most=0)]
+        alike = [other for other in sorted(known) if self._sounds_alike(word, other, most=0)]
         return alike[0] if len(alike) == 1 else word
 
-    def _sounds_alike(self, word: str, other: str, most: int) -> bool:
+    def _sounds_alike(self, word: str, other: str, *, most: int) -> bool:
         """Whether some way to say two words differs by no more than so many phones."""
         return any(
-            slips(a, b) <= most and min(len(a), len(b)) >= _SHORTEST
+            a == b or (min(len(a), len(b)) >= _SHORTEST and slips(a, b) <= most)
             for a in self.sounds.get(word, ())
             for b in self.sounds.get(other, ())
         )
@@ -92,11 +126,6 @@ class Speller:
 @lru_cache(maxsize=1)
 def _known() -> frozenset[str]:
     return known_words()
-
-
-@lru_cache(maxsize=1)
-def _named() -> frozenset[str]:
-    return frozenset([*COLOUR_WORDS, *(noun for noun in NOUNS if ' ' not in noun)])
 
 
 @lru_cache(maxsize=1)

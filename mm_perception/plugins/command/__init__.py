@@ -1,8 +1,8 @@
 """Words to intent and target: what somebody says or types becomes a Command, and a Prompt.
 
-Explicit rules come first (`mm_perception.text.commands`). Where two readings are close, a verb is
-unknown or a target lacks, it asks back and remembers the question, so that "the red one" or "yes"
-completes it. TRACK, SEGMENT and STOP become prompts for a tracker; all else is done by plugins
+Slips are mended, explicit rules come first and the nearest example last, see
+`mm_perception.text.interpret`. Where two readings are close, a verb is unknown or a target lacks,
+it asks back and remembers the question, so that "the red one" or "yes" completes it. TRACK, SEGMENT and STOP become prompts for a tracker; all else is done by plugins
 that take Commands. Words are never acted on while an utterance still goes on.
 """
 
@@ -26,7 +26,8 @@ from mm_perception.samples import (
     Text,
     Transcript,
 )
-from mm_perception.text.commands import understand_all
+from mm_perception.text.interpret import Interpreter
+from mm_perception.text.likeness import Guesser
 from mm_perception.text.phrases import NO_THINGS, spoken
 from mm_perception.text.reading import Question, Reading
 
@@ -83,8 +84,9 @@ class CommandPlugin(Plugin[CommandConfig]):
     card: ClassVar[Card] = Card(
         title='Understands commands in words, and asks back when unsure',
         system='A',
-        paper='none; explicit rules',
-        reference_code='none',
+        paper='none: explicit rules; examples as in Salton and Buckley, Term-weighting '
+        'approaches in automatic text retrieval, 1988',
+        reference_code='none; sounds are those of the CMU pronouncing dictionary',
         limits=(
             'English only, and sentences that somebody thought of: see bench/commands.',
             'Things in or above others stay part of the phrase: relations are those of Command.',
@@ -108,9 +110,13 @@ class CommandPlugin(Plugin[CommandConfig]):
         super().__init__(config, context)
         self._dialogue = Dialogue(config.patience_s)
         self._book = PromptBook()
+        self._interpreter = Interpreter()
 
     def load(self, device: str) -> None:
-        """There is nothing to load."""
+        """Read the dictionary of sounds."""
+        from mm_perception.text.spelling import load_speller
+
+        self._interpreter = Interpreter(load_speller(), Guesser())
 
     def infer(self, inputs: Inputs) -> Outputs:
         """Take sentences in the order in which they were said, and what became of prompts."""
@@ -138,7 +144,7 @@ class CommandPlugin(Plugin[CommandConfig]):
 
     def _hear(self, heard: Heard, said: Said) -> None:
         """Understand one sentence, do what follows or ask."""
-        meaning = understand_all(heard.text)
+        meaning = self._interpreter.interpret(heard.text)
         meaning = self._dialogue.complete(heard.text, meaning, heard.stamp_ns)
         if meaning is None:
             meaning = Question(_NOT_UNDERSTOOD.format(said=heard.text.strip()))

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from mm_perception.samples import Intent, Relation
-from mm_perception.text.commands import core, destination_of
+from mm_perception.text.commands import core, destination_of, is_name_alone
 from mm_perception.text.phrases import noun_phrase
 from mm_perception.text.reading import Question, Reading
 from mm_perception.text.tokens import plain
 from mm_perception.text.values import value_of
 
-#: An answer to "what shall I do with it": the verb alone.
 _CLOSED = 'All right, I do nothing.'
 
 
@@ -75,9 +74,7 @@ class Dialogue:
         """Put in what "it" means, and remember what is named."""
         is_recent = stamp_ns - self.named_ns <= self.patience_s * 1e9
         if reading.is_spoken_of and self.named and is_recent:
-            reading = replace(
-                reading, target=self.named, is_deictic=False, is_spoken_of=False
-            )
+            reading = replace(reading, target=self.named, is_deictic=False, is_spoken_of=False)
         if reading.target:
             self.named, self.named_ns = reading.target, stamp_ns
         return reading
@@ -99,13 +96,14 @@ def _completed(
         value = value_of(said.removeprefix('to '))
         return replace(about, value=value) if value else None
     is_command = isinstance(meaning, list) and any(m.intent is not Intent.SELECT for m in meaning)
-    phrase = None if is_command else noun_phrase(_without_meant(said))
+    named = _without_meant(said)
+    if is_command or (question.lacks == 'yes' and not is_name_alone(named)):
+        return None
+    phrase = noun_phrase(named)
     if phrase is None or phrase.excluded or not (phrase.target or phrase.is_deictic):
         return None
-    named = replace(phrase, target=_with_noun(phrase.target, about.target))
-    return replace(
-        Reading.of(about.intent, named, about.value), confidence=about.confidence
-    )
+    phrase = replace(phrase, target=_with_noun(phrase.target, about.target))
+    return replace(Reading.of(about.intent, phrase, about.value), confidence=about.confidence)
 
 
 def _with_intent(
