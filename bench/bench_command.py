@@ -2,10 +2,11 @@
 
   python -m bench.bench_command [--encoder FOLDER_OR_HUB_ID]
 
-The sentences are in bench/commands, written by hand before the rules were: `development` was looked
-at while the rules were made, `held_out` was not; one author wrote sentences and rules. Ways:
+The sentences are in bench/commands, written by hand before the rules were: `development` was
+looked at while the rules were made, `held_out` was not; but one author wrote sentences and rules.
+Ways:
 
-  rules + spelling + examples   the plugin as it comes: rules, slips mended, nearest of the examples
+  rules + spelling + examples   the plugin as it comes: rules, slips mended, nearest example
   rules + spelling              without examples
   rules                         without the mending of slips too
   examples                      no rules: the nearest example alone, always acted on
@@ -13,9 +14,9 @@ at while the rules were made, `held_out` was not; one author wrote sentences and
   majority                      TRACK and all words
 
 For sentences that carry a command: `right` has intent and all slots right, `intent` the intent,
-`target` intent and target, `yes` is right
-or asks "did you mean" with all right, so that a yes completes it, `asked` is asked back, `wrong` is acted on otherwise than it is meant (of
-all sentences, also those that should be asked back). `rightly_asked` is of those that should be.
+`target` intent and target, `yes` is right or asks "did you mean" with all right, so that a yes
+completes it, `asked` is asked back, `wrong` is acted on otherwise than it is meant (of all
+sentences, also those that should be asked back). `rightly_asked` is of those that should be.
 `noise` repeats it with one recogniser's slip in each sentence: a word that sounds almost the same,
 in the CMU dictionary, or a letter. Each number is a share; `n` and `n_unclear` say of how many.
 """

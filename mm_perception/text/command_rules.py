@@ -1,8 +1,9 @@
 """The sentences that commands are said in: patterns, one a line, in the order they are tried.
 
-In a pattern `X` is a noun phrase, `N` one that nobody takes for a verb ("the lamp", "lights"), `V` a value ("30 percent", "red"), `D` a destination ("on the
-table"), `P` a span of time; `(a|b)` are alternatives and `[a]` may be left out. Patterns see plain
-words (`mm_perception.text.tokens.plain`) without "please" and "could you".
+In a pattern `X` is a noun phrase, `N` one that nobody takes for a verb ("the lamp", "lights"), `V`
+a value ("30 percent", "red"), `D` a destination ("on the table"), `P` a span of time; `(a|b)` are
+alternatives and `[a]` may be left out. Patterns see plain words
+(`mm_perception.text.tokens.plain`) without "please" and "could you".
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ RULES: tuple[tuple[Intent, tuple[str, ...]], ...] = (
         'do not hide X [any more|anymore|any longer]',
     )),
     (Intent.STOP, (
-        '(stop|halt|quit|cancel|abort|enough|pause|freeze)', 'stop [right] (there|here)', 'that is enough', 'enough of that',
+        '(stop|halt|quit|cancel|abort|enough|pause|freeze)', 'stop [right] (there|here)',
+        'that is enough', 'enough of that',
         '(stop|quit|cancel|abort|end|clear|cease|forget) (everything|all|all of them|it all|it)',
         '(stop|quit|cease|end) [the] (tracking|following|watching|segmenting|that|this)',
         'stop it [all]', 'quit it', 'leave X alone', 'forget about X',
@@ -68,7 +70,8 @@ RULES: tuple[tuple[Intent, tuple[str, ...]], ...] = (
         'i (want|need) X [turned|switched] on',
     )),
     (Intent.TURN_OFF, (
-        '(turn|switch|power|shut) (off|of|down) X', '(turn|switch|power|shut) X (off|down)', 'N off',
+        '(turn|switch|power|shut) (off|of|down) X', '(turn|switch|power|shut) X (off|down)',
+        'N off',
         '(deactivate|disable|put out|kill|extinguish) X', 'i (want|need) X [turned|switched] off',
     )),
     (Intent.SET, (
@@ -96,7 +99,8 @@ RULES: tuple[tuple[Intent, tuple[str, ...]], ...] = (
     )),
     (Intent.SHOW, ('(show|display) X',)),
     (Intent.SELECT, (
-        '[no] i (mean|meant) X', '(select|choose|pick|pick up|grab|take|click|click on|point at) X',
+        '[no] i (mean|meant) X',
+        '(select|choose|pick|pick up|grab|take|click|click on|point at) X',
         '[i will|i would] (have|take|pick|choose) X', 'use X',
     )),
 )  # fmt: skip
@@ -109,17 +113,18 @@ OPEN_QUESTIONS = (
 )  # fmt: skip
 #: Verbs that are nothing without what they are for, and the intent they have.
 LONELY: dict[str, Intent] = {
-    **dict.fromkeys('track follow watch monitor tracking following trace'.split(), Intent.TRACK),
-    **dict.fromkeys('segment outline mask mark highlight extract'.split(), Intent.SEGMENT),
-    **dict.fromkeys('select choose pick take grab'.split(), Intent.SELECT),
-    **dict.fromkeys('hide remove'.split(), Intent.HIDE),
-    **dict.fromkeys('show display'.split(), Intent.SHOW),
-    **dict.fromkeys('find locate'.split(), Intent.FIND),
-    'turn on': Intent.TURN_ON, 'switch on': Intent.TURN_ON,
-    'turn off': Intent.TURN_OFF, 'switch off': Intent.TURN_OFF,
+    'track': Intent.TRACK, 'follow': Intent.TRACK, 'watch': Intent.TRACK,
+    'monitor': Intent.TRACK, 'tracking': Intent.TRACK, 'following': Intent.TRACK,
+    'segment': Intent.SEGMENT, 'outline': Intent.SEGMENT, 'mask': Intent.SEGMENT,
+    'mark': Intent.SEGMENT, 'highlight': Intent.SEGMENT, 'extract': Intent.SEGMENT,
+    'select': Intent.SELECT, 'choose': Intent.SELECT, 'pick': Intent.SELECT,
+    'take': Intent.SELECT, 'grab': Intent.SELECT, 'hide': Intent.HIDE, 'remove': Intent.HIDE,
+    'show': Intent.SHOW, 'display': Intent.SHOW, 'find': Intent.FIND, 'locate': Intent.FIND,
     'look for': Intent.FIND, 'search for': Intent.FIND, 'where is': Intent.FIND,
-    **dict.fromkeys('move put place shift'.split(), Intent.MOVE),
-    **dict.fromkeys('set change adjust dim'.split(), Intent.SET),
+    'turn on': Intent.TURN_ON, 'switch on': Intent.TURN_ON, 'turn off': Intent.TURN_OFF,
+    'switch off': Intent.TURN_OFF, 'move': Intent.MOVE, 'put': Intent.MOVE,
+    'place': Intent.MOVE, 'shift': Intent.MOVE, 'set': Intent.SET, 'change': Intent.SET,
+    'adjust': Intent.SET, 'dim': Intent.SET,
 }  # fmt: skip
 #: Verbs with a thing but without what it takes besides.
 HALF: tuple[tuple[Intent, str, str], ...] = (

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache
 
 from mm_perception.samples.speech import Intent, Relation
 from mm_perception.text.command_rules import (
@@ -33,6 +33,8 @@ _DEVICES = (
     'lamp', 'light', 'fan', 'heater', 'heating', 'radio', 'music', 'oven', 'alarm', 'screen',
     'kettle', 'thermostat', 'computer', 'television', 'tv', 'volume', 'brightness', 'fridge',
 )  # fmt: skip
+#: Words that are in sentences and in no name.
+_NO_NAME = {'is', 'are', 'was', 'has', 'have', 'do', 'does', 'should', 'must', 'can', 'will', 'be'}
 _ARTICLES = ('the', 'a', 'an', 'all', 'my', 'your', 'every', 'this', 'that', 'these', 'those')
 _SLOTS = {'X': 'X', 'N': 'N', 'V': 'V', 'D': 'D', 'P': 'P'}
 
@@ -169,7 +171,7 @@ def destination_of(said: str) -> tuple[Relation, str] | None:
 
 
 def _question_of_place(said: str) -> Reading | None:
-    """ "What is behind me", "who is standing next to the car", "what is that"."""
+    """A question of what is somewhere: "what is behind me", "who is standing next to it"."""
     match = re.fullmatch(r'(?:what|who|which (?:\w+ )?)(?: else)? ?(?:is|are) (?P<rest>.+)', said)
     if match is None:
         return None
@@ -200,7 +202,7 @@ def _incomplete(said: str) -> Question | None:
 
 
 def _selected(said: str) -> Reading | None:
-    """ "That one", "the left one", "the one on the table"."""
+    """One of several, without a verb: "that one", "the left one", "the one on the table"."""
     is_one = re.fullmatch(r'(?:no )?(?:the )?(?:\w+ ){0,3}ones?(?: .+)?', said)
     phrase = noun_phrase(re.sub('^no ', '', said))
     if phrase is None or not (is_one or (phrase.is_deictic and not phrase.target)):
@@ -219,7 +221,7 @@ def _bare_name(said: str) -> Question | None:
 def is_name_alone(said: str) -> bool:
     """Whether a whole sentence is the name of a thing: with an article, or "red car"."""
     words = said.split()
-    has_verb = {'is', 'are', 'was', 'has', 'have', 'do'} & set(words)
+    has_verb = _NO_NAME & set(words)
     knows = singular(said).split()[-1] in NOUNS and words[0] in (*COLOUR_WORDS, *NOUNS)
     return not has_verb and len(words) <= 6 and (words[0] in _ARTICLES or knows)
 
@@ -246,7 +248,7 @@ def _slot(word: str) -> str:
     return f'(?P<{word}>.+? )' if word in _SLOTS else f'{re.escape(word)} '
 
 
-@lru_cache(maxsize=None)
+@cache
 def _compiled(pattern: str, count: int = 0) -> re.Pattern[str]:
     """A pattern, its name of so many words; 0 for any number."""
     source = _source(pattern)

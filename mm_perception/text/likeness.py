@@ -26,9 +26,10 @@ Embed = Callable[[Sequence[str]], Vectors]
 _LENGTHS = (3, 4, 5)
 _THING = 'THING'
 _MOST_THING_WORDS = 6
-_BEGINNINGS = frozenset(
-    'the a an my your all every this that these those it them any some'.split()
-)
+_BEGINNINGS = (
+    'the', 'a', 'an', 'my', 'your', 'all', 'every', 'this', 'that', 'these', 'those', 'it',
+    'them', 'any', 'some',
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

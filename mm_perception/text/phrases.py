@@ -52,12 +52,13 @@ _APART = re.compile(
 )
 #: What is no thing to look for: who speaks, or all there is.
 NO_THINGS = {*_ME, 'everything', 'all', 'all of them', 'anything'}
-#: Words with which no noun phrase begins or ends.
-_NO_ENDS = frozenset(
-    'to of and or with in for from is are not but on off at by please be do can could will would '
-    'i if so very what where how who down up the a an my your that this as about out right away back again'.split()
+#: Words with which no noun phrase ends, and those that may still begin one.
+_NO_ENDS = (
+    'to of or and with in for from is are not but on off at by please be do can could will would '
+    'i if so very what where how who down up the a an my your that this as about out right away '
+    'back again'
 )
-_NO_BEGINNINGS = _NO_ENDS - frozenset('the a an my your'.split())
+_BEGINNINGS = ('the', 'a', 'an', 'my', 'your')
 _MOST_WORDS = 9
 
 
@@ -141,8 +142,8 @@ def is_named(said: str) -> bool:
     words = said.split()
     return (
         0 < len(words) <= _MOST_WORDS
-        and words[0] not in _NO_BEGINNINGS
-        and words[-1] not in _NO_ENDS
+        and (words[0] in _BEGINNINGS or words[0] not in _NO_ENDS.split())
+        and words[-1] not in _NO_ENDS.split()
         and not {'it', 'them', 'please', 'not'} & set(words)
     )
 

@@ -59,11 +59,10 @@ def known_words() -> frozenset[str]:
 
 
 #: Verbs that commands begin with.
-VERBS = frozenset(
+_VERBS = (
     'track follow watch segment outline mask mark highlight stop cancel forget select choose pick '
     'move put place hide show find locate turn switch set dim make summarise where what how'
-    .split()
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True)
@@ -92,7 +91,7 @@ class Speller:
         """
         words, found = said.split(), []
         for index, word in enumerate(words[:3]):
-            for verb in sorted(VERBS):
+            for verb in _VERBS.split():
                 if verb != word and self._sounds_alike(word, verb, most=1):
                     found.append(' '.join([*words[:index], verb, *words[index + 1 :]]))
         return found

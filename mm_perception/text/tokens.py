@@ -23,19 +23,13 @@ _SHORT_FORMS = (
     (r'\bgray\b', 'grey'),
     (r'\bcolor(s|ed)?\b', r'colour\1'),
 )
-_UNITS = {
-    word: number
-    for number, word in enumerate(
-        'zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen '
-        'fifteen sixteen seventeen eighteen nineteen'.split()
-    )
-}
-_TENS = {
-    word: 10 * number
-    for number, word in enumerate(
-        'twenty thirty forty fifty sixty seventy eighty ninety'.split(), 2
-    )
-}
+_UNDER_20 = (
+    'zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen '
+    'fifteen sixteen seventeen eighteen nineteen'
+)
+_BY_TEN = 'twenty thirty forty fifty sixty seventy eighty ninety'
+_UNITS = {word: number for number, word in enumerate(_UNDER_20.split())}
+_TENS = {word: 10 * number for number, word in enumerate(_BY_TEN.split(), 2)}
 
 
 def plain(text: str) -> str:

@@ -35,7 +35,8 @@ def value_of(said: str) -> str:
 
 _LIKING = re.compile(
     r'(?:my (?:favourite|favorite) (?:\w+ )?(?:is|are)|i (?:would |really |do |much )*'
-    r'(?:prefer|like|love|favour|favor|fancy|rather have|rather get|want|adore|am into|am keen on))'
+    r'(?:prefer|like|love|favour|favor|fancy|rather have|rather get|want|adore|am into'
+    r'|am keen on))'
     r'(?: to have| to get)? (?P<what>.+?)(?: better| best| more| most| instead)*'
 )
 _SOMETHING = re.compile(

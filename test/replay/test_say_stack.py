@@ -1,4 +1,4 @@
-"""Typed commands on a bag, offline: masks come with "track ..." and go with "stop tracking ..."."""
+"""Typed commands on a bag, offline: masks come with "track ..." and go with "stop ..."."""
 
 from __future__ import annotations
 

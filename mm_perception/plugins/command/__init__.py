@@ -2,8 +2,9 @@
 
 Slips are mended, explicit rules come first and the nearest example last, see
 `mm_perception.text.interpret`. Where two readings are close, a verb is unknown or a target lacks,
-it asks back and remembers the question, so that "the red one" or "yes" completes it. TRACK, SEGMENT and STOP become prompts for a tracker; all else is done by plugins
-that take Commands. Words are never acted on while an utterance still goes on.
+it asks back and remembers the question, so that "the red one" or "yes" completes it. TRACK,
+SEGMENT and STOP become prompts for a tracker; all else is done by plugins that take Commands.
+Words are never acted on while an utterance still goes on.
 """
 
 from __future__ import annotations
@@ -46,6 +47,9 @@ class CommandConfig:
         20.0, 'A question waits so long for its answer, and "it" means what was named.',
         minimum=0.0, live=True,
     )  # fmt: skip
+    encoder: str = parameter(
+        '', 'Compares with examples: hub id or directory of a sentence encoder; empty: n-grams.'
+    )
     confirms: bool = parameter(True, 'Say what was understood.', live=True)
 
 
@@ -111,12 +115,30 @@ class CommandPlugin(Plugin[CommandConfig]):
         self._dialogue = Dialogue(config.patience_s)
         self._book = PromptBook()
         self._interpreter = Interpreter()
+        self._encoder_sha256 = ''
 
     def load(self, device: str) -> None:
-        """Read the dictionary of sounds."""
+        """Read the dictionary of sounds, and the sentence encoder if there is one."""
         from mm_perception.text.spelling import load_speller
 
-        self._interpreter = Interpreter(load_speller(), Guesser())
+        guesser = Guesser()
+        if self.config.encoder:
+            from mm_perception.nets.sentences import load_sentence_encoder
+
+            encoder = load_sentence_encoder(self.config.encoder, device)
+            self._encoder_sha256 = encoder.sha256
+            guesser = Guesser(encoder.embed)
+        self._interpreter = Interpreter(load_speller(), guesser)
+
+    def model_info(self) -> dict[str, str]:
+        """Of the sentence encoder, if there is one."""
+        if not self._encoder_sha256:
+            return {}
+        return {'encoder': self.config.encoder, 'encoder_sha256': self._encoder_sha256}
+
+    def close(self) -> None:
+        """Give the encoder back."""
+        self._interpreter, self._encoder_sha256 = Interpreter(), ''
 
     def infer(self, inputs: Inputs) -> Outputs:
         """Take sentences in the order in which they were said, and what became of prompts."""

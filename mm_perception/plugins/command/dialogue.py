@@ -131,7 +131,7 @@ def _without_meant(said: str) -> str:
 
 
 def _with_noun(target: str, about: str) -> str:
-    """ "The red one" in answer to "which car": the red car."""
+    """The target with the noun that was asked about: "the red one" of cars is the red car."""
     words, noun = target.split(), (about.split() or [''])[-1]
     if noun and words and words[-1] in ('one', 'ones'):
         return ' '.join([*words[:-1], noun])
