@@ -28,6 +28,7 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ from mm_perception.text.commands import core
 from mm_perception.text.interpret import Interpreter, Meaning
 from mm_perception.text.likeness import Embed, Guesser
 from mm_perception.text.reading import Question, Reading
-from mm_perception.text.spelling import Speller, load_speller, slips
+from mm_perception.text.spelling import load_speller, slips
 
 RESULTS = ROOT / 'bench' / 'results' / 'command.json'
 SENTENCES = ROOT / 'bench' / 'commands'
@@ -118,7 +119,7 @@ def score(way: Way, said: Sequence[Sentence], texts: Sequence[str]) -> dict[str,
     return {**shares, 'ms_per_sentence': round(1e3 * seconds / len(said), 2)}
 
 
-def garbled(text: str, speller: Speller, rng: np.random.Generator) -> str:
+def garbled(text: str, rng: np.random.Generator) -> str:
     """A sentence with one slip: a word that sounds almost the same, or a letter."""
     words = text.split()
     places = [i for i, word in enumerate(words) if len(word) > 2 and word.isalpha()]
@@ -126,7 +127,7 @@ def garbled(text: str, speller: Speller, rng: np.random.Generator) -> str:
         return text
     index = places[int(rng.integers(len(places)))]
     word = words[index]
-    alike = sounding_like(word, speller)
+    alike = sounding_like(word)
     if alike and rng.random() < 0.5:
         words[index] = alike[int(rng.integers(len(alike)))]
     else:
@@ -136,8 +137,10 @@ def garbled(text: str, speller: Speller, rng: np.random.Generator) -> str:
     return ' '.join(words)
 
 
-def sounding_like(word: str, speller: Speller) -> list[str]:
+@cache
+def sounding_like(word: str) -> list[str]:
     """Words of the dictionary that differ in no phone, or else in one."""
+    speller = load_speller()
     for most in (0, 1):
         found = {
             other
@@ -206,11 +209,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument('--out', type=Path, default=RESULTS)
     args = parser.parse_args(argv)
     report: dict[str, Any] = provenance()
-    ways, speller = ways_of(args.encoder), load_speller()
+    ways = ways_of(args.encoder)
     for split in SPLITS:
         said = sentences(split)
         rng = np.random.default_rng(5)
-        noisy = [(s, garbled(s.text, speller, rng)) for _ in range(ROUNDS) for s in said]
+        noisy = [(s, garbled(s.text, rng)) for _ in range(ROUNDS) for s in said]
         report[split] = {
             'n': sum(s.meaning is not None for s in said),
             'n_unclear': sum(s.meaning is None for s in said),

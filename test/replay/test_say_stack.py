@@ -12,9 +12,13 @@ from mm_perception.bag.canonical import canonical
 from mm_perception.bag.offline import OfflineRun
 from mm_perception.bag.reader import BagReader
 from mm_perception.bag.writer import BagWriter
+from mm_perception.cli.demo import SEED
 from mm_perception.graph import load_stack, parse_stack
 from mm_perception.ros.wire import deserialize, message_class, serialize
-from test.data.coloured_bag import PERIOD_NS, START_NS, write_coloured_bag
+from mm_perception.world.drive import Drive, one_camera
+from mm_perception.world.drive_bag import write_drive
+from mm_perception.world.variety import Split
+from test.data.coloured_bag import IMAGE, PERIOD_NS, START_NS, write_coloured_bag
 from test.replay.masker_stack import records_of
 
 SAY, STRING = '/say', 'std_msgs/msg/String'
@@ -27,13 +31,10 @@ TALK = {
 }
 
 
-def with_words(bag: Path, folder: Path, words: Mapping[int, str]) -> Path:
+def with_words(bag: Path, folder: Path, pictures: str, words: Mapping[int, str]) -> Path:
     """The bag with something typed right before some of its pictures."""
-    message = message_class(STRING)
-    typed = [
-        (START_NS + index * PERIOD_NS - 1, serialize(message(data=text)))
-        for index, text in words.items()
-    ]
+    message, times = message_class(STRING), [r.log_time_ns for r in records_of(bag, pictures)]
+    typed = [(times[i] - 1, serialize(message(data=text))) for i, text in words.items()]
     with BagReader(bag) as reader, BagWriter(folder) as writer:
         for name, topic in reader.topics.items():
             writer.add_topic(name, topic.type_name, latched=topic.latched)
@@ -61,7 +62,7 @@ def texts_on(bag: Path, topic: str) -> list[str]:
 @pytest.fixture(scope='module')
 def bag(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp('say')
-    return with_words(write_coloured_bag(folder / 'plain', 18), folder / 'bag', TALK)
+    return with_words(write_coloured_bag(folder / 'plain', 18), folder / 'bag', IMAGE, TALK)
 
 
 def test_masks_come_and_go_with_what_is_typed(bag: Path, tmp_path: Path) -> None:
@@ -94,16 +95,20 @@ def test_commands_keep_stamps_and_fields_on_the_wire(bag: Path, tmp_path: Path) 
 
 
 def test_the_shipped_stack_tracks_what_is_typed(tmp_path: Path) -> None:
-    """With the weights that are shipped; how well they find things is measured elsewhere."""
+    """On the street of the demo, with the weights that are shipped."""
     stack = load_stack('say')
     assert stack.node('text_tracker').links() == {'prompt': ('command', 'prompt')}
-    words = {1: 'track the red box', 7: 'stop tracking the red box'}
-    bag = with_words(
-        write_coloured_bag(tmp_path / 'plain', 10, ['red box']), tmp_path / 'bag', words
-    )
+    drive = Drive(
+        SEED, 1.2, 10.0, cameras=one_camera(320, 180), split=Split.HELD_OUT, lidar=None
+    )  # fmt: skip
+    words = {1: 'please track the red car', 8: 'stop tracking the car'}
+    plain = write_drive(tmp_path / 'plain', drive)
+    bag = with_words(plain, tmp_path / 'bag', '/camera_front/image_raw', words)
     report = OfflineRun(stack, bag, tmp_path / 'out').run()
     assert report.problem == ''
     masks = labels_on(tmp_path / 'out', '/text_tracker/output/masks')
+    assert len(masks) == 12
     assert masks[0] == set()
-    assert masks[7:] == [set()] * 3
-    assert {'the red box'} in masks[1:7]
+    assert {'the red car'} in masks[1:8]
+    assert masks[8:] == [set()] * 4
+    assert texts_on(tmp_path / 'out', '/command/output/say')[-1] == 'I stop tracking the red car.'
