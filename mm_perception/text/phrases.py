@@ -55,7 +55,7 @@ NO_THINGS = {*_ME, 'everything', 'all', 'all of them', 'anything'}
 #: Words with which no noun phrase ends, and those that may still begin one.
 _NO_ENDS = (
     'to of or and with in for from is are not but on off at by please be do can could will would '
-    'i if so very what where how who down up the a an my your that this as about out right away '
+    'i if so very what where how who down up the a an my your that this as about out away '
     'back again'
 )
 _BEGINNINGS = ('the', 'a', 'an', 'my', 'your')
@@ -144,6 +144,7 @@ def is_named(said: str) -> bool:
         0 < len(words) <= _MOST_WORDS
         and (words[0] in _BEGINNINGS or words[0] not in _NO_ENDS.split())
         and words[-1] not in _NO_ENDS.split()
+        and words != ['right']  # as in "stop right there"
         and not {'it', 'them', 'please', 'not'} & set(words)
     )
 

@@ -78,7 +78,9 @@ class Said:
 
     def outputs(self) -> dict[str, Sample | Sequence[Sample]]:
         """By port; ports with nothing are absent."""
-        found = {'command': self.commands, 'prompt': self.prompts, 'say': self.texts}
+        found: dict[str, Sequence[Sample]] = {
+            'command': self.commands, 'prompt': self.prompts, 'say': self.texts,
+        }  # fmt: skip
         return {port: samples for port, samples in found.items() if samples}
 
 
@@ -227,7 +229,7 @@ class CommandPlugin(Plugin[CommandConfig]):
 
     def _stop(self, reading: Reading, heard: Heard, said: Said) -> str | Question:
         """Remove the prompt that fits best, or all; returns what to say."""
-        frame = {'stamp_ns': heard.stamp_ns, 'frame_id': heard.frame_id}
+        frame: dict[str, Any] = {'stamp_ns': heard.stamp_ns, 'frame_id': heard.frame_id}
         tracked = ', '.join(self._book.phrases) or 'nothing'
         if reading.is_deictic and not reading.target:
             if len(self._book.phrases) != 1:

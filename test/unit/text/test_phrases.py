@@ -24,6 +24,7 @@ from mm_perception.text.values import preference_of, value_of
          NounPhrase('the car', Relation.BEHIND, 'the bus')),
         ('the second car from the left', NounPhrase('the second car from the left')),
         ('the car on the left', NounPhrase('the car on the left')),
+        ('the two people on the right', NounPhrase('the two people on the right')),
         ('the car to my left', NounPhrase('the car', Relation.LEFT_OF, 'me')),
         ('that van over there', NounPhrase('the van', is_deictic=True)),
         ('this', NounPhrase('', is_deictic=True)),
