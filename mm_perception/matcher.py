@@ -226,7 +226,7 @@ class Matcher:
         return self._next_stream() is not None or self._has_queue_trigger()
 
     def _has_queue_trigger(self) -> bool:
-        return isinstance(self._ports[self.trigger], Queue) and bool(self._queues[self.trigger])
+        return isinstance(self._ports[self.trigger], Queue) and any(self._queues.values())
 
     def _next_stream(self) -> str | None:
         if isinstance(self._ports[self.trigger], Queue):
@@ -268,7 +268,7 @@ class Matcher:
     def _take_queue_only(self) -> Inputs | None:
         if not self._has_queue_trigger():
             return None
-        newest = self._queues[self.trigger][-1]
+        newest = max((q[-1] for q in self._queues.values() if q), key=lambda item: item.stamp_ns)
         if self._rewound:  # the streams of a queue are not told apart
             self._rewound = {''}
         return self._gather('', newest)
@@ -350,6 +350,8 @@ def _nearest(history: Iterable[Item], stamp_ns: int, tolerance_s: float) -> Item
 
 def trigger_port(ports: Mapping[str, Port]) -> str:
     """The port that drives inference: the reference, else the surround port, else the first queue.
+
+    Where it is a queue, what comes on any other queue drives the plugin as well.
 
     Raises:
         ConfigError: There is none, or more than one reference or more than one surround port.

@@ -72,7 +72,10 @@ class Latest(Port):
 
 @dataclass(frozen=True)
 class Queue(Port):
-    """Events of which none may be lost: prompts, utterances. All that came since the last step."""
+    """Events of which none may be lost: prompts, utterances. All that came since the last step.
+
+    A plugin that has neither a reference nor a surround port is driven by all of its queues.
+    """
 
 
 @dataclass(frozen=True)

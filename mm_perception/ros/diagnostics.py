@@ -9,6 +9,7 @@ from typing import Any
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
 from mm_perception.faults import Level
+from mm_perception.ports import Queue
 from mm_perception.runner import Runner
 
 #: A failure is reported as the node's state for this long.
@@ -66,7 +67,8 @@ def judge(
         f'publishers: {count_publishers(_topic(runner, port))}'
         for port, (_, _, age_s, _) in inputs.items()
         if port.split('/')[0] == trigger and (age_s is None or age_s > _SILENT_S)
-    ]
+        and not isinstance(runner.plugin.inputs[trigger], Queue)  # nobody talks all the time
+    ]  # fmt: skip
     if silent:
         return Level.WARN, f'no {trigger} on {", ".join(silent)}; run: mmp doctor'
     lacking = runner.matcher.lacking()

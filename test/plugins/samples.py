@@ -27,6 +27,8 @@ from mm_perception.samples import (
     PointCloud,
     Pose,
     Prompt,
+    PromptState,
+    PromptStatus,
     Sample,
     Text,
     Transcript,
@@ -55,8 +57,18 @@ def _prompt(stamp_ns: int) -> Sample:
     return box_prompt(stamp_ns=stamp_ns)
 
 
+def _status(stamp_ns: int) -> Sample:
+    return PromptStatus(
+        stamp_ns=stamp_ns, frame_id='camera', prompt_id='p', stream='left',
+        state=PromptState.NOT_FOUND,
+    )  # fmt: skip
+
+
 def _transcript(stamp_ns: int) -> Sample:
-    return Transcript(stamp_ns=stamp_ns - SECOND_NS, end_ns=stamp_ns, text='track the red car')
+    return Transcript(
+        stamp_ns=stamp_ns, frame_id='camera', end_ns=stamp_ns + SECOND_NS,
+        text='track the red car',
+    )  # fmt: skip
 
 
 def _command(stamp_ns: int) -> Sample:
@@ -74,7 +86,7 @@ def _event(stamp_ns: int) -> Sample:
 
 
 def _text(stamp_ns: int) -> Sample:
-    return Text(stamp_ns=stamp_ns, text='a car')
+    return Text(stamp_ns=stamp_ns, frame_id='camera', text='a car')
 
 
 def _match_request(stamp_ns: int) -> Sample:
@@ -156,6 +168,7 @@ def _pose(stamp_ns: int) -> Sample:
 _MAKERS: dict[type[Sample], Callable[[int], Sample]] = {
     Image: picture,
     Prompt: _prompt,
+    PromptStatus: _status,
     Transcript: _transcript,
     Command: _command,
     Event: _event,

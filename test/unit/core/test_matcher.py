@@ -330,6 +330,16 @@ def test_queue_alone_triggers() -> None:
     assert matcher.take() is None
 
 
+def test_any_queue_triggers_where_there_are_queues_only() -> None:
+    matcher = Matcher({'heard': Queue(Text), 'typed': Queue(Text)}, {'typed': ['']})
+    matcher.push('typed', '', text(3, 'a'))
+    inputs = matcher.take()
+    assert inputs is not None
+    assert inputs.stamp_ns == 3
+    assert (inputs.all('heard'), [t.text for t in inputs.all('typed')]) == ((), ['a'])
+    assert matcher.take() is None
+
+
 def test_a_queue_that_triggers_is_told_that_time_was_set_back() -> None:
     matcher = Matcher({'text': Queue(Text)}, {'text': ['front', 'back']})
     matcher.push('text', 'front', text(9, 'a'))
