@@ -33,6 +33,7 @@ from mm_perception.plugin import (
     Request,
 )
 from mm_perception.samples import (
+    Embedding,
     Event,
     Image,
     Masks,
@@ -131,6 +132,7 @@ class VideoSearch(Plugin[VideoSearchConfig]):
         ),
     }
     outputs: ClassVar[dict[str, Output]] = {
+        'embedding': Output(Embedding, 'Of each picture that was looked at.'),
         'answer': Output(
             Event, 'For each text: `found` for each moment, best first, or `not_found`.',
             per_stream=False,
@@ -183,17 +185,22 @@ class VideoSearch(Plugin[VideoSearchConfig]):
         """Look at the picture and at the tracks, and answer texts that came."""
         indexer, sights = self._loaded()
         image, masks = cast(Image, inputs.one('image')), inputs.maybe('masks')
-        found = sights.picture(image, inputs.stream)
-        if masks is not None:
-            found += sights.masks(cast(Masks, masks), inputs.stream)
-        indexer.add(found)
+        whole = sights.picture(image, inputs.stream)
+        tracks = sights.masks(cast(Masks, masks), inputs.stream) if masks is not None else []
+        vectors = indexer.add([*whole, *tracks])
         self._newest_ns = max(self._newest_ns, inputs.stamp_ns)
         if indexer.waiting >= _FLUSH:
             self._write()
         events = [
             e for text in inputs.all('query') for e in self._events(cast(Text, text), inputs)
         ]
-        return {'answer': events} if events else {}
+        outputs: dict[str, Sample | Sequence[Sample]] = {'answer': events} if events else {}
+        if whole:
+            outputs['embedding'] = Embedding(
+                stamp_ns=inputs.stamp_ns, frame_id=inputs.frame_id, vector=vectors[0],
+                model=indexer.space,
+            )  # fmt: skip
+        return outputs
 
     def answer(self, port: str, request: Sample) -> Sample:
         """Look for moments in all that was seen up to now."""
