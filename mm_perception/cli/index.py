@@ -83,5 +83,7 @@ def _print(report: BagReport) -> None:
         f'{report.name}: {report.pictures} pictures and {report.tracks} sights of tracks looked '
         f'at, {report.entries} entries new'
     )
+    if report.left_out:
+        print(f'  without colour, left out: {", ".join(sorted(report.left_out))}')
     for problem in report.problems[:5]:
         print(f'  {problem}', file=sys.stderr)

@@ -1,7 +1,7 @@
 """Find moments in indexed bags: by words, by a picture, or by a track.
 
   mmp search "a person crossing"
-  mmp search "a red car" --bag drive1 --after 3 --before 8 --sheet hits.png
+  mmp search "a red car" --bag drive1 --after 1700000003 --sheet hits.png
   mmp search --image photo.jpg --index my_index
   mmp search --track 7 --bag result                what looks like that track
 
@@ -32,7 +32,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--bag', default='', metavar='NAME', help='only of this recording')
     parser.add_argument('--camera', default='', metavar='NAME', help='only of this one, or topic')
     parser.add_argument(
-        '--after', type=float, default=0.0, metavar='S', help='seconds since the epoch'
+        '--after', type=float, default=0.0, metavar='S', help='seconds since the epoch, as printed'
     )
     parser.add_argument('--before', type=float, default=0.0, metavar='S', help='likewise')
     parser.add_argument('--limit', type=int, default=10, metavar='N', help='most moments')

@@ -30,6 +30,7 @@ _FLUSH = 256  # entries that wait to be written
 _TRUTH = '/ground_truth/'
 _NOTE = 'bag '
 _PARTS = ('', '/detections')  # of masks
+_COLOURED = ('rgb8', 'rgba8', 'mono8')
 
 
 @dataclass(frozen=True)
@@ -59,20 +60,22 @@ class BagReport:
 
     Attributes:
         name: Of the bag.
-        state: complete, interrupted, or known (it was indexed before).
+        state: running, complete, interrupted, damaged, or known (it was indexed before).
         messages: Read now.
         pictures: Looked at now.
         tracks: Looks at tracks now.
         entries: Begun now.
+        left_out: Topics of pictures without colour, such as depth.
         problems: What could not be used, each kind once.
     """
 
     name: str
-    state: str = 'complete'
+    state: str = 'running'
     messages: int = 0
     pictures: int = 0
     tracks: int = 0
     entries: int = 0
+    left_out: set[str] = field(default_factory=set)
     problems: list[str] = field(default_factory=list)
 
 
@@ -124,6 +127,7 @@ class BagIndexer:
                 if len(self._waiting) >= _BATCH:
                     self._embed()
                 progress(report.messages)
+            report.state = 'complete'
         except BagError as error:
             report.state = 'damaged'
             report.problems.append(str(error))
@@ -167,7 +171,9 @@ class BagIndexer:
         if not self._masks and not self._sights.wants(stream, stamp_ns):
             return
         image = convert.from_msg(message, Image, record.log_time_ns)
-        if isinstance(image, Image):
+        if isinstance(image, Image) and image.encoding not in _COLOURED:
+            self.report.left_out.add(record.topic)
+        elif isinstance(image, Image):
             found = self._sights.picture(image, stream, record.topic)
             self.report.pictures += len(found)
             self._waiting += found

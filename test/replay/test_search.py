@@ -14,9 +14,10 @@ import pytest
 from mm_perception.bag.offline import OfflineRun
 from mm_perception.bag.reader import BagReader
 from mm_perception.cli.main import main
-from mm_perception.errors import ConfigError
+from mm_perception.errors import ConfigError, MalformedMessageError
 from mm_perception.graph import load_stack, parse_stack
 from mm_perception.nets.clip import load_clip
+from mm_perception.samples import Image
 from mm_perception.search.bags import BagIndexer, BagSettings, bag_digest
 from mm_perception.search.entry import Where
 from mm_perception.search.indexer import Sameness, space_of
@@ -83,7 +84,9 @@ def test_the_stack_remembers_and_answers_on_its_topic(drive: Path, tmp_path: Pat
         (space,) = store.spaces()
         entries = store.entries(space, Where(), 1000)
     assert {e.track_id for e in entries} > {''}
-    assert load_stack('search').node('video_search').parameters['works_unheard'] is True
+    shipped = load_stack('search').node('video_search')
+    assert shipped.parameters['works_unheard'] is True
+    assert shipped.links() == {'masks': ('text_tracker', 'masks')}
 
 
 def test_a_bag_is_indexed_once_under_any_name(bag: Path, tmp_path: Path, printed: Any) -> None:
@@ -125,6 +128,37 @@ def test_interrupted_command_says_how_to_go_on(
 
 def _interrupt(*arguments: object) -> None:
     raise KeyboardInterrupt
+
+
+def test_depth_is_left_out_and_what_is_broken_is_reported(
+    bag: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    depth = Image(stamp_ns=0, data=np.ones((4, 4), np.float32), encoding='32FC1')
+    broken = MalformedMessageError('sensor_msgs/msg/Image', 'no pixels')
+    answers: Any = iter([depth, broken] * 3)
+
+    def convert_(*arguments: object) -> Image:
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr('mm_perception.search.bags.convert.from_msg', convert_)
+    with open_store('') as store:
+        report = BagIndexer(bag, load_clip('random'), store, ALL).run()
+    assert (report.state, report.pictures, report.left_out) == ('complete', 0, {IMAGE})
+    assert len(report.problems) == 1
+    assert 'no pixels' in report.problems[0]
+
+
+def test_a_fault_of_ours_does_not_make_a_bag_complete(
+    bag: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_store('') as store:
+        with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
+            patch.setattr('mm_perception.search.bags.deserialize', lambda *a: 1 // 0)
+            BagIndexer(bag, load_clip('random'), store, ALL).run()
+        assert BagIndexer(bag, load_clip('random'), store, ALL).run().pictures == 6
 
 
 def test_every_so_many_seconds(bag: Path) -> None:
