@@ -301,7 +301,7 @@ def _entry(space: str, row: tuple[object, ...], vector: Array) -> Entry:
     box, jpeg = row[-2], row[-1]
     return Entry(
         space=space, vector=vector, **values,  # type: ignore[arg-type]
-        box=tuple(json.loads(str(box))) if box else None,  # type: ignore[arg-type]
+        box=tuple(json.loads(str(box))) if box else None,
         jpeg=bytes(jpeg) if isinstance(jpeg, bytes) else b'',
     )  # fmt: skip
 

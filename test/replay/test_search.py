@@ -155,9 +155,11 @@ def test_a_fault_of_ours_does_not_make_a_bag_complete(
     bag: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with open_store('') as store:
-        with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
+        failing = BagIndexer(bag, load_clip('random'), store, ALL)
+        with monkeypatch.context() as patch:
             patch.setattr('mm_perception.search.bags.deserialize', lambda *a: 1 // 0)
-            BagIndexer(bag, load_clip('random'), store, ALL).run()
+            with pytest.raises(ZeroDivisionError):
+                failing.run()
         assert BagIndexer(bag, load_clip('random'), store, ALL).run().pictures == 6
 
 
