@@ -41,11 +41,12 @@ GALLERY, GALLERIES, TEXTS = 50, 4, 60
 STEP_NS = 100_000_000
 SMALLEST_PX = 250
 EVERYTHING = Strictness(min_share=0.0)
+COSINE = Strictness(min_share=0.0, share_weight=0.0, parts_weight=0.0)
 #: Name of a way to (with tracks, how strict).
 WAYS: dict[str, tuple[bool, Strictness]] = {
-    'frames, cosine alone': (False, Strictness(min_share=0.0, share_weight=0.0)),
+    'frames, cosine alone': (False, COSINE),
     'frames': (False, EVERYTHING),
-    'frames and tracks, cosine alone': (True, Strictness(min_share=0.0, share_weight=0.0)),
+    'frames and tracks, cosine alone': (True, COSINE),
     'frames and tracks': (True, EVERYTHING),
 }
 

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mm_perception.errors import RequestError
-from mm_perception.nets.clip.likeness import share, unknown_words
+from mm_perception.nets.clip.likeness import unknown_words
 from mm_perception.samples import SearchHit, SearchReply, SearchRequest
 from mm_perception.samples.sample import Array
 from mm_perception.search.entry import Found, Where, unit
 from mm_perception.search.indexer import space_of
 from mm_perception.search.moments import Moment, moments_of
 from mm_perception.search.store import Store
+from mm_perception.search.wording import Weights, alike
 from mm_perception.text.words import names_thing
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class Strictness:
             (`mm_perception.nets.clip.likeness.share`); between 0 and 1 for any weights.
         min_cosine: Least cosine with an example.
         share_weight: What a share of 1 is worth beside the cosine, when candidates are ordered.
+        parts_weight: What the things that a text names are worth beside the text as a whole.
         drop: A moment is made of hits that are worse than its best by no more than this.
         gap_s: And has no gap longer than this, seconds.
     """
@@ -42,6 +44,7 @@ class Strictness:
     min_share: float = 0.3
     min_cosine: float = 0.8
     share_weight: float = 0.1
+    parts_weight: float = 2.0
     drop: float = 0.15
     gap_s: float = 1.0
 
@@ -67,8 +70,10 @@ def answer(
         return SearchReply(stamp_ns=request.stamp_ns, message=words, model=space)
     most = max(_CANDIDATES, _PER_HIT * request.limit)
     if request.text:
-        vector = engine.embed_texts([request.text])[0]
-        hits = _like_text(engine, store.search(space, vector, where, most), request, strictness)
+        weights = Weights(strictness.min_share, strictness.share_weight, strictness.parts_weight)
+        hits = alike(
+            engine, lambda vector: store.search(space, vector, where, most), request.text, weights
+        )
     elif request.image is not None:
         vector = engine.embed_images([request.image.rgb()])[0]
         hits = _like_example(store.search(space, vector, where, most), strictness)
@@ -95,21 +100,6 @@ def _check_space(store: Store, space: str) -> None:
     if spaces and space not in spaces:
         fix = f'search with the weights of {" or ".join(spaces)}, or index again'
         raise RequestError('the index holds nothing of these weights', space, fix)
-
-
-def _like_text(
-    engine: ClipEngine, found: Sequence[Found], request: SearchRequest, strictness: Strictness
-) -> list[Found]:
-    """Those whose share is large enough, scored by cosine and share together."""
-    if not found:
-        return []
-    weight = strictness.share_weight
-    shares = share(engine, np.stack([hit.entry.vector for hit in found]), request.text)
-    return [
-        Found(hit.entry, (hit.score + weight * float(part)) / (1 + weight))
-        for hit, part in zip(found, shares, strict=True)
-        if part >= strictness.min_share
-    ]
 
 
 def _like_example(found: Sequence[Found], strictness: Strictness) -> list[Found]:
