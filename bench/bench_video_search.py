@@ -295,7 +295,8 @@ def main() -> None:
     report = {**old, **provenance()}
     engine = load_clip(str(weights_of('clip')))
     for part in args.parts:
-        report[part] = {'weights': engine.sha256[:12], 'command': report['command']}
+        origin = {key: report[key] for key in ('command', 'commit', 'date')}
+        report[part] = {'weights': engine.sha256[:12], **origin}
         report[part]['result'] = PARTS[part](engine)
         print(part, json.dumps(report[part]['result'], indent=1), flush=True)
         args.out.write_text(json.dumps(report, indent=1) + '\n')
