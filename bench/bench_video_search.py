@@ -267,7 +267,7 @@ def bench_speed(engine: ClipEngine) -> dict[str, Any]:
 
 
 def bench_stores(engine: ClipEngine) -> list[dict[str, Any]]:
-    """Qdrant's local mode is not asked for a million: by its memory at 20,000 it would need some 11 GB."""
+    """No million in local Qdrant: by its memory at 20,000 that would take some 11 GB."""
     cases = (
         ('sqlite', 20_000), ('qdrant local', 20_000), ('sqlite', 1_000_000),
         ('qdrant local', 100_000),
