@@ -16,6 +16,9 @@ from mm_perception.samples.requests import (
     MatchReply,
     MatchRequest,
     PromptReply,
+    SearchHit,
+    SearchReply,
+    SearchRequest,
 )
 from mm_perception.samples.sample import Sample
 from mm_perception.samples.speech import Command, Intent, Relation, Transcript, Word
@@ -51,6 +54,9 @@ __all__ = [
     'PromptStatus',
     'Relation',
     'Sample',
+    'SearchHit',
+    'SearchReply',
+    'SearchRequest',
     'Text',
     'Transcript',
     'Word',

@@ -30,6 +30,7 @@ from mm_perception.samples import (
     PromptState,
     PromptStatus,
     Sample,
+    SearchRequest,
     Text,
     Transcript,
     quats_of_yaws,
@@ -95,6 +96,10 @@ def _match_request(stamp_ns: int) -> Sample:
 
 def _embed_text_request(stamp_ns: int) -> Sample:
     return EmbedTextRequest(texts=('a car', 'a tree'))
+
+
+def _search_request(stamp_ns: int) -> Sample:
+    return SearchRequest(text='a car')
 
 
 def _detections(stamp_ns: int) -> Sample:
@@ -175,6 +180,7 @@ _MAKERS: dict[type[Sample], Callable[[int], Sample]] = {
     Text: _text,
     MatchRequest: _match_request,
     EmbedTextRequest: _embed_text_request,
+    SearchRequest: _search_request,
     Detections: _detections,
     AudioClip: _audio_clip,
     CameraInfo: _camera_info,

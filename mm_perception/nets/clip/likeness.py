@@ -12,6 +12,7 @@ from mm_perception.text.words import rivals_of
 
 _MARGIN = 0.1  # of the longer side of a box, on each side
 _SAME = 1 - 1e-4  # cosine
+_NO_WORD, _EQUAL = 'xqzvj', 1 - 1e-5
 
 
 def likeness(
@@ -82,3 +83,11 @@ def around(image: Picture, box: Array) -> Picture:
     left, top = min(max(0, int(x - half)), width - 1), min(max(0, int(y - half)), height - 1)
     right, bottom = max(left + 1, int(np.ceil(x + half))), max(top + 1, int(np.ceil(y + half)))
     return np.ascontiguousarray(image[top:bottom, left:right])
+
+
+def unknown_words(clip: ClipEngine, text: str) -> list[str]:
+    """Words that the network cannot tell from one that does not exist."""
+    words = text.split()
+    others = [' '.join((*words[:i], _NO_WORD, *words[i + 1 :])) for i in range(len(words))]
+    cosines = clip.embed_texts([text, *others]) @ clip.embed_texts([text])[0]
+    return [word for word, cosine in zip(words, cosines[1:], strict=True) if cosine > _EQUAL]

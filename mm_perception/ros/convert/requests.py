@@ -6,10 +6,12 @@ import array
 from collections.abc import Callable
 from typing import Any
 
-from mm_perception.errors import ConfigError, RequestError
-from mm_perception.ros.convert.header import time_message
-from mm_perception.ros.convert.image import image_from
+from mm_perception.errors import ConfigError, RequestError, ShapeError
+from mm_perception.ros.convert.compressed_image import COMPRESSED
+from mm_perception.ros.convert.header import header_of, ns_of, time_message
+from mm_perception.ros.convert.image import byte_array, image_from
 from mm_perception.ros.convert.prompt import prompt_from
+from mm_perception.ros.wire import message_class
 from mm_perception.samples import (
     EmbedTextReply,
     EmbedTextRequest,
@@ -17,9 +19,14 @@ from mm_perception.samples import (
     MatchRequest,
     Prompt,
     PromptReply,
+    SearchHit,
+    SearchReply,
+    SearchRequest,
     Text,
 )
 from mm_perception.samples.sample import Sample
+
+_MOST_HITS = 10
 
 
 def _match_from(request: Any) -> Sample:
@@ -40,6 +47,44 @@ def _text_from(request: Any) -> Sample:
     return Text(stamp_ns=prompt.stamp_ns, text=prompt.text)
 
 
+def _search_from(request: Any) -> Sample:
+    try:
+        return SearchRequest(
+            text=request.text,
+            image=image_from(request.image, 0) if request.image.width else None,
+            track_id=request.track_id,
+            bag=request.bag,
+            stream=request.stream,
+            after_ns=ns_of(request.after),
+            before_ns=ns_of(request.before),
+            limit=request.limit or _MOST_HITS,
+        )
+    except ShapeError as error:
+        raise RequestError('not a search', error.actual, f'give {error.expected}') from error
+
+
+def _hit_to(hit: SearchHit) -> Any:
+    message = message_class('mm_perception_msgs/msg/SearchHit')(
+        start=time_message(hit.start_ns),
+        end=time_message(hit.end_ns),
+        stamp=time_message(hit.stamp_ns),
+        bag=hit.bag,
+        topic=hit.topic,
+        stream=hit.stream,
+        frame_id=hit.frame_id,
+        track_id=hit.track_id,
+        label=hit.label,
+        score=float(hit.score),
+    )
+    if hit.box is not None:
+        message.box_xyxy = array.array('f', hit.box.tobytes())
+    message.thumbnail = message_class(COMPRESSED)(
+        header=header_of(hit), format='rgb8; jpeg compressed bgr8'
+    )
+    message.thumbnail.data = byte_array(hit.jpeg)
+    return message
+
+
 _SERVICES: dict[type[Sample], tuple[str, Callable[[Any], Sample]]] = {
     Prompt: ('mm_perception_msgs/srv/SetPrompt', lambda r: prompt_from(r.prompt, 0)),
     Text: ('mm_perception_msgs/srv/SetPrompt', _text_from),
@@ -48,6 +93,7 @@ _SERVICES: dict[type[Sample], tuple[str, Callable[[Any], Sample]]] = {
         'mm_perception_msgs/srv/EmbedText',
         lambda r: EmbedTextRequest(texts=tuple(r.texts)),
     ),
+    SearchRequest: ('mm_perception_msgs/srv/SearchVideo', _search_from),
 }
 
 
@@ -89,6 +135,9 @@ def fill_response(reply: Sample | BaseException, response: Any) -> Any:
     elif isinstance(reply, EmbedTextReply):
         response.model, response.dimension = reply.model, reply.vectors.shape[1]
         response.vectors = array.array('f', reply.vectors.tobytes())
+    elif isinstance(reply, SearchReply):
+        response.message, response.model = reply.message, reply.model
+        response.hits = [_hit_to(hit) for hit in reply.hits]
     else:
         raise ConfigError('reply type', type(reply).__name__, 'a reply that a service carries')
     return response

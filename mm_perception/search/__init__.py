@@ -1,0 +1,1 @@
+"""Find moments again: what cameras have shown, as vectors with their origin, and how to ask."""
