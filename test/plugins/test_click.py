@@ -1,4 +1,4 @@
-"""Clicks in space: the right pixel in each camera that sees the place, and reasons of the others."""
+"""Clicks in space: the right pixel in each camera that sees the place, the others' reasons."""
 
 from __future__ import annotations
 

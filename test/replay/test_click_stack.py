@@ -27,7 +27,9 @@ TRUTH = '/ground_truth/output/masks/camera_front'
 @pytest.fixture(scope='module')
 def bag(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp('click')
-    return write_drive(folder / 'bag', Drive(7, 0.7, 10.0, cameras=one_camera(480, 270), lidar=None))
+    return write_drive(
+        folder / 'bag', Drive(7, 0.7, 10.0, cameras=one_camera(480, 270), lidar=None)
+    )
 
 
 def stack() -> StackSpec:
