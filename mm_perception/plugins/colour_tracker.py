@@ -164,7 +164,7 @@ class ColourTracker(Plugin[ColourTrackerConfig]):
         masks = self._masks(camera, rgb.shape[:2], inputs)
         for known in camera.texts.values():
             known.scope.frames += 1
-        outputs: dict[str, Any] = {'masks': masks, 'status': statuses}
+        outputs: dict[str, Any] = {'status': statuses, 'masks': masks}
         if self.context.is_wanted('overlay', inputs.stream):
             from mm_perception.drawing import draw_masks
 

@@ -177,8 +177,8 @@ class Sam2(Plugin[Sam2Config]):
             self.config.min_iou,
         )  # fmt: skip
         outputs: dict[str, Sample | Sequence[Sample]] = {
+            'status': self._desk.drain(masks),  # first: it says whose the masks are
             'masks': masks,
-            'status': self._desk.drain(masks),
         }
         if self.context.is_wanted('overlay', inputs.stream):
             outputs['overlay'] = overlay(rgb, masks)

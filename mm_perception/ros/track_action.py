@@ -1,8 +1,8 @@
 """The action `~/track`: a prompt as a goal, its tracks as feedback, frame by frame.
 
-The goal's `max_frames` is that of the prompt: the plugin counts, for each camera on its own, and the
-goal is over when the prompt is over on every camera. A goal that ends otherwise (cancelled, node
-deactivated) takes its prompt back.
+The `max_frames` of the goal is that of the prompt: the plugin counts, on each camera alone, and
+the goal is over when the prompt is over on every camera. A goal that ends otherwise (cancelled,
+node deactivated) takes its prompt back.
 """
 
 from __future__ import annotations

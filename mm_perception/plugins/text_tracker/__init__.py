@@ -267,8 +267,8 @@ class TextTracker(Plugin[TextTrackerConfig]):
         )  # fmt: skip
         camera.observe(masks, self.config.rules())
         outputs: dict[str, Sample | Sequence[Sample]] = {
+            'status': self._desk.drain(masks),  # first: it says whose the masks are
             'masks': masks,
-            'status': self._desk.drain(masks),
         }
         if self.context.is_wanted('overlay', inputs.stream):
             outputs['overlay'] = overlay(rgb, masks)
