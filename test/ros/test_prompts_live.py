@@ -103,6 +103,8 @@ class Robot:
 
     def ids(self, camera: str) -> set[str]:
         """Ids in the newest mask."""
+        if not self.masks[camera]:
+            return set()
         newest = self.masks[camera][-1]
         pixels = np.frombuffer(newest.data, np.uint16)
         return {str(i) for i in np.unique(pixels) if i}
@@ -127,7 +129,11 @@ def test_every_kind_of_prompt_by_topic_and_service(rig: Rig) -> None:
 
     def call(**fields: Any) -> Any:
         request = SetPrompt.Request(prompt=message_of(**fields))
-        return rig.call(SetPrompt, '/eye/set_prompt', request)
+        client = rig.node.create_client(SetPrompt, '/eye/set_prompt')
+        rig.until(client.service_is_ready, 'the service')
+        answer = client.call_async(request)
+        robot.see(answer.done, 'an answer of the service')
+        return answer.result()
 
     ask(prompt_id='words', text='a thing')
     words = robot.hears('words', PromptStatus.FOUND, 'left', 'right')
@@ -136,8 +142,11 @@ def test_every_kind_of_prompt_by_topic_and_service(rig: Rig) -> None:
     ask(prompt_id='box', stream='left', **BOX)
     box = robot.hears('box', PromptStatus.FOUND, 'left')['left']
     assert len(box.track_ids) == 1
-    assert call(prompt_id='point', stream='right', **POINT).success
+    answer = call(prompt_id='point', stream='right', **POINT)
     point = robot.hears('point', PromptStatus.FOUND, 'right')['right']
+    assert answer.success
+    assert list(answer.track_ids) == list(point.track_ids)
+    assert answer.stamp == point.header.stamp, 'it waited for the picture that answered'
     assert not set(point.track_ids) & set(box.track_ids)
     assert call(prompt_id='mask', **MASK).success
     masks = robot.hears('mask', PromptStatus.FOUND, 'left', 'right')
@@ -164,7 +173,11 @@ def test_every_kind_of_prompt_by_topic_and_service(rig: Rig) -> None:
     ask(action=PromptAction.REMOVE, track_id=track, prompt_id='again')
     refused = robot.hears('again', PromptStatus.REJECTED, 'left', 'right')
     assert all('no such track' in t.message for t in refused.values())
-    assert not call(prompt_id='where', stream='rear', **BOX).success
+    answer = call(prompt_id='where', stream='rear', **BOX)
+    assert (answer.success, 'no such camera' in answer.message) == (False, True)
+    large = np.array([8, 8, 400, 30], np.float32)
+    answer = call(prompt_id='large', box=large)
+    assert (answer.success, 'outside' in answer.message) == (False, True), answer.message
     ask(action=PromptAction.CLEAR, prompt_id='all')
     robot.hears('mask', PromptStatus.REMOVED, 'left', 'right')
     robot.hears('point', PromptStatus.REMOVED, 'right')
