@@ -177,7 +177,7 @@ def test_every_kind_of_prompt_by_topic_and_service(rig: Rig) -> None:
     assert (answer.success, 'no such camera' in answer.message) == (False, True)
     large = np.array([8, 8, 400, 30], np.float32)
     answer = call(prompt_id='large', box=large)
-    assert (answer.success, 'outside' in answer.message) == (False, True), answer.message
+    assert (answer.success, 'image' in answer.message) == (False, True), answer.message
     ask(action=PromptAction.CLEAR, prompt_id='all')
     robot.hears('mask', PromptStatus.REMOVED, 'left', 'right')
     robot.hears('point', PromptStatus.REMOVED, 'right')
