@@ -118,6 +118,19 @@ def message_of(**fields: Any) -> Any:
     return convert.to_msgs(Prompt(**fields))['']
 
 
+def correct_and_take_over(robot: Robot, ask: Callable[..., None], track: str) -> None:
+    """Gone after two pictures more; the camera need not be named."""
+    ask(prompt_id='better', action=PromptAction.REFINE, track_id=track, **POINT)
+    better = robot.hears('better', PromptStatus.FOUND, 'left')['left']
+    assert list(better.track_ids) == [track]
+    ask(prompt_id='short', track_id=track, max_frames=2)
+    robot.hears('box', PromptStatus.REMOVED, 'left')
+    robot.hears('short', PromptStatus.FOUND, 'left')
+    short = robot.hears('short', PromptStatus.REMOVED, 'left')['left']
+    assert list(short.track_ids) == [track]
+    assert 'after 2 pictures' in short.message
+
+
 def test_every_kind_of_prompt_by_topic_and_service(rig: Rig) -> None:
     rig.start(EYE)
     asks = rig.node.create_publisher(PromptMessage, '/prompt', 10)
@@ -155,22 +168,11 @@ def test_every_kind_of_prompt_by_topic_and_service(rig: Rig) -> None:
     robot.see(lambda: seen in robot.ids('left'), f'pixels of {seen}')
     assert not {t.stream for t in robot.told if t.id == 'box'} - {'left'}
 
-    # Corrected, taken over, and gone after two pictures more; the camera need not be named.
-    track = box.track_ids[0]
-    ask(prompt_id='better', action=PromptAction.REFINE, track_id=track, **POINT)
-    better = robot.hears('better', PromptStatus.FOUND, 'left')['left']
-    assert list(better.track_ids) == [track]
-    ask(prompt_id='short', track_id=track, max_frames=2)
-    robot.hears('box', PromptStatus.REMOVED, 'left')
-    robot.hears('short', PromptStatus.FOUND, 'left')
-    short = robot.hears('short', PromptStatus.REMOVED, 'left')['left']
-    assert list(short.track_ids) == [track]
-    assert 'after 2 pictures' in short.message
-
+    correct_and_take_over(robot, ask, box.track_ids[0])
     assert call(prompt_id='words', action=PromptAction.REMOVE).success
     words = robot.hears('words', PromptStatus.REMOVED, 'left', 'right')
     assert all(t.track_ids for t in words.values())
-    ask(action=PromptAction.REMOVE, track_id=track, prompt_id='again')
+    ask(action=PromptAction.REMOVE, track_id=box.track_ids[0], prompt_id='again')
     refused = robot.hears('again', PromptStatus.REJECTED, 'left', 'right')
     assert all('no such track' in t.message for t in refused.values())
     answer = call(prompt_id='where', stream='rear', **BOX)
