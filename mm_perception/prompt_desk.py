@@ -2,14 +2,45 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from mm_perception.errors import PromptError
-from mm_perception.samples import Prompt, PromptState, PromptStatus
+from mm_perception.samples import Masks, Prompt, PromptState, PromptStatus
 
 _LIMIT = 256
+
+
+@dataclass
+class Scope:
+    """For how many pictures of a camera a prompt holds.
+
+    Attributes:
+        max_frames: As in the prompt; 0 means without end.
+        frames: Pictures that it has had.
+    """
+
+    max_frames: int = 0
+    frames: int = 0
+
+    @property
+    def is_over(self) -> bool:
+        """True from the picture on that it does not hold for any more."""
+        return 0 < self.max_frames <= self.frames
+
+    @property
+    def message(self) -> str:
+        """Why its tracks ended."""
+        return f'after {self.max_frames} pictures, as asked for'
+
+
+def by_owner(owners: Mapping[int, str]) -> dict[str, list[int]]:
+    """Track to the id of its prompt, turned around."""
+    tracks: dict[str, list[int]] = defaultdict(list)
+    for track_id, owner in owners.items():
+        tracks[owner].append(track_id)
+    return dict(tracks)
 
 
 class PromptDesk:
@@ -17,12 +48,18 @@ class PromptDesk:
 
     Args:
         streams: Cameras of the node; empty where they show themselves one by one.
+        camera_of: Which camera has a track; None for an id of no living track.
     """
 
-    def __init__(self, streams: Sequence[str] = ()) -> None:
-        self._streams = tuple(streams)
+    def __init__(
+        self,
+        streams: Sequence[str] = (),
+        camera_of: Callable[[str], str | None] = lambda track_id: None,
+    ) -> None:
+        self._streams, self._camera_of = tuple(streams), camera_of
         self._pending: dict[str, deque[Prompt]] = {name: deque() for name in streams}
-        self._told: list[PromptStatus] = []
+        #: With whether the score is that of a mask, which comes with the picture.
+        self._told: list[tuple[PromptStatus, bool]] = []
 
     def open(self, stream: str) -> None:
         """A camera has shown itself."""
@@ -42,10 +79,14 @@ class PromptDesk:
     def put(self, prompt: Prompt) -> None:
         """Let a prompt wait for the next picture of its camera, or of every camera.
 
+        One that names a track and no camera is for the camera that has the track.
+
         Raises:
             PromptError: There is no such camera.
         """
         self.check_camera(prompt)
+        if prompt.track_id and not prompt.stream:
+            prompt = replace(prompt, stream=self._camera_of(prompt.track_id) or '')
         if prompt.stream:
             self.open(prompt.stream)
         for name in [prompt.stream] if prompt.stream else list(self._pending):
@@ -79,16 +120,45 @@ class PromptDesk:
         stream: str,
         state: PromptState,
         ids: Iterable[int] = (),
-        score: float = 0.0,
+        score: float | None = 0.0,
         message: str = '',
     ) -> None:
-        """Report what became of a prompt; stamped with the picture it is published with."""
-        self._told.append(
-            PromptStatus(
-                stamp_ns=0, prompt_id=prompt_id, stream=stream, state=state,
-                track_ids=tuple(str(i) for i in ids), score=float(score), message=message,
-            )
+        """Report what became of a prompt; stamped with the picture it is published with.
+
+        Args:
+            prompt_id: Of the prompt.
+            stream: Camera.
+            state: What became of it.
+            ids: Its tracks.
+            score: In [0, 1]; None means that of the best of its masks in the picture.
+            message: For people.
+        """
+        status = PromptStatus(
+            stamp_ns=0, prompt_id=prompt_id, stream=stream, state=state,
+            track_ids=tuple(str(i) for i in ids), score=float(score or 0.0), message=message,
         )  # fmt: skip
+        self._told.append((status, score is None))
+
+    def tell_removed(
+        self, prompt: Prompt, stream: str, ids: Iterable[int], ended: Mapping[str, Iterable[int]]
+    ) -> None:
+        """Report a removal to who asked for it, and to every other prompt that ended by it.
+
+        Args:
+            prompt: That asked for the removal.
+            stream: Camera.
+            ids: Tracks that are gone.
+            ended: Id of a prompt that ended to its tracks.
+        """
+        name = prompt.prompt_id or prompt.text
+        self.tell(name, stream, PromptState.REMOVED, ids)
+        others = {owner: tracks for owner, tracks in ended.items() if owner not in ('', name)}
+        self.tell_ended(stream, others, 'removed by another prompt')
+
+    def tell_ended(self, stream: str, ended: Mapping[str, Iterable[int]], why: str) -> None:
+        """Report prompts that ended, each with its tracks."""
+        for owner, ids in ended.items():
+            self.tell(owner, stream, PromptState.REMOVED, ids, message=why)
 
     def reject(self, prompt: Prompt, stream: str, reason: str) -> None:
         """Report that a prompt was not used."""
@@ -101,15 +171,28 @@ class PromptDesk:
     def fail(self, mark: int, prompts: Sequence[Prompt], stream: str, reason: str) -> None:
         """A picture failed: nothing was found in it since `mark`, and no geometry was applied."""
         lost = (PromptState.FOUND, PromptState.NOT_FOUND)
-        self._told[mark:] = [told for told in self._told[mark:] if told.state not in lost]
+        self._told[mark:] = [told for told in self._told[mark:] if told[0].state not in lost]
         self._pending[stream] = deque(p for p in self._pending[stream] if p not in prompts)
         for prompt in prompts:
             if prompt.is_geometric:
                 self.reject(prompt, stream, f'the picture could not be used: {reason}')
 
-    def drain(self, stamp_ns: int, frame_id: str) -> list[PromptStatus]:
-        """Everything to be published with a picture."""
-        told = [replace(status, stamp_ns=stamp_ns, frame_id=frame_id) for status in self._told]
+    def drain(self, masks: Masks) -> list[PromptStatus]:
+        """Everything to be published with a picture.
+
+        Args:
+            masks: Of the picture: its stamp and frame, and the scores of its tracks.
+        """
+        scores = {str(i): float(s) for i, s in zip(masks.ids, masks.scores, strict=True)}
+        told = []
+        for status, is_of_mask in self._told:
+            best = max((scores.get(i, 0.0) for i in status.track_ids), default=0.0)
+            told.append(
+                replace(
+                    status, stamp_ns=masks.stamp_ns, frame_id=masks.frame_id,
+                    score=best if is_of_mask else status.score,
+                )
+            )  # fmt: skip
         self._told.clear()
         return told
 
@@ -138,4 +221,17 @@ def check_age(prompt: Prompt, stamp_ns: int, limit_s: float) -> None:
             f'the prompt is {abs(distance_s):.1f} s {relation} than the picture', prompt.prompt_id,
             'stamp it with the picture it was drawn on, or 0 for the newest; or raise '
             'max_prompt_age_s',
+        )  # fmt: skip
+
+
+def refuse_geometry(prompt: Prompt) -> None:
+    """Refuse an ADD that names a track and pixels: it could mean either.
+
+    Raises:
+        PromptError: It names both.
+    """
+    if prompt.is_geometric:
+        raise PromptError(
+            'an added prompt names a track and pixels', prompt.track_id,
+            'leave out the track for a new one, or REFINE the track',
         )  # fmt: skip

@@ -75,7 +75,7 @@ class OfflineRun:
         stack: The stack; inputs that are `auto` are looked up in the bag.
         bag: Folder to read.
         out: Folder to write.
-        prompts: Given to every prompt input before the first message.
+        prompts: Given before the first message to every queue of their type that no node feeds.
         passes_inputs: Copy inputs, calibrations and TF into the result, so that it stands alone.
     """
 
@@ -85,7 +85,7 @@ class OfflineRun:
         bag: Path,
         out: Path,
         *,
-        prompts: Sequence[Prompt] = (),
+        prompts: Sequence[Sample] = (),
         passes_inputs: bool = True,
     ) -> None:
         self._reader = BagReader(bag)
@@ -202,8 +202,12 @@ class OfflineRun:
             for port, streams in runner.wiring.outputs.items():
                 for topic in streams.values():
                     self._connect_output(topic, runner.plugin.outputs[port].sample_type)
-        for topic in self._prompt_topics():
-            self._writer.add_topic(topic, convert.published(Prompt)[0].type_name)
+        for kind in {Prompt: None, **dict.fromkeys(map(type, self._prompts))}:
+            topics = topics_asked(self.stack, kind)
+            if kind in map(type, self._prompts) and not topics:
+                raise ConfigError('--prompt', kind.__name__, 'a stack with an input for it')
+            for topic in topics:
+                self._writer.add_topic(topic, convert.published(kind)[0].type_name)
 
     def _connect_output(self, topic: str, sample_type: type[Sample]) -> None:
         for wire in convert.published(sample_type):
@@ -220,27 +224,11 @@ class OfflineRun:
         data = canonical(serialize(message), type_name_of(message))
         self._writer.write(topic, self._now_ns, data)
 
-    def _prompt_topics(self) -> list[str]:
-        """Where people ask; not where one node asks another."""
-        made = {t for r in self.runners for s in r.wiring.outputs.values() for t in s.values()}
-        return sorted(
-            topic
-            for runner in self.runners
-            for port, streams in runner.wiring.inputs.items()
-            if isinstance(runner.plugin.inputs[port], Queue)
-            and runner.plugin.inputs[port].sample_type is Prompt
-            for topic in streams.values()
-            if topic not in made
-        )
-
     def _give_prompts(self) -> None:
-        topics = self._prompt_topics()
-        if self._prompts and not topics:
-            raise ConfigError('--prompt', self._prompts[0].text, 'a stack with a prompt input')
         for prompt in self._prompts:
-            for topic in topics:
+            for topic in topics_asked(self.stack, type(prompt)):
                 self._write(topic, convert.to_msgs(prompt)[''])
-                self._bus.channel(topic, Prompt).publish(prompt)
+                self._bus.channel(topic, type(prompt)).publish(prompt)
 
     def _take(self, record: Record) -> None:
         self._advance(record.log_time_ns)
@@ -289,6 +277,23 @@ class OfflineRun:
 
 def _fail(error: MmPerceptionError) -> Sample:
     raise error
+
+
+def topics_asked(stack: StackSpec, sample_type: type[Sample]) -> list[str]:
+    """Topics on which users ask: of queues of a type, without those that a node publishes."""
+    wirings = [(spec.plugin_class(), full_wiring(spec)) for spec in stack.nodes]
+    made = {t for _, w in wirings for streams in w.outputs.values() for t in streams.values()}
+    return sorted(
+        {
+            topic
+            for plugin_class, wiring in wirings
+            for port, streams in wiring.inputs.items()
+            for topic in streams.values()
+            if isinstance(plugin_class.inputs[port], Queue)
+            and plugin_class.inputs[port].sample_type is sample_type
+        }
+        - made
+    )
 
 
 def full_wiring(spec: NodeSpec) -> Wiring:

@@ -35,7 +35,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--offline', action='store_true', help='every frame, without ROS nodes')
     parser.add_argument(
         '--prompt', action='append', default=[],
-        help='text, point:x,y (more points: point:x,y;x,y) or box:x0,y0,x1,y1 in pixels',
+        help='text, point:x,y (more points: point:x,y;x,y) or box:x0,y0,x1,y1 in pixels, '
+        'click:x,y,z@frame in metres',
+    )  # fmt: skip
+    parser.add_argument(
+        '--max-frames', type=int, default=0, metavar='N',
+        help='tracks of the prompts end after N pictures, 1 for once; 0, the default: never',
     )  # fmt: skip
     parser.add_argument('--set', action='append', default=[], metavar='NODE.PARAM=VALUE')
     parser.add_argument('--input', action='append', default=[], metavar='NODE.PORT[.STREAM]=TOPIC')
@@ -49,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError('--out', str(args.out), 'an empty or new folder')
     if args.rate <= 0:
         raise ConfigError('--rate', args.rate, 'a number above 0')
-    prompts = [parse_prompt(text) for text in args.prompt]
+    prompts = [parse_prompt(text, args.max_frames) for text in args.prompt]
     stack = apply_overrides(load_stack(args.stack), args.set, args.input)
     args.out.mkdir(parents=True, exist_ok=True)
     replay = _offline if args.offline else _online

@@ -8,8 +8,8 @@ alone: "the red car" marks everything red. Two things of one colour that touch a
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import cv2
@@ -29,6 +29,7 @@ from mm_perception.plugin import (
     Queue,
     Reference,
 )
+from mm_perception.prompt_desk import Scope
 from mm_perception.samples import (
     Image,
     Masks,
@@ -91,10 +92,18 @@ class _Track:
 
 
 @dataclass
+class _Text:
+    """A text that is looked for: prompt, how long it holds, and what was told of it last."""
+
+    prompt_id: str
+    scope: Scope = field(default_factory=Scope)
+    told: tuple[PromptState, tuple[str, ...]] | None = None
+
+
+@dataclass
 class _Camera:
-    texts: dict[str, str] = field(default_factory=dict)  # text to prompt id
+    texts: dict[str, _Text] = field(default_factory=dict)
     tracks: dict[int, _Track] = field(default_factory=dict)
-    states: dict[str, tuple[PromptState, tuple[str, ...]]] = field(default_factory=dict)
 
 
 class ColourTracker(Plugin[ColourTrackerConfig]):
@@ -145,15 +154,17 @@ class ColourTracker(Plugin[ColourTrackerConfig]):
         if camera is None:
             camera = self._cameras[inputs.stream] = _Camera()
             prompts = [p for p in self._asked if p.stream in ('', inputs.stream)] + prompts
-        statuses = self._apply(prompts, inputs)
+        statuses = self._end_scopes(camera, inputs) + self._apply(prompts, inputs)
         for text in self.config.prompts:
-            camera.texts.setdefault(text, text)
+            camera.texts.setdefault(text, _Text(text))
         rgb = image.rgb()
         areas = find_colours(rgb, camera.texts, self.config)
         self._follow(camera, areas, inputs.stamp_ns)
         statuses += self._changes(camera, inputs)
         masks = self._masks(camera, rgb.shape[:2], inputs)
-        outputs: dict[str, Any] = {'masks': masks, 'status': statuses}
+        for known in camera.texts.values():
+            known.scope.frames += 1
+        outputs: dict[str, Any] = {'status': statuses, 'masks': masks}
         if self.context.is_wanted('overlay', inputs.stream):
             from mm_perception.drawing import draw_masks
 
@@ -165,7 +176,8 @@ class ColourTracker(Plugin[ColourTrackerConfig]):
     def rewind(self, stream: str) -> None:
         """Tracks of the other run are gone; texts stay."""
         if stream in self._cameras:
-            self._cameras[stream] = _Camera(texts=self._cameras[stream].texts)
+            texts = self._cameras[stream].texts
+            self._cameras[stream] = _Camera({t: replace(k, told=None) for t, k in texts.items()})
 
     def reset(self) -> None:
         """Forget all texts and tracks."""
@@ -192,27 +204,45 @@ class ColourTracker(Plugin[ColourTrackerConfig]):
                     self._asked.append(prompt)
                 for stream, camera in self._cameras.items():
                     if prompt.stream in ('', stream):
-                        camera.texts[prompt.text] = name
+                        camera.texts[prompt.text] = _Text(name, Scope(prompt.max_frames))
             elif prompt.action in (PromptAction.REMOVE, PromptAction.CLEAR):
                 is_all = prompt.action is PromptAction.CLEAR
-                self._forget('' if is_all else name, prompt.stream)
-                statuses.append(_status(inputs, name, PromptState.REMOVED, (), ''))
+                gone = self._forget('' if is_all else name, prompt.stream)
+                statuses += [
+                    replace(_status(inputs, known, PromptState.REMOVED, ids, ''), stream=stream)
+                    for stream, known, ids in gone
+                ] or [_status(inputs, name, PromptState.REMOVED, (), 'nothing had that name')]
             else:
                 why = 'a colour cannot be refined; add another text'
                 statuses.append(_status(inputs, name, PromptState.REJECTED, (), why))
         return statuses
 
-    def _forget(self, name: str, stream: str) -> None:
-        """Drop a text by its own words or prompt id; an empty name drops all."""
+    def _end_scopes(self, camera: _Camera, inputs: Inputs) -> list[PromptStatus]:
+        """Texts that had as many pictures as their prompt asked for are gone."""
+        over = {text: known for text, known in camera.texts.items() if known.scope.is_over}
+        return [
+            _status(
+                inputs, known.prompt_id, PromptState.REMOVED, _drop(camera, text),
+                known.scope.message,
+            )
+            for text, known in over.items()
+        ]  # fmt: skip
+
+    def _forget(self, name: str, stream: str) -> list[tuple[str, str, tuple[str, ...]]]:
+        """Drop a text by its own words or prompt id; an empty name drops all.
+
+        Returns:
+            Camera, prompt id and tracks of everything that is gone.
+        """
         self._asked = [p for p in self._asked if name and name not in (p.prompt_id, p.text)]
+        gone = []
         for key, camera in self._cameras.items():
             if stream not in ('', key):
                 continue
-            gone = [t for t, p in camera.texts.items() if not name or name in (t, p)]
-            for text in gone:
-                del camera.texts[text]
-                camera.states.pop(text, None)
-            camera.tracks = {i: t for i, t in camera.tracks.items() if t.text not in gone}
+            for text, known in list(camera.texts.items()):
+                if not name or name in (text, known.prompt_id):
+                    gone.append((key, known.prompt_id, _drop(camera, text)))
+        return gone
 
     def _follow(
         self, camera: _Camera, areas: list[tuple[str, Mask, float]], stamp_ns: int
@@ -263,13 +293,15 @@ class ColourTracker(Plugin[ColourTrackerConfig]):
 
     def _changes(self, camera: _Camera, inputs: Inputs) -> list[PromptStatus]:
         statuses = []
-        for text, name in camera.texts.items():
-            ids = tuple(str(i) for i, t in camera.tracks.items() if t.text == text)
+        for text, known in camera.texts.items():
+            mine = {str(i): t for i, t in camera.tracks.items() if t.text == text}
+            ids = tuple(mine)
             state = PromptState.FOUND if ids else PromptState.NOT_FOUND
-            if camera.states.get(text) != (state, ids):
-                camera.states[text] = (state, ids)
+            if known.told != (state, ids):
+                known.told = (state, ids)
                 why = '' if ids else f'no area is {colour_word(text)}'
-                statuses.append(_status(inputs, name, state, ids, why))
+                best = max((track.score for track in mine.values()), default=0.0)
+                statuses.append(_status(inputs, known.prompt_id, state, ids, why, best))
         return statuses
 
     def _masks(self, camera: _Camera, size: tuple[int, ...], inputs: Inputs) -> Masks:
@@ -297,7 +329,7 @@ def colour_word(text: str) -> str | None:
 
 
 def find_colours(
-    rgb: npt.NDArray[np.uint8], texts: dict[str, str], config: ColourTrackerConfig
+    rgb: npt.NDArray[np.uint8], texts: Iterable[str], config: ColourTrackerConfig
 ) -> list[tuple[str, Mask, float]]:
     """Areas of the colours that texts name.
 
@@ -333,12 +365,22 @@ def _centre(mask: Mask) -> npt.NDArray[np.float64]:
     return np.array([(x0 + x1) / 2, (y0 + y1) / 2])
 
 
+def _drop(camera: _Camera, text: str) -> tuple[str, ...]:
+    """Stop looking for a text; the tracks that go with it."""
+    del camera.texts[text]
+    gone = [i for i, track in camera.tracks.items() if track.text == text]
+    for track_id in gone:
+        del camera.tracks[track_id]
+    return tuple(str(i) for i in gone)
+
+
 def _status(
-    inputs: Inputs, name: str, state: PromptState, ids: tuple[str, ...], why: str
-) -> PromptStatus:
+    inputs: Inputs, name: str, state: PromptState, ids: tuple[str, ...], why: str,
+    score: float = 0.0,
+) -> PromptStatus:  # fmt: skip
     return PromptStatus(
         stamp_ns=inputs.stamp_ns, frame_id=inputs.frame_id, prompt_id=name, stream=inputs.stream,
-        state=state, track_ids=ids, score=1.0 if state is PromptState.FOUND else 0.0, message=why,
+        state=state, track_ids=ids, score=score, message=why,
     )  # fmt: skip
 
 

@@ -6,8 +6,9 @@ does not grow.
 
 A prompt applies to the next picture that arrives: pictures are never revisited. One whose stamp
 is further than `max_prompt_age_s` from that picture is rejected, because its coordinates are of
-another moment. When time is set back (a bag loops) or a camera changes its resolution, its objects
-are gone: what they looked like belongs to the other run. Each is reported REMOVED.
+another moment. Objects of a prompt with `max_frames` are gone after so many pictures. When time is
+set back (a bag loops) or a camera changes its resolution, its objects are gone: what they looked
+like belongs to the other run. Each is reported REMOVED.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from mm_perception.plugin import (
     Reference,
     Request,
 )
-from mm_perception.prompt_desk import PromptDesk, check_age
+from mm_perception.prompt_desk import PromptDesk, Scope, by_owner, check_age, refuse_geometry
 from mm_perception.samples import (
     Image,
     Masks,
@@ -88,10 +89,11 @@ class Sam2Config:
     )  # fmt: skip
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Object:
     label: str
     prompt_id: str
+    scope: Scope
 
 
 @dataclass
@@ -140,7 +142,7 @@ class Sam2(Plugin[Sam2Config]):
         self._shared: Shared[Sam2Engine] | None = None
         self._cameras: dict[str, _Camera] = {}
         self._ids = TrackIds()
-        self._desk = PromptDesk(self.context.streams.get('image', ()))
+        self._desk = PromptDesk(self.context.streams.get('image', ()), self._camera_of)
 
     @classmethod
     def tiny(cls) -> Sam2Config:
@@ -175,8 +177,8 @@ class Sam2(Plugin[Sam2Config]):
             self.config.min_iou,
         )  # fmt: skip
         outputs: dict[str, Sample | Sequence[Sample]] = {
+            'status': self._desk.drain(masks),  # first: it says whose the masks are
             'masks': masks,
-            'status': self._desk.drain(inputs.stamp_ns, inputs.frame_id),
         }
         if self.context.is_wanted('overlay', inputs.stream):
             outputs['overlay'] = overlay(rgb, masks)
@@ -219,26 +221,41 @@ class Sam2(Plugin[Sam2Config]):
             self._cameras[name] = _Camera(name, session)
         return self._cameras[name]
 
+    def _camera_of(self, track_id: str) -> str | None:
+        """The camera with an object."""
+        mine = [n for n, c in self._cameras.items() if track_id in map(str, c.objects)]
+        return mine[0] if mine else None
+
     def _drop_objects(self, camera: _Camera, why: str) -> None:
-        for object_id, known in camera.objects.items():
-            removed = PromptState.REMOVED
-            self._desk.tell(known.prompt_id, camera.name, removed, [object_id], message=why)
+        owners = {i: o.prompt_id for i, o in camera.objects.items()}
+        self._desk.tell_ended(camera.name, by_owner(owners), why)
         camera.objects.clear()
         camera.session.reset()
         camera.size = None
 
     def _step(self, camera: _Camera, rgb: Array, stamp_ns: int) -> Sam2Result:
         """One step of the session; if it fails, nothing was added, and every prompt is told."""
+        self._end_scopes(camera)
         before, mark = set(camera.objects), self._desk.mark()
         prompts = self._desk.take(camera.name)
         try:
             steps = self._apply(camera, prompts, stamp_ns)
             removed = [i for i in camera.session.object_ids if i not in camera.objects]
-            return camera.session.step(rgb, steps, removed)
+            result = camera.session.step(rgb, steps, removed)
         except Exception as error:
             camera.objects = {i: o for i, o in camera.objects.items() if i in before}
             self._desk.fail(mark, prompts, camera.name, str(error))
             raise
+        for known in camera.objects.values():
+            known.scope.frames += 1
+        return result
+
+    def _end_scopes(self, camera: _Camera) -> None:
+        """Objects that had as many pictures as their prompt asked for are gone."""
+        for object_id in [i for i, o in camera.objects.items() if o.scope.is_over]:
+            known = camera.objects.pop(object_id)
+            ended = {known.prompt_id: [object_id]}
+            self._desk.tell_ended(camera.name, ended, known.scope.message)
 
     def _apply(
         self, camera: _Camera, prompts: Sequence[Prompt], stamp_ns: int
@@ -251,6 +268,9 @@ class Sam2(Plugin[Sam2Config]):
                     self._remove(camera, prompt)
                     continue
                 _refuse_text(prompt)
+                if prompt.action is PromptAction.ADD and prompt.track_id:
+                    self._take_over(camera, prompt)
+                    continue
                 check_age(prompt, stamp_ns, self.config.max_prompt_age_s)
                 step = self._to_step(camera, prompt)
             except (PromptError, ShapeError) as error:
@@ -262,10 +282,12 @@ class Sam2(Plugin[Sam2Config]):
             steps[step.object_id] = step
             if step.kind == 'add':
                 label = prompt.text or prompt.prompt_id or f'object {step.object_id}'
-                camera.objects[step.object_id] = _Object(label, prompt.prompt_id)
-            self._desk.tell(
-                prompt.prompt_id, camera.name, PromptState.FOUND, [step.object_id], 1.0
-            )
+                scope = Scope(prompt.max_frames)
+                camera.objects[step.object_id] = _Object(label, prompt.prompt_id, scope)
+            elif prompt.max_frames:
+                camera.objects[step.object_id].scope = Scope(prompt.max_frames)
+            found = PromptState.FOUND
+            self._desk.tell(prompt.prompt_id, camera.name, found, [step.object_id], None)
         return [step for object_id, step in steps.items() if object_id in camera.objects]
 
     def _to_step(self, camera: _Camera, prompt: Prompt) -> ObjectPrompt:
@@ -281,6 +303,17 @@ class Sam2(Plugin[Sam2Config]):
             check_object_prompt(step, camera.size, self._shared.model)
         return step
 
+    def _take_over(self, camera: _Camera, prompt: Prompt) -> None:
+        """A living object belongs to this prompt from now on."""
+        refuse_geometry(prompt)
+        object_id = _known(camera, prompt.track_id)
+        known = camera.objects[object_id]
+        why = f'taken over by {prompt.prompt_id!r}'
+        self._desk.tell_ended(camera.name, {known.prompt_id: [object_id]}, why)
+        scope = Scope(prompt.max_frames)
+        camera.objects[object_id] = _Object(prompt.text or known.label, prompt.prompt_id, scope)
+        self._desk.tell(prompt.prompt_id, camera.name, PromptState.FOUND, [object_id], None)
+
     def _remove(self, camera: _Camera, prompt: Prompt) -> None:
         if prompt.action is PromptAction.CLEAR:
             ids = list(camera.objects)
@@ -290,9 +323,8 @@ class Sam2(Plugin[Sam2Config]):
             ids = [i for i, o in camera.objects.items() if o.prompt_id == prompt.prompt_id]
         else:
             raise PromptError('nothing to remove is named', '', 'give track_id or prompt_id')
-        for object_id in ids:
-            del camera.objects[object_id]
-        self._desk.tell(prompt.prompt_id, camera.name, PromptState.REMOVED, ids)
+        owners = {i: camera.objects.pop(i).prompt_id for i in ids}
+        self._desk.tell_removed(prompt, camera.name, ids, by_owner(owners))
 
 
 def _known(camera: _Camera, track_id: str) -> int:
@@ -302,7 +334,7 @@ def _known(camera: _Camera, track_id: str) -> int:
 
 
 def _refuse_text(prompt: Prompt) -> None:
-    if prompt.action is PromptAction.ADD and not prompt.is_geometric:
+    if prompt.action is PromptAction.ADD and not (prompt.is_geometric or prompt.track_id):
         raise PromptError(
             'SAM 2 takes points, boxes and masks, not text', prompt.text,
             'send it to the text_tracker plugin',

@@ -27,11 +27,13 @@ from mm_perception.plugin import Request
 from mm_perception.ros import convert
 from mm_perception.ros.diagnostics import status_of
 from mm_perception.ros.params import accept, declare, plain, refuse
+from mm_perception.ros.prompt_replies import PromptReplies
 from mm_perception.ros.tf_listener import TfListener
 from mm_perception.ros.track_action import TrackAction, is_trackable
 from mm_perception.ros.transport import RosTransport
 from mm_perception.ros.wire import message_class
 from mm_perception.runner import Runner, Wiring
+from mm_perception.samples import Prompt, Sample
 
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 _NODE_FIELDS = tuple(f.name for f in fields(NodeParameters))
@@ -64,6 +66,7 @@ class PluginNode(LifecycleNode):
         self._connections: list[tuple[Subscription, list[Any]]] = []
         self._request_services: list[Any] = []
         self._track: TrackAction | None = None
+        self._replies: PromptReplies | None = None
         self._last_problem = ''
         self._wants_deactivation = False
         specs = [
@@ -126,6 +129,7 @@ class PluginNode(LifecycleNode):
                 self._request_services.append(self._offer(port, kind))
         if is_trackable(self._plugin_class):
             self._track = TrackAction(self, runner, self._bus, lambda: self.state_name == 'active')
+            self._replies = PromptReplies(self, runner, self._bus)
         facts = ', '.join(f'{k} {v}' for k, v in runner.plugin.model_info().items())
         self.get_logger().info(
             f'{self._spec.plugin} on {device}' + (f': {facts}' if facts else '')
@@ -180,8 +184,9 @@ class PluginNode(LifecycleNode):
 
     def do_requested(self) -> None:
         """Deactivate if the worker asked for it; called in the executor's thread."""
-        if self._track is not None:
-            self._track.look()
+        for waiter in (self._track, self._replies):
+            if waiter is not None:
+                waiter.look()
         is_wanted, self._wants_deactivation = self._wants_deactivation, False
         if is_wanted and self.state_name == 'active':
             self.get_logger().error('going to inactive: every further input would fail too')
@@ -233,11 +238,30 @@ class PluginNode(LifecycleNode):
             question = convert.request_from_ros(request, kind.sample_type)
         except MmPerceptionError as error:
             return convert.fill_response(error, response)
+        if isinstance(question, Prompt) and self._replies is not None:
+            return await self._on_prompt(self._replies, runner, port, question, response)
+        return convert.fill_response(await self._asked(runner, port, question), response)
+
+    async def _on_prompt(
+        self, replies: PromptReplies, runner: Runner, port: str, prompt: Prompt, response: Any
+    ) -> Any:
+        """The plugin takes it at once; the reply is what the first picture says to it."""
+        waiting = replies.expect(prompt)
+        try:
+            reply = await self._asked(runner, port, prompt)
+            if not isinstance(reply, BaseException):
+                reply = await waiting.reply
+        finally:
+            replies.forget(waiting)
+        return convert.fill_response(reply, response)
+
+    async def _asked(self, runner: Runner, port: str, question: Sample) -> Any:
+        """The reply of the plugin, or the error in its place."""
         answered: Future[Any] = Future(executor=self.executor)
         runner.ask(port, question).add_done_callback(
             lambda done: answered.set_result(_result_of(done))
         )
-        return convert.fill_response(await answered, response)
+        return await answered
 
     def _on_parameters(self, parameters: Iterable[Parameter]) -> SetParametersResult:
         changes = plain(parameters)
@@ -308,8 +332,9 @@ class PluginNode(LifecycleNode):
         self._transport.leave(self)
         if self._runner is not None:
             self._runner.deactivate()
-        if self._track is not None:
-            self._track.stop()
+        for waiter in (self._track, self._replies):
+            if waiter is not None:
+                waiter.stop()
         for subscription, publishers in self._connections:
             subscription.close()
             for publisher in publishers:
@@ -317,9 +342,10 @@ class PluginNode(LifecycleNode):
         self._connections.clear()
 
     def _forget(self) -> None:
-        if self._track is not None:
-            self._track.close()
-        self._track = None
+        for waiter in (self._track, self._replies):
+            if waiter is not None:
+                waiter.close()
+        self._track = self._replies = None
         for service in self._request_services:
             self.destroy_service(service)
         self._request_services.clear()

@@ -18,18 +18,18 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
-from mm_perception.bag.offline import full_topic
+from mm_perception.bag.offline import full_topic, topics_asked
 from mm_perception.bag.pacing import Pacer
 from mm_perception.bag.reader import BagReader
 from mm_perception.bag.writer import BagWriter
 from mm_perception.errors import BagError, ConfigError
-from mm_perception.graph import StackSpec
+from mm_perception.graph import NodeSpec, StackSpec
 from mm_perception.plugin import Queue
 from mm_perception.ros import convert, dds
 from mm_perception.ros.player import Player
 from mm_perception.ros.recorder import Recorder
 from mm_perception.ros.wire import message_class, serialize
-from mm_perception.samples import Prompt
+from mm_perception.samples import Sample
 
 _START_S = 180.0
 _DRAIN_S = 3.0
@@ -57,7 +57,7 @@ class OnlineReplay:
         reader: BagReader,
         out: Path,
         *,
-        prompts: Sequence[Prompt] = (),
+        prompts: Sequence[Sample] = (),
         rate: float = 1.0,
     ) -> None:
         self._stack, self._stack_file, self._reader = stack, stack_file, reader
@@ -153,21 +153,19 @@ class OnlineReplay:
             for topic in streams.values()
         ]
 
-    def _make_prompt_publishers(self, node: Node) -> list[Any]:
-        topics = {
-            full_topic(topic, spec.name)
-            for spec in self._stack.nodes
-            for port, streams in spec.inputs.items()
-            for topic in streams.values()
-            if isinstance(spec.plugin_class().inputs[port], Queue)
-            and spec.plugin_class().inputs[port].sample_type is Prompt
-        }
-        if self._prompts and not topics:
-            raise ConfigError('--prompt', self._prompts[0].text, 'a stack with a prompt input')
-        cls = message_class(convert.published(Prompt)[0].type_name)
-        for topic in sorted(topics):
-            self._writer.add_topic(topic, convert.published(Prompt)[0].type_name)
-        return [node.create_publisher(cls, topic, 10) for topic in sorted(topics)]
+    def _make_prompt_publishers(self, node: Node) -> list[tuple[Any, type[Sample]]]:
+        """A publisher for each topic on which this stack is asked, and what it takes."""
+        publishers = []
+        for kind in dict.fromkeys(map(type, self._prompts)):
+            topics = topics_asked(self._stack, kind)
+            if not topics:
+                raise ConfigError('--prompt', kind.__name__, 'a stack with an input for it')
+            type_name = convert.published(kind)[0].type_name
+            for topic in topics:
+                self._writer.add_topic(topic, type_name)
+                publisher = node.create_publisher(message_class(type_name), topic, 10)
+                publishers.append((publisher, kind))
+        return publishers
 
     def _wait_until_ready(
         self, node: Node, container: Any, player: Player, recorder: Recorder, outputs: list[str]
@@ -197,12 +195,14 @@ class OnlineReplay:
         recorder.look()
         time.sleep(1.0)  # the container looks at the graph twice a second and adapts its QoS
 
-    def _send_prompts(self, publishers: list[Any], recorder: Recorder) -> None:
-        for publisher in publishers:
+    def _send_prompts(
+        self, publishers: list[tuple[Any, type[Sample]]], recorder: Recorder
+    ) -> None:
+        for publisher, kind in publishers:
             deadline_s = time.monotonic() + 10.0
             while not publisher.get_subscription_count() and time.monotonic() < deadline_s:
                 time.sleep(0.05)
-            for prompt in self._prompts:
+            for prompt in [p for p in self._prompts if type(p) is kind]:
                 message = convert.to_msgs(prompt)['']
                 publisher.publish(message)
                 with recorder.lock:
@@ -216,13 +216,14 @@ class OnlineReplay:
 
     def _have_prompts_arrived(self) -> bool:
         """By the nodes' own count: the first picture must not come before them."""
-        counts = [
-            int(self.diagnostics.get(spec.name, {}).get(f'input/{port}/count', '0'))
-            for spec in self._stack.nodes
-            for port, kind in spec.plugin_class().inputs.items()
-            if isinstance(kind, Queue) and kind.sample_type is Prompt and port in spec.inputs
-        ]
-        return all(count >= len(self._prompts) for count in counts)
+        for spec in self._stack.nodes:
+            values = self.diagnostics.get(spec.name, {})
+            for port, streams in spec.inputs.items():
+                asked = [p for p in self._prompts if _is_queue_of(spec, port, type(p))]
+                labels = [f'input/{port}/{name}' if name else f'input/{port}' for name in streams]
+                if sum(int(values.get(f'{label}/count', '0')) for label in labels) < len(asked):
+                    return False
+        return True
 
     def _keep(self, record: Any, recorder: Recorder) -> None:
         if time.monotonic() - self._last_look_s > _LOOK_S:
@@ -250,6 +251,11 @@ class OnlineReplay:
             values = {item.key: item.value for item in status.values}
             values['level'], values['message'] = str(status.level[0]), status.message
             self.diagnostics[status.name.split(':')[0]] = values
+
+
+def _is_queue_of(spec: NodeSpec, port: str, sample_type: type[Sample]) -> bool:
+    kind = spec.plugin_class().inputs[port]
+    return isinstance(kind, Queue) and kind.sample_type is sample_type
 
 
 def _belongs(topic: str, outputs: Sequence[str]) -> bool:

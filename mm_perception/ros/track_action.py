@@ -1,11 +1,18 @@
-"""The action `~/track`: a prompt as a goal, its tracks as feedback, frame by frame."""
+"""The action `~/track`: a prompt as a goal, its tracks as feedback, frame by frame.
+
+The `max_frames` of the goal is that of the prompt: the plugin counts, on each camera alone, and
+the goal is over when the prompt is over on every camera. A goal that ends otherwise (cancelled,
+node deactivated) takes its prompt back.
+"""
 
 from __future__ import annotations
 
 import threading
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
@@ -30,6 +37,9 @@ from mm_perception.samples import (
 )
 
 TRACK = 'mm_perception_msgs/action/Track'
+#: A camera that has shown nothing for so long after the prompt was over on another is not waited
+#: for.
+_SILENCE_S = 2.0
 
 
 def is_trackable(plugin_class: type[Plugin[Any]]) -> bool:
@@ -46,14 +56,35 @@ def is_trackable(plugin_class: type[Plugin[Any]]) -> bool:
 
 @dataclass
 class _Goal:
-    """One prompt under way; `ended` carries why it is over, '' for its own good end."""
+    """One prompt under way; `ended` carries why it is over, '' for its own good end.
+
+    Attributes:
+        cameras: That it is for.
+        over: Cameras on which it is over, and why it was refused there, '' if it was not.
+        over_since_s: Since when it is over on one.
+    """
 
     handle: ServerGoalHandle
     prompt: Prompt
-    max_frames: int
     ended: Future[str]
+    cameras: tuple[str, ...] = ('',)
     tracks: list[str] = field(default_factory=list)
     frames: int = 0
+    seen: set[str] = field(default_factory=set)
+    over: dict[str, str] = field(default_factory=dict)
+    over_since_s: float = 0.0
+
+    def end_on(self, camera: str, refusal: str) -> None:
+        """The prompt is over on a camera."""
+        self.over_since_s = self.over_since_s or time.monotonic()
+        self.over[camera] = refusal
+        if not set(self.cameras) - self.over.keys():
+            self.finish()
+
+    def finish(self) -> None:
+        """It is over wherever it is waited for; an error only if it was refused everywhere."""
+        refusals = list(self.over.values())
+        _end(self, refusals[0] if all(refusals) else '')
 
 
 class TrackAction:
@@ -72,15 +103,12 @@ class TrackAction:
         self._node, self._runner, self._is_active = node, runner, is_active
         self._goals: dict[str, _Goal] = {}
         self._lock = threading.Lock()
-        listeners: dict[str, Callable[[Any], None]] = {
-            'status': self._on_status, 'masks': self._on_masks,
-        }  # fmt: skip
         self._subscriptions = [
             bus.channel(topic, runner.plugin.outputs[port].sample_type).subscribe(
-                listener, self._has_goals
+                partial(listener, camera), self._has_goals
             )
-            for port, listener in listeners.items()
-            for topic in runner.wiring.outputs[port].values()
+            for port, listener in (('masks', self._on_masks), ('status', self._on_status))
+            for camera, topic in runner.wiring.outputs[port].items()
         ]
         self._server = ActionServer(
             node, message_class(TRACK), '~/track', self._execute,
@@ -115,21 +143,20 @@ class TrackAction:
             result.message = str(error)
             return result
         prompt = replace(
-            asked, prompt_id=f'{asked.prompt_id or asked.text}#{uuid.uuid4().hex[:8]}'
+            asked,
+            prompt_id=f'{asked.prompt_id or asked.text}#{uuid.uuid4().hex[:8]}',
+            max_frames=handle.request.max_frames or asked.max_frames,
         )
-        goal = _Goal(
-            handle, prompt, handle.request.max_frames, Future(executor=self._node.executor)
-        )
+        cameras = tuple(self._runner.wiring.outputs['masks'])
+        ended: Future[str] = Future(executor=self._node.executor)
+        goal = _Goal(handle, prompt, ended, (prompt.stream,) if prompt.stream else cameras)
         with self._lock:
             self._goals[prompt.prompt_id] = goal
         self._runner.matcher.push('prompt', '', prompt)
         problem = await goal.ended
         with self._lock:
             del self._goals[prompt.prompt_id]
-        remove = Prompt(
-            action=PromptAction.REMOVE, prompt_id=prompt.prompt_id, stream=prompt.stream
-        )
-        self._runner.matcher.push('prompt', '', remove)
+        self._take_back(goal)
         if handle.is_cancel_requested:
             handle.canceled()
         elif problem:
@@ -141,39 +168,54 @@ class TrackAction:
         result.track_ids, result.frames = goal.tracks, goal.frames
         return result
 
+    def _take_back(self, goal: _Goal) -> None:
+        """Remove the prompt from the cameras on which it is not over."""
+        remove = Prompt(action=PromptAction.REMOVE, prompt_id=goal.prompt.prompt_id)
+        for camera in goal.cameras:
+            if camera not in goal.over:
+                self._runner.matcher.push('prompt', '', replace(remove, stream=camera))
+
     def look(self) -> None:
-        """End goals whose client took them back; called a few times a second."""
+        """End goals whose client took them back, or that wait for dead cameras only.
+
+        Called a few times a second.
+        """
         for goal in list(self._goals.values()):
             if goal.handle.is_cancel_requested:
                 _end(goal, 'cancelled')
+            is_late = goal.over and time.monotonic() - goal.over_since_s > _SILENCE_S
+            if is_late and not goal.seen - goal.over.keys():
+                goal.finish()
 
-    def _on_status(self, item: Sample | Deferred) -> None:
+    def _on_status(self, _: str, item: Sample | Deferred) -> None:
         status = item.resolve() if isinstance(item, Deferred) else item
         if not isinstance(status, PromptStatus):
             return
         goal = self._goals.get(status.prompt_id)
         if goal is None:  # not asked for by an action, or over
             return
+        goal.seen.add(status.stream)
         goal.tracks += [track for track in status.track_ids if track not in goal.tracks]
         if status.state is PromptState.REJECTED:
-            _end(goal, status.message or 'the prompt was refused')
+            goal.end_on(status.stream, status.message or 'the prompt was refused')
+        elif status.state is PromptState.REMOVED:
+            goal.end_on(status.stream, '')
 
-    def _on_masks(self, item: Sample | Deferred) -> None:
+    def _on_masks(self, camera: str, item: Sample | Deferred) -> None:
         masks = item.resolve() if isinstance(item, Deferred) else item
         if not isinstance(masks, Masks):
             return
         scores = {str(i): float(s) for i, s in zip(masks.ids, masks.scores, strict=True)}
         for goal in list(self._goals.values()):
-            if goal.ended.done():  # the executor has not come to tell it
+            if goal.ended.done() or camera not in goal.cameras or camera in goal.over:
                 continue
+            goal.seen.add(camera)
             goal.frames += 1
             seen = [track for track in goal.tracks if track in scores]
             feedback = message_class(TRACK).Feedback(frames=goal.frames, track_ids=seen)
             feedback.stamp = time_message(masks.stamp_ns)
             feedback.scores = [scores[track] for track in seen]
             goal.handle.publish_feedback(feedback)
-            if goal.max_frames and goal.frames >= goal.max_frames:
-                _end(goal, '')
 
 
 def _end(goal: _Goal, problem: str) -> None:

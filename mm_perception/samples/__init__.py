@@ -7,6 +7,7 @@ from mm_perception.samples.detections import Detections, Masks, mask_box, merge_
 from mm_perception.samples.event import Event
 from mm_perception.samples.image import CameraInfo, Image
 from mm_perception.samples.motion import Action, Advice, Odometry
+from mm_perception.samples.point3d import Point3D
 from mm_perception.samples.point_cloud import PointCloud
 from mm_perception.samples.pose import Pose
 from mm_perception.samples.prompt import Prompt, PromptAction, PromptState, PromptStatus
@@ -45,6 +46,7 @@ __all__ = [
     'MatchReply',
     'MatchRequest',
     'Odometry',
+    'Point3D',
     'PointCloud',
     'Pose',
     'Prompt',

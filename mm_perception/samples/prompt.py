@@ -44,13 +44,17 @@ class Prompt(Sample):
         action: Add an object, refine or remove one, or clear all.
         prompt_id: The caller's own id, echoed in every status.
         stream: Camera name; empty means every camera of the node.
-        track_id: For REFINE and REMOVE, the track meant; empty in REMOVE means all of `prompt_id`.
+        track_id: The track meant. In REMOVE, empty means all of `prompt_id`. In ADD, alone: this
+            prompt takes over the track, which no more ends with the prompt that it was found for.
         text: Free text such as "the red car".
         points: (N, 2) float32, x and y in pixels of the original picture.
         point_labels: (N,) int8, 1 foreground, 0 background.
         box: (4,) float32 xyxy in pixels of the original picture, or None.
         mask: (H, W) bool in the original picture, or None.
-        max_frames: Its tracks end after so many pictures, 1 for once; 0 means when removed.
+        max_frames: Its tracks end after so many pictures of their camera, 1 for once, counted
+            from the first that answers it (a text: with FOUND or NOT_FOUND); a text is no more
+            searched for then. 0 means when removed. In REFINE, 0 changes nothing, and any other
+            number counts anew.
     """
 
     stamp_ns: int = 0
@@ -87,10 +91,13 @@ class Prompt(Sample):
             self._check_box()
         if self.mask is not None:
             self._freeze('mask', ('H', 'W'), [np.bool_])
-        if self.action is PromptAction.ADD and not (self.text.strip() or self.is_geometric):
-            raise PromptError(
-                'the prompt asks for nothing', self.prompt_id, 'give text or geometry'
-            )
+        if self.action is PromptAction.ADD:
+            self._check_add()
+
+    def _check_add(self) -> None:
+        if not (self.text.strip() or self.is_geometric or self.track_id):
+            fix = 'give text, geometry or a track'
+            raise PromptError('the prompt asks for nothing', self.prompt_id, fix)
 
     def _check_box(self) -> None:
         box = self._freeze('box', (4,), [np.float32])
@@ -115,7 +122,8 @@ class PromptStatus(Sample):
         stream: Camera name.
         state: See `PromptState`.
         track_ids: Tracks that answer the prompt now.
-        score: Best score in [0, 1]; 0 where nothing was found.
+        score: In [0, 1]: FOUND by a text, of the detection; by geometry, of the mask; NOT_FOUND,
+            of the best match seen, which was not accepted; else 0.
         message: For people; the reason of a rejection.
     """
 

@@ -13,10 +13,18 @@ from mm_perception.samples.sample import Array, Sample, checked_length
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PromptReply(Sample):
-    """Answer to a `Prompt` sent as a request; `stamp_ns` is the picture it was applied to."""
+    """Answer to a `Prompt` sent as a request.
+
+    Attributes:
+        stamp_ns: Of the picture that answered it; 0 where it still waits for one.
+        track_ids: Tracks that it began, changed or removed.
+        message: For people; why not, where it is no success.
+        success: False where nothing was found, or the prompt could not be used.
+    """
 
     track_ids: tuple[str, ...] = ()
     message: str = ''
+    success: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -24,6 +24,7 @@ from mm_perception.samples import (
     Masks,
     MatchRequest,
     Odometry,
+    Point3D,
     PointCloud,
     Pose,
     Prompt,
@@ -170,6 +171,10 @@ def _pose(stamp_ns: int) -> Sample:
     )  # fmt: skip
 
 
+def _point3d(stamp_ns: int) -> Sample:
+    return Point3D(stamp_ns=stamp_ns, frame_id='camera', position=np.array([0.2, 0.1, 6.0]))
+
+
 _MAKERS: dict[type[Sample], Callable[[int], Sample]] = {
     Image: picture,
     Prompt: _prompt,
@@ -185,6 +190,7 @@ _MAKERS: dict[type[Sample], Callable[[int], Sample]] = {
     AudioClip: _audio_clip,
     CameraInfo: _camera_info,
     Masks: _masks,
+    Point3D: _point3d,
     PointCloud: _point_cloud,
     Boxes3D: _boxes3d,
     BevGrid: _bev_grid,

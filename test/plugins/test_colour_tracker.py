@@ -144,3 +144,30 @@ def test_live_prompts_that_go_take_their_tracks_with_them() -> None:
     rig.see(picture)
     rig.plugin.reconfigure(ColourTrackerConfig(prompts=('blue',)))
     assert len(rig.see(picture)[0]) == 0
+
+
+def test_a_text_may_be_looked_for_in_some_pictures_only() -> None:
+    rig = Rig()
+    picture = with_square(grey(), 120, 60, 'red')
+    _, told = rig.see(picture, Prompt(text='red', prompt_id='r', max_frames=2))
+    assert 0.5 < told[0].score <= 1
+    assert rig.see(picture)[0].ids == (1,)
+    masks, told = rig.see(picture, Prompt(text='blue', max_frames=1))
+    assert masks.ids == ()
+    assert [(s.prompt_id, s.state, s.track_ids) for s in told] == [
+        ('r', PromptState.REMOVED, ('1',)), ('blue', PromptState.NOT_FOUND, ())
+    ]  # fmt: skip
+    assert '2 pictures' in told[0].message
+    _, told = rig.see(picture)
+    assert [(s.prompt_id, s.state) for s in told] == [('blue', PromptState.REMOVED)]
+    assert rig.see(picture)[1] == []
+
+
+def test_removal_names_prompt_and_tracks() -> None:
+    rig = Rig('red')
+    picture = with_square(grey(), 120, 60, 'red')
+    rig.see(picture, Prompt(text='blue', prompt_id='b'))
+    _, told = rig.see(picture, Prompt(action=PromptAction.CLEAR))
+    assert [(s.prompt_id, s.state, s.track_ids) for s in told[:2]] == [
+        ('b', PromptState.REMOVED, ()), ('red', PromptState.REMOVED, ('1',))
+    ]  # fmt: skip

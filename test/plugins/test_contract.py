@@ -15,7 +15,7 @@ from mm_perception.config import build_config, config_values, parameter_specs
 from mm_perception.errors import MissingDependencyError
 from mm_perception.plugin import Context, Plugin
 from mm_perception.ports import Queue, Reference, Request, Surround
-from mm_perception.samples import Boxes3D, Image, Masks, Sample
+from mm_perception.samples import Boxes3D, Image, Masks, Prompt, PromptStatus, Sample
 from test.plugins.samples import SECOND_NS, inputs_for, picture, sample_of
 
 CAMERAS = ('left', 'right')
@@ -128,13 +128,14 @@ def test_settings_survive_the_way_through_yaml(name: str) -> None:
 
 def test_outputs_have_type_stamp_and_frame_of_their_input(plugin: Plugin[Any]) -> None:
     config = plugin.config
-    frame_id = getattr(config, 'frame', getattr(config, 'fixed_frame', 'camera'))
+    frame = getattr(config, 'frame', getattr(config, 'fixed_frame', 'camera'))
     for stamp_ns in (SECOND_NS, 2 * SECOND_NS):
         outputs = run(plugin, stamp_ns, **queued(plugin, stamp_ns))
         assert outputs.keys() <= plugin.outputs.keys()
         for port, samples in outputs.items():
             for sample in samples:
                 assert type(sample) is plugin.outputs[port].sample_type
+                frame_id = 'camera' if isinstance(sample, Prompt | PromptStatus) else frame
                 assert (sample.stamp_ns, sample.frame_id) == (stamp_ns, frame_id), port
                 assert all(np.isfinite(a).all() for a in arrays(sample) if a.dtype.kind == 'f')
 

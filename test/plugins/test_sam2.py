@@ -206,8 +206,13 @@ def remove(**which: str) -> Prompt:
 def test_removal(rig: Rig, prompt: Prompt, stay: tuple[int, ...]) -> None:
     rig.see(left(prompt_id='a'), left(prompt_id='b'), left(prompt_id='a'))
     masks, told = rig.see(prompt)
-    gone = tuple(str(i) for i in (1, 2, 3) if i not in stay)
-    assert states(told) == [(PromptState.REMOVED, gone)]
+    gone = {i: owner for i, owner in {1: 'a', 2: 'b', 3: 'a'}.items() if i not in stay}
+    assert states(told)[0] == (PromptState.REMOVED, tuple(str(i) for i in gone))
+    told_to = {s.prompt_id: [int(i) for i in s.track_ids] for s in told[1:]}
+    assert told_to == {
+        owner: [i for i in gone if gone[i] == owner]
+        for owner in set(gone.values()) - {prompt.prompt_id}
+    }, 'every other prompt that lost a track hears of it'
     assert masks.ids == stay
     assert rig.session_ids() == list(stay)
 
@@ -215,7 +220,8 @@ def test_removal(rig: Rig, prompt: Prompt, stay: tuple[int, ...]) -> None:
 @pytest.mark.parametrize('prompt', [remove(prompt_id='p'), Prompt(action=PromptAction.CLEAR)])
 def test_added_and_removed_between_two_pictures_leaves_nothing(rig: Rig, prompt: Prompt) -> None:
     masks, told = rig.see(left(), prompt)
-    assert [s.state for s in told] == [PromptState.FOUND, PromptState.REMOVED]
+    assert [s.state for s in told][:2] == [PromptState.FOUND, PromptState.REMOVED]
+    assert all(s.state is PromptState.REMOVED for s in told[1:])
     assert masks.ids == ()
     assert rig.session_ids() == []
 
@@ -227,7 +233,7 @@ def test_more_objects_than_allowed_are_rejected() -> None:
     assert 'max_objects' in told[2].message
     assert masks.ids == (1, 2)
     masks, told = rig.see(remove(track_id='1'), left())
-    assert [s.state for s in told] == [PromptState.REMOVED, PromptState.FOUND]
+    assert [s.state for s in told] == [PromptState.REMOVED] * 2 + [PromptState.FOUND]
     assert len(masks.ids) == 2
     rig.plugin.close()
 

@@ -174,7 +174,7 @@ def test_a_text_of_the_settings_can_be_cleared_by_prompt() -> None:
     rig.grounder.put('cup', 10)
     rig.see()
     _, told = rig.see(Prompt(action=PromptAction.CLEAR))
-    assert states(told) == [('', REMOVED, ('1',))]
+    assert states(told) == [('', REMOVED, ('1',)), ('cup', REMOVED, ('1',))]
     assert rig.see(after_s=5)[0].ids == ()
     rig.plugin.close()
 

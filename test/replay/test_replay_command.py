@@ -14,6 +14,7 @@ from mm_perception.bag.reader import BagReader
 from mm_perception.cli import main as mmp
 from mm_perception.cli._prompts import parse_prompt
 from mm_perception.errors import ConfigError, PromptError
+from mm_perception.samples import Point3D, Prompt
 from test.data.shape_bag import IMAGE, write_shape_bag
 from test.replay.masker_stack import use_fakes
 
@@ -117,18 +118,37 @@ def test_results_are_not_written_over(bag: Path, stack: Path, tmp_path: Path) ->
 def test_prompts_are_text_points_or_a_box() -> None:
     assert parse_prompt('the red car: the one on the left').text.startswith('the red car')
     points = parse_prompt('point:3,4;5,6')
+    assert isinstance(points, Prompt)
     np.testing.assert_array_equal(points.points, np.array([[3, 4], [5, 6]], np.float32))
     np.testing.assert_array_equal(points.point_labels, [1, 1])
-    box = parse_prompt('box:1,2,30,40').box
-    assert box is not None
-    np.testing.assert_array_equal(box, np.array([1, 2, 30, 40], np.float32))
+    box = parse_prompt('box:1,2,30,40')
+    assert isinstance(box, Prompt)
+    np.testing.assert_array_equal(box.box, np.array([1, 2, 30, 40], np.float32))
+
+
+def test_a_click_is_a_place_in_a_frame() -> None:
+    click = parse_prompt('click:500000.25,-3,0.8@map')
+    assert isinstance(click, Point3D)
+    assert (click.stamp_ns, click.frame_id) == (0, 'map')
+    assert click.position.tolist() == [500000.25, -3.0, 0.8]
+
+
+@pytest.mark.parametrize('text', ['the red car', 'point:3,4', 'box:1,2,30,40'])
+def test_prompts_may_end_after_some_pictures(text: str) -> None:
+    prompt = parse_prompt(text, max_frames=7)
+    assert isinstance(prompt, Prompt)
+    assert prompt.max_frames == 7
 
 
 @pytest.mark.parametrize(
-    'text', ['point:1', 'point:a,b', 'box:1,2,3', 'box:1,2;3,4', 'point:1,2;3']
-)
+    'text',
+    [
+        'point:1', 'point:a,b', 'box:1,2,3', 'box:1,2;3,4', 'point:1,2;3', 'click:1,2,3',
+        'click:1,2@map', 'box:1,2,3,4@map', 'click:1,2,3;4,5,6@map',
+    ],
+)  # fmt: skip
 def test_numbers_that_are_no_prompt_are_refused(text: str) -> None:
-    with pytest.raises(ConfigError, match=r'numbers|pairs'):
+    with pytest.raises(ConfigError, match=r'numbers|pairs|metres'):
         parse_prompt(text)
 
 

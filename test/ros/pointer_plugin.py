@@ -30,11 +30,14 @@ class Pointer(Plugin[PointerConfig]):
 
     def load(self, device: str) -> None:
         self.tracks: dict[str, int] = {}
+        self.left: dict[str, int] = {}
         self.born = 0
 
     def infer(self, inputs: Inputs) -> Outputs:
         header = {'stamp_ns': inputs.stamp_ns, 'frame_id': inputs.frame_id}
         told = []
+        for name in [n for n, left in self.left.items() if left == 0]:
+            told.append(self._apply(Prompt(action=PromptAction.REMOVE, prompt_id=name), header))
         for prompt in inputs.all('prompt'):
             assert isinstance(prompt, Prompt)
             told.append(self._apply(prompt, header))
@@ -47,7 +50,8 @@ class Pointer(Plugin[PointerConfig]):
         scores = np.full(len(ids), 0.75, np.float32)
         labels = tuple(self.tracks)
         masks = Masks(**header, id_map=id_map, ids=ids, labels=labels, scores=scores)
-        return {'masks': masks, 'status': told}
+        self.left = {name: left - 1 for name, left in self.left.items()}
+        return {'status': told, 'masks': masks}
 
     def _apply(self, prompt: Prompt, header: dict[str, Any]) -> PromptStatus:
         state, ids = PromptState.FOUND, ()
@@ -55,10 +59,13 @@ class Pointer(Plugin[PointerConfig]):
             state = PromptState.REJECTED
         elif prompt.action is PromptAction.REMOVE:
             self.tracks.pop(prompt.prompt_id, None)
+            self.left.pop(prompt.prompt_id, None)
             state = PromptState.REMOVED
         else:
             self.born += 1
             self.tracks[prompt.prompt_id] = self.born
+            if prompt.max_frames:
+                self.left[prompt.prompt_id] = prompt.max_frames
             ids = (str(self.born),)
         return PromptStatus(
             **header, prompt_id=prompt.prompt_id, stream='', state=state, track_ids=ids,

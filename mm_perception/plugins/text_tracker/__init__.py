@@ -4,7 +4,8 @@ The grounder looks when a text is new and then every `redetect_every_s`, and a C
 what it finds: so living tracks are confirmed, those that drifted are begun anew, hidden ones come
 back under their old id, and newcomers are found.
 Between that SAM 2 follows them all as one batch. Where nothing answers the text, the status says
-NOT_FOUND and nothing is masked.
+NOT_FOUND and nothing is masked. A text with `max_frames` is searched for and followed in so many
+pictures of each camera, from the first that decides whether it is there.
 
 When time is set back, or a camera changes its resolution, tracks and memory are dropped; texts are
 searched for again, and what was given by points, boxes or masks is reported REMOVED.
@@ -52,6 +53,10 @@ if TYPE_CHECKING:
     from mm_perception.nets.grounders import Found, Grounder
     from mm_perception.nets.sam2 import Sam2Engine, Sam2Result
     from mm_perception.samples.sample import Array
+
+
+#: The best match seen is reported from here on, also where it is too low to be accepted.
+_REPORTED_SCORE = 0.02
 
 
 @dataclass(frozen=True)
@@ -197,7 +202,7 @@ class TextTracker(Plugin[TextTrackerConfig]):
         self._verifier: Shared[ClipEngine] | None = None
         self._cameras: dict[str, Camera] = {}
         self._ids = TrackIds()
-        self._desk = PromptDesk(self.context.streams.get('image', ()))
+        self._desk = PromptDesk(self.context.streams.get('image', ()), self._camera_of)
 
     @classmethod
     def tiny(cls) -> TextTrackerConfig:
@@ -262,8 +267,8 @@ class TextTracker(Plugin[TextTrackerConfig]):
         )  # fmt: skip
         camera.observe(masks, self.config.rules())
         outputs: dict[str, Sample | Sequence[Sample]] = {
+            'status': self._desk.drain(masks),  # first: it says whose the masks are
             'masks': masks,
-            'status': self._desk.drain(inputs.stamp_ns, inputs.frame_id),
         }
         if self.context.is_wanted('overlay', inputs.stream):
             outputs['overlay'] = overlay(rgb, masks)
@@ -324,11 +329,17 @@ class TextTracker(Plugin[TextTrackerConfig]):
             self._cameras[name] = camera
         return self._cameras[name]
 
+    def _camera_of(self, track_id: str) -> str | None:
+        """The camera with a track."""
+        mine = [n for n, c in self._cameras.items() if track_id in map(str, c.book.tracks)]
+        return mine[0] if mine else None
+
     def _next_id(self) -> int:
         return self._ids.take({i for c in self._cameras.values() for i in c.book.tracks})
 
     def _step(self, camera: Camera, rgb: Array, stamp_ns: int) -> Sam2Result:
         """Prompts, search and one step of the session; if it fails, every prompt is told."""
+        camera.end_scopes()
         mark = self._desk.mark()
         prompts = self._desk.take(camera.name)
         try:
@@ -350,10 +361,10 @@ class TextTracker(Plugin[TextTrackerConfig]):
     def _search(self, camera: Camera, rgb: Array, stamp_ns: int) -> dict[int, Any]:
         if self._grounder is None:
             raise PromptError('the grounder is not loaded', camera.name, 'configure the node')
-        texts = list(camera.texts)
-        found = self._verified(
-            rgb, texts, self._grounder.ground(rgb, texts, self.config.keep_score)
-        )
+        texts, keep_score = list(camera.texts), self.config.keep_score
+        seen = self._grounder.ground(rgb, texts, min(keep_score, _REPORTED_SCORE))
+        camera.note_best(seen, texts)
+        found = self._verified(rgb, texts, [f for f in seen if f.score >= keep_score])
         found = sure_ones(found, self.config.relative_score)
         return camera.learn(found, texts, stamp_ns, self.config.rules())
 

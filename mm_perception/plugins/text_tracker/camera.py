@@ -14,7 +14,7 @@ from mm_perception.plugins.text_tracker.track_book import (
     Track,
     TrackBook,
 )
-from mm_perception.prompt_desk import PromptDesk, check_age
+from mm_perception.prompt_desk import PromptDesk, Scope, by_owner, check_age, refuse_geometry
 from mm_perception.samples import Masks, Prompt, PromptAction, PromptState
 from mm_perception.segmenting import check_object_prompt, to_object_prompt
 
@@ -31,11 +31,15 @@ class Text:
         prompt_id: Of the prompt that asked for it, or the text itself.
         told: State and tracks that were reported last; None before the first search.
         others: Tracks of other texts or of geometry that were found to answer it too.
+        best: Score of the best match that the last search saw, accepted or not.
+        scope: For how many pictures it is searched for and followed, from the first decided one.
     """
 
     prompt_id: str
     told: tuple[PromptState, tuple[int, ...]] | None = None
     others: tuple[int, ...] = ()
+    best: float = 0.0
+    scope: Scope = field(default_factory=Scope)
 
 
 @dataclass
@@ -69,9 +73,9 @@ class Camera:
     size: tuple[int, int] = (0, 0)
     renewed: set[int] = field(default_factory=set)
 
-    def want(self, text: str, prompt_id: str = '') -> None:
+    def want(self, text: str, prompt_id: str = '', max_frames: int = 0) -> None:
         """Search for a text from now on."""
-        self.texts[text] = Text(prompt_id or text)
+        self.texts[text] = Text(prompt_id or text, scope=Scope(max_frames))
         self.is_new_text = True
 
     def unwant(self, text: str) -> list[int]:
@@ -84,14 +88,13 @@ class Camera:
 
     def forget_seen(self, why: str) -> None:
         """Drop all tracks and memory; texts stay and are searched for again."""
-        for track in self.book.tracks.values():
-            if not track.text:
-                self._tell_removed(track, why)
+        owners = {i: t.prompt_id for i, t in self.book.tracks.items() if not t.text}
+        self.desk.tell_ended(self.name, by_owner(owners), why)
         self.book.tracks.clear()
         self.book.pending.clear()
         self.session.reset()
         for text, known in self.texts.items():
-            self.texts[text] = Text(known.prompt_id)
+            self.texts[text] = Text(known.prompt_id, scope=known.scope)
         self.is_new_text, self.last_search_ns = bool(self.texts), None
 
     def undo_births(self) -> None:
@@ -102,6 +105,16 @@ class Camera:
         for text in self.texts.values():
             text.told = None
         self.is_new_text = bool(self.texts)
+
+    def end_scopes(self) -> None:
+        """What had as many pictures as its prompt asked for is gone."""
+        for text in [t for t, known in self.texts.items() if known.scope.is_over]:
+            known = self.texts[text]
+            gone, removed = self.unwant(text), PromptState.REMOVED
+            self.desk.tell(known.prompt_id, self.name, removed, gone, message=known.scope.message)
+        for track in [t for t in self.book.tracks.values() if t.scope.is_over]:
+            del self.book.tracks[track.track_id]
+            self._tell_removed(track, track.scope.message)
 
     def removed_ids(self) -> list[int]:
         """Objects that the session has to forget: no track any more, or begun anew."""
@@ -121,8 +134,10 @@ class Camera:
             try:
                 if prompt.action in (PromptAction.REMOVE, PromptAction.CLEAR):
                     self._remove(prompt)
+                elif prompt.action is PromptAction.ADD and prompt.track_id:
+                    self._take_over(prompt)
                 elif prompt.action is PromptAction.ADD and not prompt.is_geometric:
-                    self.want(prompt.text, prompt.prompt_id)
+                    self.want(prompt.text, prompt.prompt_id, prompt.max_frames)
                     prompt_id = prompt.prompt_id or prompt.text
                     self.desk.tell(prompt_id, self.name, PromptState.SEARCHING)
                 elif prompt.track_id.isdecimal() and int(prompt.track_id) in steps:
@@ -132,7 +147,7 @@ class Camera:
                     step = self._to_step(prompt, stamp_ns, max_tracks)
                     steps[step.object_id] = step
                     found = PromptState.FOUND
-                    self.desk.tell(prompt.prompt_id, self.name, found, [step.object_id], 1.0)
+                    self.desk.tell(prompt.prompt_id, self.name, found, [step.object_id], None)
             except (PromptError, ShapeError) as error:
                 self.desk.reject(prompt, self.name, str(error))
         return {i: step for i, step in steps.items() if i in self.book.tracks}
@@ -142,6 +157,8 @@ class Camera:
             track = self._known(prompt.track_id)
             step = to_object_prompt(prompt, track.track_id, is_known=True)
             check_object_prompt(step, self.size, self.engine)
+            if prompt.max_frames and not track.text:
+                track.scope = Scope(prompt.max_frames)
             return step
         if len(self.book.tracks) >= max_tracks:
             fix = 'remove some, or raise max_tracks'
@@ -150,6 +167,7 @@ class Camera:
         label = prompt.text or prompt.prompt_id
         track = self.book.add(prompt.prompt_id, 1.0, stamp_ns, label=label)
         track.label = label or f'object {track.track_id}'
+        track.scope = Scope(prompt.max_frames)
         track.mask = prompt.mask
         if prompt.box is not None:
             x0, y0, x1, y1 = (float(v) for v in prompt.box)
@@ -161,30 +179,43 @@ class Camera:
             return self.book.tracks[int(track_id)]
         raise PromptError('no such track', track_id, f'living are {list(self.book.tracks)}')
 
+    def _take_over(self, prompt: Prompt) -> None:
+        """A living track belongs to this prompt from now on, and to no text any more."""
+        refuse_geometry(prompt)
+        track = self._known(prompt.track_id)
+        if not track.text:
+            self._tell_removed(track, f'taken over by {prompt.prompt_id!r}')
+        track.text, track.prompt_id, track.score = '', prompt.prompt_id, 1.0
+        track.label, track.scope = prompt.text or track.label, Scope(prompt.max_frames)
+        self.desk.tell(prompt.prompt_id, self.name, PromptState.FOUND, [track.track_id], None)
+
     def _remove(self, prompt: Prompt) -> None:
         """Remove by track, by prompt id or by text; a text that stays is searched for again."""
+        tracks = self.book.tracks
+        texts: list[str] = []
         if prompt.action is PromptAction.CLEAR:
-            ids = list(self.book.tracks)
-            self.book.tracks.clear()
-            self.texts.clear()
+            texts, ids = list(self.texts), list(tracks)
         elif prompt.track_id:
             ids = [self._known(prompt.track_id).track_id]
-            del self.book.tracks[ids[0]]
         else:
-            ids = self._remove_named(prompt.prompt_id or prompt.text)
-        prompt_id = prompt.prompt_id or prompt.text
-        self.desk.tell(prompt_id, self.name, PromptState.REMOVED, ids)
+            texts, ids = self._named(prompt.prompt_id or prompt.text)
+        ended: dict[str, list[int]] = {self.texts[text].prompt_id: [] for text in texts}
+        for track in [tracks.pop(i) for i in ids]:
+            if not track.text or track.text in texts:
+                ended.setdefault(track.prompt_id, []).append(track.track_id)
+        for text in texts:
+            del self.texts[text]
+        self.desk.tell_removed(prompt, self.name, ids, ended)
 
-    def _remove_named(self, name: str) -> list[int]:
+    def _named(self, name: str) -> tuple[list[str], list[int]]:
+        """Texts of a name, and tracks of these texts and of geometry of that name."""
         texts = [t for t, known in self.texts.items() if name in (t, known.prompt_id)]
         tracks = self.book.tracks
         own = [i for i, t in tracks.items() if not t.text and t.prompt_id == name]
         if not name or not (texts or own):
             known = [*self.texts, *(t.prompt_id for t in tracks.values() if not t.text)]
             raise PromptError('nothing of that name to remove', name, f'there are {known}')
-        for track_id in own:
-            del tracks[track_id]
-        return own + [i for text in texts for i in self.unwant(text)]
+        return texts, own + [i for i, t in tracks.items() if t.text in texts]
 
     def is_search_due(self, stamp_ns: int, every_s: float) -> bool:
         """True if a text is new, a find waits for a second, or the last search was long ago."""
@@ -193,6 +224,12 @@ class Camera:
         last = self.last_search_ns
         is_waiting = self.is_new_text or bool(self.book.pending)
         return is_waiting or last is None or stamp_ns - last >= every_s * 1e9
+
+    def note_best(self, seen: Sequence[Found], texts: Sequence[str]) -> None:
+        """Keep how sure the surest answer to each text was, whether it is accepted or not."""
+        for index, text in enumerate(texts):
+            scores = [f.score for f in seen if f.text_index == index]
+            self.texts[text].best = float(max(scores, default=0.0))
 
     def learn(
         self, found: Sequence[Found], texts: Sequence[str], stamp_ns: int, rules: Rules
@@ -257,6 +294,10 @@ class Camera:
                 self._tell_change(track.text, 0.0)
             else:
                 self._tell_removed(track, f'hidden for more than {rules.death_after_s} s')
+        for known in self.texts.values():
+            known.scope.frames += known.told is not None
+        for track in self.book.tracks.values():
+            track.scope.frames += 1
 
     def _tell_change(self, text: str, score: float) -> None:
         """Say what became of a text, once per change."""
@@ -270,6 +311,7 @@ class Camera:
         if known.told != (state, ids):
             known.told = (state, ids)
             message = '' if ids else f'nothing in view is {text!r}'
+            score = score if ids else known.best
             self.desk.tell(known.prompt_id, self.name, state, ids, score, message)
 
     def _tell_removed(self, track: Track, why: str) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
+from mm_perception.prompt_desk import Scope
 from mm_perception.samples import mask_box
 
 Mask = npt.NDArray[np.bool_]
@@ -33,6 +34,7 @@ class Track:
         mask: (H, W) bool in the newest picture; None before the first.
         last_box: Its box when it was last visible, xyxy in pixels.
         found_box: Its box when a detection last showed it, likewise.
+        scope: Of its prompt, where that is no text.
     """
 
     track_id: int
@@ -46,6 +48,7 @@ class Track:
     mask: Mask | None = None
     last_box: Box | None = None
     found_box: Box | None = None
+    scope: Scope = field(default_factory=Scope)
 
     def see(self, mask: Mask, stamp_ns: int) -> None:
         """It is visible in this picture."""

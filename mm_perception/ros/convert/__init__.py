@@ -50,6 +50,7 @@ from mm_perception.samples import (
     Labels,
     Masks,
     Odometry,
+    Point3D,
     PointCloud,
     Pose,
     Prompt,
@@ -98,6 +99,7 @@ _IN: dict[type[Sample], dict[str, FromMessage]] = {
     Boxes3D: {boxes3d.BOXES: boxes3d.boxes3d_from},
     BevGrid: {occupancy.GRID: occupancy.grid_from},
     Odometry: {motion.ODOMETRY: motion.odometry_from},
+    Point3D: {motion.POINT: motion.point3d_from},
     Prompt: {
         prompt.PROMPT: prompt.prompt_from,
         prompt.POINT: prompt.point_prompt_from,
@@ -119,6 +121,7 @@ _OUT: dict[type[Sample], tuple[WireTopic, Callable[[Any], Any]]] = {
     Detections: (WireTopic('', detections.DETECTIONS), detections.detections_to),
     Odometry: (WireTopic('', motion.ODOMETRY), motion.odometry_to),
     Pose: (WireTopic('', pose.POSE), pose.pose_to),
+    Point3D: (WireTopic('', motion.POINT), motion.point3d_to),
     Prompt: (WireTopic('', prompt.PROMPT), prompt.prompt_to),
     PromptStatus: (WireTopic('', prompt.STATUS), prompt.status_to),
     Transcript: (WireTopic('', speech.TRANSCRIPT), speech.transcript_to),

@@ -1,4 +1,4 @@
-"""nav_msgs/Odometry, and advice as text and as diagnostic_msgs."""
+"""Places and motion: PointStamped, nav_msgs/Odometry, and advice as text and diagnostic_msgs."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from mm_perception.ros.convert.boxes3d import unit_quats
 from mm_perception.ros.convert.header import fields_of, header_of
 from mm_perception.ros.convert.text import TEXT
 from mm_perception.ros.wire import message_class
-from mm_perception.samples import Action, Advice, Odometry
+from mm_perception.samples import Action, Advice, Odometry, Point3D
 from mm_perception.samples.sample import Array
 
 ODOMETRY = 'nav_msgs/msg/Odometry'
+POINT = 'geometry_msgs/msg/PointStamped'
 DETAILS = 'diagnostic_msgs/msg/DiagnosticArray'
 _LEVELS = {
     Action.GO: Level.OK, Action.SLOW: Level.WARN, Action.YIELD: Level.WARN,
@@ -61,6 +62,29 @@ def odometry_to(sample: Odometry) -> Any:
     turn.x, turn.y, turn.z, turn.w = sample.quat_xyzw.tolist()
     message.pose.covariance = sample.pose_covariance.reshape(-1)
     message.twist.covariance = sample.twist_covariance.reshape(-1)
+    return message
+
+
+def point3d_from(message: Any, received_ns: int) -> Point3D:
+    """geometry_msgs/PointStamped to Point3D: metres in its frame.
+
+    On a port for prompts the same type is a click in a picture: `prompt.point_prompt_from`.
+
+    Raises:
+        MalformedMessageError: A number that is not finite, or no frame.
+    """
+    if not message.header.frame_id:
+        raise MalformedMessageError(POINT, 'frame_id is empty', 'name the frame of the point')
+    try:
+        return Point3D(**fields_of(message, received_ns), position=_vector(message.point))
+    except ShapeError as error:
+        raise MalformedMessageError(POINT, str(error), 'check the viewer') from error
+
+
+def point3d_to(sample: Point3D) -> Any:
+    """Point3D to geometry_msgs/PointStamped."""
+    message = message_class(POINT)(header=header_of(sample))
+    message.point.x, message.point.y, message.point.z = sample.position.tolist()
     return message
 
 

@@ -126,6 +126,7 @@ def fill_response(reply: Sample | BaseException, response: Any) -> Any:
         return response
     response.success = True
     if isinstance(reply, PromptReply):
+        response.success = reply.success
         response.track_ids, response.message = list(reply.track_ids), reply.message
         response.stamp = time_message(reply.stamp_ns)
     elif isinstance(reply, MatchReply):

@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as hnp
 
 from mm_perception.errors import MalformedMessageError, MmPerceptionError
 from mm_perception.ros import convert, wire
-from mm_perception.samples import LAYERS, Action, Advice, BevGrid, Odometry, quats_of_yaws
+from mm_perception.samples import LAYERS, Action, Advice, BevGrid, Odometry, Point3D, quats_of_yaws
 from test.unit.ros_convert.messages import STAMP_NS, stamped
 
 SETTINGS = settings(
@@ -186,3 +186,18 @@ def test_convention_of_cells_and_places() -> None:
     np.testing.assert_allclose(turned.places('occupied'), [[1 - 1.25, 2 + 0.75]], atol=1e-12)
     assert turned.lookup('occupied', turned.places('occupied')).tolist() == [100]
     assert quats_of_yaws(np.array(math.pi / 2)).tolist()[2] == pytest.approx(math.sqrt(0.5))
+
+
+def test_places_come_through_whole() -> None:
+    place = Point3D(stamp_ns=STAMP_NS, frame_id='map', position=np.array([500000.25, -3.0, 0.8]))
+    back = convert.from_msg(through_bytes(convert.to_msgs(place)['']), Point3D)
+    assert (back.stamp_ns, back.frame_id) == (STAMP_NS, 'map')
+    np.testing.assert_array_equal(back.position, place.position)
+
+
+@pytest.mark.parametrize(('frame_id', 'x'), [('map', math.nan), ('map', math.inf), ('', 1.0)])
+def test_places_that_are_nowhere_are_refused(frame_id: str, x: float) -> None:
+    message = stamped('geometry_msgs/msg/PointStamped')
+    message.header.frame_id, message.point.x = frame_id, x
+    with pytest.raises(MalformedMessageError):
+        convert.from_msg(message, Point3D)
