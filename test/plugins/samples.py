@@ -184,7 +184,7 @@ def inputs_for(
     for port, kind in plugin.inputs.items():
         if isinstance(kind, Queue):
             found[port] = ()
-        elif isinstance(kind, Latest) and kind.sample_type is Image:
+        elif isinstance(kind, Latest) and port == 'depth':
             depth = np.full((HEIGHT, WIDTH), 6, np.float32)
             found[port] = Image(stamp_ns=stamp_ns, frame_id='camera', data=depth, encoding='32FC1')
         elif isinstance(kind, Latest) and isinstance(plugin.inputs.get(kind.follows), Surround):
