@@ -78,7 +78,7 @@ class Veil:
         return self._grown(both, mask_box(both) or (0.0, 0.0, 1.0, 1.0))
 
     def _grown(self, mask: Array, box: tuple[float, float, float, float]) -> Array:
-        reach = max(1, round(self._grow * (box[3] - box[1])))
+        reach = max(3, round(self._grow * (box[3] - box[1])))
         kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1,) * 2)
         return cv2.dilate(mask.astype(np.uint8), kernel) > 0
 

@@ -1,8 +1,9 @@
 """What happens to the things of one camera: a small state machine for each, and the rules on it.
 
-A change counts once it has lasted: a mask that jitters over a border moves nothing. A thing that is
-not seen stays where it was, until it has been unseen for long; who then vanished at the edge of the
-picture has left. A new track beside the place where one of the same label was lost is that thing.
+A change counts once it has lasted: a mask that jitters over a border moves nothing. A thing that
+is not seen stays where it was, until it has been unseen for long; who then vanished at the edge of
+the picture has left. A new track beside the place where one of the same label was lost is that
+thing.
 """
 
 from __future__ import annotations
