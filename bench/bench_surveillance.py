@@ -30,7 +30,14 @@ import numpy as np
 
 from bench.provenance import ROOT, provenance
 from bench.surveillance_truth import (
-    GATE, VEHICLES, ZONE, Happening, happenings, in_picture, matched, visible_pixels,
+    GATE,
+    VEHICLES,
+    ZONE,
+    Happening,
+    happenings,
+    in_picture,
+    matched,
+    visible_pixels,
 )  # fmt: skip
 from mm_perception.evaluation.watched import Watched, planted_visits
 from mm_perception.evaluation.worlds import FIRST_SEED
@@ -38,7 +45,7 @@ from mm_perception.matcher import Inputs
 from mm_perception.plugins.surveillance import Surveillance, SurveillanceConfig
 from mm_perception.plugins.surveillance.privacy import Veil
 from mm_perception.plugins.text_tracker import TextTracker, TextTrackerConfig
-from mm_perception.samples import Image, Masks, mask_box
+from mm_perception.samples import Image, Masks
 from mm_perception.world.drive import render_frame
 from mm_perception.world.drive_bag import START_NS
 
@@ -65,8 +72,10 @@ class Seen:
             seen = [i for i in np.unique(view.ids).tolist() if i in names]
             self.masks.append(
                 Masks(
-                    **header, id_map=np.where(np.isin(view.ids, seen), view.ids, 0),
-                    ids=tuple(seen), labels=tuple(names[i] for i in seen),
+                    **header,
+                    id_map=np.where(np.isin(view.ids, seen), view.ids, 0),
+                    ids=tuple(seen),
+                    labels=tuple(names[i] for i in seen),
                     scores=np.ones(len(seen), np.float32),
                 )  # fmt: skip
             )
@@ -109,9 +118,12 @@ def spoilt(masks: Sequence[Masks], seed: int) -> list[Masks]:
             kept.append(row)
         found.append(
             Masks(
-                stamp_ns=sample.stamp_ns, frame_id=sample.frame_id, id_map=id_map,
+                stamp_ns=sample.stamp_ns,
+                frame_id=sample.frame_id,
+                id_map=id_map,
                 ids=tuple(sample.ids[r] for r in kept),
-                labels=tuple(sample.labels[r] for r in kept), scores=sample.scores[kept],
+                labels=tuple(sample.labels[r] for r in kept),
+                scores=sample.scores[kept],
             )  # fmt: skip
         )
     return found

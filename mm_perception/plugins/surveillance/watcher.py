@@ -84,15 +84,16 @@ class Steady:
     _rival_ns: int | None = None
 
     def take(self, seen: bool | None, stamp_ns: int, confirm_ns: int) -> bool:
-        """Take in what is seen, None for no telling; True if the value has changed just now.
+        """Take in what is seen, None for no telling: then nothing new lasts.
+
+        Returns:
+            True if the value has changed just now.
 
         Convention:
             With 0.3 s to confirm: False at 0, True at 1.0 and at 1.2 s change nothing, True at
             1.3 s changes the value, and `since_ns` is then 1.0 s.
         """
-        if seen is None:
-            return False
-        if seen == self.value:
+        if seen is None or seen == self.value:
             self._rival_ns = None
             return False
         if self._rival_ns is None:
