@@ -1,4 +1,4 @@
-"""Surveillance: each rule fires once, jitter and short losses fire nothing, bad rules are refused."""
+"""Surveillance: each rule fires once, jitter and short losses fire nothing, bad rules refuse."""
 
 from __future__ import annotations
 

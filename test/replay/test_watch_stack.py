@@ -1,4 +1,4 @@
-"""A street from a post, offline: alerts are in the bag, with pictures, and the shipped stack runs."""
+"""A street from a post, offline: alerts are in the bag, and the shipped stack runs."""
 
 from __future__ import annotations
 
