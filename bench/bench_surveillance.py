@@ -77,7 +77,7 @@ class Seen:
                     ids=tuple(seen),
                     labels=tuple(names[i] for i in seen),
                     scores=np.ones(len(seen), np.float32),
-                )  # fmt: skip
+                )
             )
         self.pixels = visible_pixels(self.drive, self.masks)
         vehicles = [v.name for v in visits if v.kind in VEHICLES and v.start_s > 2]
@@ -124,7 +124,7 @@ def spoilt(masks: Sequence[Masks], seed: int) -> list[Masks]:
                 ids=tuple(sample.ids[r] for r in kept),
                 labels=tuple(sample.labels[r] for r in kept),
                 scores=sample.scores[kept],
-            )  # fmt: skip
+            )
         )
     return found
 
