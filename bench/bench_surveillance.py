@@ -58,15 +58,17 @@ WAYS = ('true masks', 'jittering', 'text_tracker', 'motion')
 class Seen:
     """One world: its pictures and true masks, and what happened in it."""
 
-    def __init__(self, seed: int, seconds: float) -> None:
-        visits = planted_visits(seed, seconds)
-        self.drive = Watched(seed, seconds, RATE_HZ, lidar=None, visits=visits)
+    def __init__(
+        self, seed: int, seconds: float, every_s: float = 6.0, rate_hz: float = RATE_HZ
+    ) -> None:
+        visits = planted_visits(seed, seconds, every_s)
+        self.drive = Watched(seed, seconds, rate_hz, lidar=None, visits=visits)
         self.pictures: list[Image] = []
         self.masks: list[Masks] = []
         names = self.drive.names
         for index in range(self.drive.num_frames):
             view = render_frame(self.drive, index).views['camera_post']
-            stamp_ns = START_NS + round(index / RATE_HZ * 1e9)
+            stamp_ns = START_NS + round(index / rate_hz * 1e9)
             header: dict[str, Any] = {'stamp_ns': stamp_ns, 'frame_id': 'camera_post_optical'}
             self.pictures.append(Image(**header, data=view.rgb))
             seen = [i for i in np.unique(view.ids).tolist() if i in names]

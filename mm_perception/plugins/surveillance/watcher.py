@@ -77,14 +77,27 @@ class Finding:
 
 @dataclass
 class Steady:
-    """A value that changes only once the new one has lasted."""
+    """A value that changes only once the new one has lasted.
+
+    Attributes:
+        value: What holds; None before anything does.
+        since_ns: Since when.
+    """
 
     value: bool | None = None
     since_ns: int = 0
-    _rival_ns: int | None = None
+    _seen: bool | None = None
+    _turn_ns: int = 0
+    _clear_ns: int | None = None
 
-    def take(self, seen: bool | None, stamp_ns: int, confirm_ns: int) -> bool:
-        """Take in what is seen, None for no telling: then nothing new lasts.
+    def take(self, seen: bool, stamp_ns: int, confirm_ns: int, *, is_clear: bool = True) -> bool:
+        """Take in what is seen.
+
+        Args:
+            seen: The value that it has by itself.
+            stamp_ns: When.
+            confirm_ns: How long another value has to last.
+            is_clear: It is far from the border; what is not clear does not last.
 
         Returns:
             True if the value has changed just now.
@@ -93,14 +106,16 @@ class Steady:
             With 0.3 s to confirm: False at 0, True at 1.0 and at 1.2 s change nothing, True at
             1.3 s changes the value, and `since_ns` is then 1.0 s.
         """
-        if seen is None or seen == self.value:
-            self._rival_ns = None
+        if seen != self._seen:
+            self._seen, self._turn_ns = seen, stamp_ns
+        if seen == self.value or not is_clear:
+            self._clear_ns = None
             return False
-        if self._rival_ns is None:
-            self._rival_ns = stamp_ns
-        if stamp_ns - self._rival_ns < confirm_ns:
+        if self._clear_ns is None:
+            self._clear_ns = stamp_ns
+        if stamp_ns - self._clear_ns < confirm_ns:
             return False
-        self.value, self.since_ns, self._rival_ns = seen, self._rival_ns, None
+        self.value, self.since_ns, self._clear_ns = seen, self._turn_ns, None
         return True
 
 
@@ -218,8 +233,8 @@ class Watcher:
     ) -> Iterator[Finding]:
         steady = thing.inside.setdefault(zone.name, Steady())
         depth, was = zone.depth(place), steady.value
-        seen = None if abs(depth) < self._timing.margin else depth > 0
-        has_changed = steady.take(seen, stamp_ns, self._timing.confirm_ns)
+        is_clear = abs(depth) >= self._timing.margin
+        has_changed = steady.take(depth > 0, stamp_ns, self._timing.confirm_ns, is_clear=is_clear)
         if has_changed and steady.value and not (was is None and thing.was_there):
             verb = f'entered {zone.name}' if was is False else f'was first seen in {zone.name}'
             yield from self._tell('entered', zone.name, thing, steady.since_ns, verb)
@@ -245,13 +260,13 @@ class Watcher:
     ) -> Iterator[Finding]:
         steady = thing.right.setdefault(line.name, Steady())
         right, was = line.right_of(place), steady.value
-        seen = None if abs(right) < self._timing.margin else right > 0
-        has_changed = steady.take(seen, stamp_ns, self._timing.confirm_ns)
+        is_clear = abs(right) >= self._timing.margin
+        has_changed = steady.take(right > 0, stamp_ns, self._timing.confirm_ns, is_clear=is_clear)
         if has_changed and was is not None and line.is_met(thing.anchors[line.name], place):
             side = 'right' if steady.value else 'left'
             verb = f'crossed {line.name} to the {side}'
             yield from self._tell('crossed', line.name, thing, steady.since_ns, verb, side)
-        if seen is not None and seen == steady.value:
+        if is_clear and (right > 0) == steady.value:
             thing.anchors[line.name] = place
 
     def _gone(self, thing: _Thing) -> Iterator[Finding]:

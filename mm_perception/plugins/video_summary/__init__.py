@@ -1,10 +1,10 @@
-"""What happened, in short: key pictures, segments, who and what appeared when, as text and picture.
+"""What happened, in short: who and what appeared when, as text, as a storyboard, and as JSON.
 
-Nothing is trained. Pictures are compared by their embeddings (of `clip`; without it by a small copy
-of themselves), tracks tell who came and went, events and transcripts what happened and was said.
-`diary.py` keeps all that in a memory that does not grow, `selecting.py` chooses clips that last a
-share of the whole, `telling.py` puts them into words. The summary is of all since the start, and is
-given every so often, when somebody commands it, and on request.
+Nothing is trained. Pictures are compared by their embeddings (of `clip`; without it by a small
+copy of themselves), tracks tell who came and went, events and transcripts what happened and was
+said. `diary.py` keeps all that in a memory that does not grow, `selecting.py` chooses clips that
+last a share of the whole, `telling.py` puts them into words. The summary is of all since the
+start, and is given every so often, when somebody commands it, and on request.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from mm_perception.plugin import (
     Request,
 )
 from mm_perception.plugins.video_summary.diary import Diary, Moment
-from mm_perception.plugins.video_summary.selecting import choose, segments_of
+from mm_perception.plugins.video_summary.selecting import Clip, choose, segments_of
 from mm_perception.plugins.video_summary.telling import as_json, storyboard, told
 from mm_perception.samples import (
     Command,
@@ -164,7 +164,20 @@ class VideoSummary(Plugin[VideoSummaryConfig]):
             return {}
         self._asked.discard(stream)
         self._told_ns[stream] = now_ns
-        return self._summary(diary, inputs)
+        return self._summary(inputs)
+
+    @property
+    def streams(self) -> tuple[str, ...]:
+        """Cameras of which there is a picture."""
+        return tuple(stream for stream, diary in self._diaries.items() if diary.spans)
+
+    def sum_up(self, stream: str, *, has_picture: bool) -> tuple[str, str, Array | None]:
+        """Text, JSON and, if wanted, storyboard (H, W, 3) uint8 of a camera up to now."""
+        diary = self._diaries[stream]
+        segments, clips = segments_of(diary, self.config.max_segments), self._clips(diary)
+        board = storyboard(diary, clips) if has_picture else None
+        parts = (diary, segments, clips, stream)
+        return told(*parts), as_json(*parts), board
 
     def answer(self, port: str, request: Sample) -> Sample:
         """The summary in words of all cameras, of everything or about what a text names.
@@ -173,7 +186,7 @@ class VideoSummary(Plugin[VideoSummaryConfig]):
             RequestError: There is no picture yet.
         """
         subject = cast(Text, request).text.strip()
-        diaries = {stream: diary for stream, diary in self._diaries.items() if diary.spans}
+        diaries = {stream: self._diaries[stream] for stream in self.streams}
         if not diaries:
             fix = 'wait for one, or subscribe to an output'
             raise RequestError('no picture yet', subject, fix)
@@ -237,20 +250,22 @@ class VideoSummary(Plugin[VideoSummaryConfig]):
                 diary.add(moment)
         self._common = [*self._common, (stream, moment)][-self.config.max_moments :]
 
-    def _clips(self, diary: Diary) -> Any:
+    def _clips(self, diary: Diary) -> list[Clip]:
         config = self.config
         return choose(diary, config.share, config.clip_s, config.max_clips)
 
-    def _summary(self, diary: Diary, inputs: Inputs) -> Outputs:
+    def _summary(self, inputs: Inputs) -> Outputs:
         stream = inputs.stream
         header: dict[str, Any] = {'stamp_ns': inputs.stamp_ns, 'frame_id': inputs.frame_id}
-        segments, clips = segments_of(diary, self.config.max_segments), self._clips(diary)
+        text, details, board = self.sum_up(
+            stream, has_picture=self.context.is_wanted('storyboard', stream)
+        )
         outputs: dict[str, Sample] = {
-            'summary': Text(**header, text=told(diary, segments, clips, stream), language='en'),
-            'details': Text(**header, text=as_json(diary, segments, clips, stream)),
+            'summary': Text(**header, text=text, language='en'),
+            'details': Text(**header, text=details),
         }
-        if self.context.is_wanted('storyboard', stream):
-            outputs['storyboard'] = Image(**header, data=storyboard(diary, clips))
+        if board is not None:
+            outputs['storyboard'] = Image(**header, data=board)
         return outputs
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -228,7 +229,9 @@ class Diary:
 
     def _merge(self) -> None:
         """One span fewer: the newest stays as it is, so that it can still be compared."""
-        costs = merge_costs(self.spans[:-1])
+        spans = self.spans[:-1]
+        usual = usual_change(spans)
+        costs = [merge_cost(one, other, usual) for one, other in pairwise(spans)]
         at = int(np.argmin(costs))
         weights = [
             span.novelty + weight_in(self.moments, span.start_ns, span.end_ns)
@@ -250,20 +253,23 @@ def weight_in(moments: Collection[Moment], start_ns: int, end_ns: int) -> float:
     return 1 - left
 
 
-def merge_costs(spans: Sequence[Span]) -> Array:
-    """(N - 1,) what is lost where a span and the next become one.
-
-    Ward's increase of the squared error of the vectors, plus what differs of what is in view.
-    """
-    if len(spans) < 2:
-        return np.zeros(0)
+def usual_change(spans: Sequence[Span]) -> float:
+    """Half the median squared distance of neighbours: what is no change but noise."""
     means = np.array([span.mean for span in spans])
-    counts = np.array([span.count for span in spans], np.float64)
-    apart = ((means[1:] - means[:-1]) ** 2).sum(1)
-    noise = max(float(np.median(apart)) / 2, 1e-9)
-    ward = counts[1:] * counts[:-1] / (counts[1:] + counts[:-1]) * apart / noise
-    differ = [_differ(a.labels, b.labels) for a, b in zip(spans, spans[1:], strict=False)]
-    return np.asarray(ward + 4 * np.array(differ), np.float64)
+    if len(means) < 2:
+        return 1e-9
+    return max(float(np.median(((means[1:] - means[:-1]) ** 2).sum(1))) / 2, 1e-9)
+
+
+def merge_cost(one: Span, other: Span, usual: float) -> float:
+    """What is lost where two neighbours become one.
+
+    Ward's increase of the squared error of the vectors, in units of the usual change (pictures
+    that differ by noise alone cost about 1), plus 4 where nothing that is in view is in both.
+    """
+    apart = float(((one.mean - other.mean) ** 2).sum())
+    ward = one.count * other.count / (one.count + other.count) * apart / usual
+    return ward + 4 * _differ(one.labels, other.labels)
 
 
 def _differ(one: frozenset[str], other: frozenset[str]) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -11,8 +12,9 @@ from mm_perception.plugins.video_summary.diary import (
     Diary,
     Moment,
     Span,
-    merge_costs,
+    merge_cost,
     merged,
+    usual_change,
     weight_in,
 )
 from mm_perception.samples.sample import Array
@@ -59,15 +61,18 @@ def segments_of(diary: Diary, most: int) -> list[Span]:
     Source: Keogh et al., An Online Algorithm for Segmenting Time Series, ICDM 2001 (bottom up).
     """
     spans, weights = list(diary.spans), importances(diary).tolist()
-    noise = None
-    while len(spans) > 1:
-        costs = merge_costs(spans)
-        noise = noise or max(float(np.median(costs)), 1e-9)
+    usual = usual_change(spans)
+    costs = [merge_cost(one, other, usual) for one, other in pairwise(spans)]
+    while costs:
         at = int(np.argmin(costs))
         if len(spans) <= most and costs[at] > _CHANGE:
             break
         spans[at : at + 2] = [merged(spans[at], spans[at + 1], weights[at : at + 2])]
         weights[at : at + 2] = [max(weights[at : at + 2])]
+        del costs[at]
+        for index in (at - 1, at):
+            if 0 <= index < len(costs):
+                costs[index] = merge_cost(spans[index], spans[index + 1], usual)
     return spans
 
 

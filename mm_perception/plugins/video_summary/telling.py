@@ -1,4 +1,4 @@
-"""A summary as text, as JSON and as a storyboard; sentences come from templates, none is invented."""
+"""A summary as text, as JSON and as a storyboard; sentences come from templates."""
 
 from __future__ import annotations
 
