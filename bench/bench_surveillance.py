@@ -1,6 +1,6 @@
 """Alerts of a camera on a post, against what was planted: results/surveillance.json.
 
-  python -m bench.bench_surveillance [--worlds 4] [--seconds 60]
+  python -m bench.bench_surveillance [--worlds 3] [--seconds 60]
 
 Held-out streets seen from a post (`mm_perception/evaluation/watched.py`): people cross the road,
 some stand on it, vehicles pass a line. Rules: a zone on the road for pedestrians (entered, left,
@@ -257,7 +257,7 @@ def mean_iou(drives: Sequence[Seen], masks: Sequence[Sequence[Masks]]) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--worlds', type=int, default=4)
+    parser.add_argument('--worlds', type=int, default=3)
     parser.add_argument('--seconds', type=float, default=60.0)
     parser.add_argument('--ways', nargs='*', default=WAYS, choices=WAYS)
     parser.add_argument('--out', type=Path, default=RESULTS)

@@ -46,12 +46,11 @@ def run(args: argparse.Namespace) -> int:
     prompts = [parse_prompt(text) for text in args.prompt]
     args.out.mkdir(parents=True, exist_ok=True)
     replay = OfflineRun(stack, args.bag, args.out / 'bag', prompts=prompts)
+    plugin = next(r.plugin for r in replay.runners if isinstance(r.plugin, VideoSummary))
+    replay.on_end = lambda: _write(plugin, args.bag, args.out)
     with Progress(replay.num_messages, 'watching') as progress:
         report = replay.run(progress)
     failures = {n: dict(r.stats.failures) for n, r in report.nodes.items() if r.stats.failures}
-    for runner in replay.runners:
-        if isinstance(runner.plugin, VideoSummary):
-            _write(runner.plugin, args.bag, args.out)
     for name, counts in failures.items():
         print(f'{name} failed: {counts}')
     if report.problem:

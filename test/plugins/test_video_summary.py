@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -12,7 +13,13 @@ from mm_perception.errors import RequestError
 from mm_perception.imaging.compressed import decode_picture
 from mm_perception.matcher import Inputs
 from mm_perception.plugins.video_summary import VideoSummary, VideoSummaryConfig
-from mm_perception.plugins.video_summary.diary import Diary, Moment, merge_cost, weight_in
+from mm_perception.plugins.video_summary.diary import (
+    Diary,
+    Moment,
+    merge_cost,
+    usual_change,
+    weight_in,
+)
 from mm_perception.plugins.video_summary.selecting import choose, segments_of
 from mm_perception.plugins.video_summary.telling import clock
 from mm_perception.samples import Command, Event, Image, Intent, Masks, Text, Transcript
@@ -234,8 +241,6 @@ def test_the_storyboard_shows_the_key_pictures() -> None:
     tiles = len(json.loads(details)['clips'])
     assert board.shape == (-(-tiles // 3) * 232, 960, 3)
     tile = board[:180, :320].astype(float)
-    import cv2
-
     wanted = [cv2.resize(s, (320, 180), interpolation=cv2.INTER_AREA) for s in SCENES]
     likeness = [np.corrcoef(tile.reshape(-1), w.reshape(-1))[0, 1] for w in wanted]
     assert max(likeness[:2]) > 0.8
@@ -268,8 +273,6 @@ def test_neighbours_that_differ_by_noise_cost_about_one() -> None:
     for index in range(300):
         vector = np.ones(64) + 0.1 * rng.standard_normal(64)
         diary.picture(index, vector, np.zeros(1, np.uint8), None)
-    from mm_perception.plugins.video_summary.diary import usual_change
-
     usual = usual_change(diary.spans)
     costs = [
         merge_cost(a, b, usual) for a, b in zip(diary.spans[:-1], diary.spans[1:], strict=True)

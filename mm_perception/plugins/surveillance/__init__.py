@@ -62,7 +62,7 @@ class SurveillanceConfig:
     )  # fmt: skip
     ground_frame: str = parameter('map', 'Frame of rules on the ground, which is its plane z = 0.')
     margin: float = parameter(
-        0.02, 'Nearer to a border than this nothing changes, in heights of the picture.',
+        0.015, 'Nearer to a border than this nothing changes, in heights of the picture.',
         minimum=0.0, maximum=0.5, live=True,
     )  # fmt: skip
     margin_m: float = parameter(
