@@ -67,7 +67,7 @@ def happenings(drive: Watched, pixels: dict[int, Array], named: str) -> list[Hap
         def is_seen(time_s: float, seen: Array = seen) -> bool:
             return bool((np.abs(seen - time_s) <= 1.0).any())
 
-        places = np.array([drive.stands(number, t) for t in times])
+        places = visit.places(times)
         if visit.kind == 'pedestrian':
             inside = np.all((places >= ZONE.min(0)) & (places <= ZONE.max(0)), axis=1)
             found += [h for h in _stays(times, inside) if is_seen(h.time_s)]

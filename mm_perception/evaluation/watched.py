@@ -60,6 +60,11 @@ class Visit:
         corners = np.insert(np.array(self.way), at, self.way[at], axis=0)
         return partial(_follow, self.times(), corners)
 
+    def places(self, times_s: Array) -> Array:
+        """Where it is at (N,) moments, (N, 2) metres in the street; far off when it is away."""
+        poses = [at for at, _ in map(self.motion(), times_s.tolist())]
+        return np.array([at[:2] if at[2] > _AWAY[2] else (1e3, 1e3) for at in poses])
+
     @property
     def name(self) -> str:
         """As masks call it."""
@@ -102,11 +107,6 @@ class Watched(Drive):
         """Instance to visit."""
         things = self.stage.scene.things[-len(self.visits) :] if self.visits else []
         return {t.instance: v for t, v in zip(things, self.visits, strict=True)}
-
-    def stands(self, instance: int, time_s: float) -> Array:
-        """Where a visitor is, (2,) metres in the street; far off before it comes and after."""
-        at, _ = self.instances[instance].motion()(time_s)
-        return at[:2] if at[2] > -1 else np.full(2, 1e3)
 
 
 def post_camera(width: int = 480, height: int = 270) -> Camera:

@@ -117,7 +117,7 @@ def storyboard(diary: Diary, clips: Sequence[Clip]) -> Array:
         sheet[y : y + fitted.shape[0], x : x + fitted.shape[1]] = fitted
         time = clock(clip.span.key_ns, diary.start_ns)
         _write(sheet, time, (left + 6, top + height + 20), _FAINT)
-        first, rest = _broken(_what(clip), width - 60)
+        first, rest = _broken(_what(clip), width - 84)
         _write(sheet, first, (left + 52, top + height + 20), _INK)
         _write(sheet, rest, (left + 52, top + height + 42), _INK)
     return sheet

@@ -19,12 +19,10 @@ def watched(*visits: Visit, seconds: float = 20.0) -> Watched:
 
 def test_a_visitor_goes_along_its_way_and_stops_on_it() -> None:
     assert WALK.times().tolist() == pytest.approx([1, 6, 10, 15])
-    drive = watched(WALK)
-    (number,) = drive.instances
-    for time_s, y in ((1.0, -7.0), (3.5, -3.5), (6.0, 0.0), (9.9, 0.0), (12.5, 3.5)):
-        assert drive.stands(number, time_s) == pytest.approx([13.0, y]), time_s
-    assert drive.stands(number, 0.5).min() > 100, 'not there yet'
-    assert drive.stands(number, 15.5).min() > 100, 'gone'
+    places = WALK.places(np.array([1.0, 3.5, 6.0, 9.9, 12.5, 0.5, 15.5]))
+    assert places[:5, 1] == pytest.approx([-7.0, -3.5, 0.0, 0.0, 3.5])
+    assert places[:5, 0] == pytest.approx(np.full(5, 13.0))
+    assert places[5:].min() > 100, 'not there yet, and gone'
     at, turn = WALK.motion()(3.0)
     assert turn[:2, 0] == pytest.approx([0, 1], abs=1e-9), 'it looks where it goes'
     assert at[2] == 0
@@ -36,7 +34,7 @@ def test_the_picture_shows_it_where_its_place_is_projected() -> None:
     view = render_frame(drive, 35).views['camera_post']
     rows, columns = np.nonzero(view.ids == number)
     assert len(rows) > 30
-    foot = in_picture(drive.cameras[0], drive.stands(number, 7.0)[None])[0] * [320, 180]
+    foot = in_picture(drive.cameras[0], WALK.places(np.array([7.0])))[0] * [320, 180]
     assert columns.mean() == pytest.approx(foot[0], abs=3)
     assert rows.max() + 1 == pytest.approx(foot[1], abs=3)
     assert not (render_frame(drive, 2).views['camera_post'].ids == number).any()
