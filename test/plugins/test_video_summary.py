@@ -22,7 +22,7 @@ from mm_perception.plugins.video_summary.diary import (
 )
 from mm_perception.plugins.video_summary.selecting import choose, segments_of
 from mm_perception.plugins.video_summary.telling import clock
-from mm_perception.samples import Command, Event, Image, Intent, Masks, Text, Transcript
+from mm_perception.samples import Command, Embedding, Event, Image, Intent, Masks, Text, Transcript
 
 SECOND_NS = 1_000_000_000
 RNG = np.random.default_rng(4)
@@ -254,6 +254,15 @@ def test_a_new_run_begins_a_new_summary() -> None:
     rig.see(10)
     assert rig.details()['who'] == []
     assert rig.details()['seconds'] == 9.5
+
+
+def test_a_late_embedding_does_not_make_a_change() -> None:
+    rig = Rig()
+    vector = np.full(64, 0.125, np.float32)
+    for index in range(40):
+        known = Embedding(stamp_ns=rig.stamp_ns, vector=vector, model='m')
+        rig.see(0.5, index % 2, embedding=known if index % 4 else None)
+    assert len(rig.details()['segments']) == 1, 'embeddings count, not the pictures'
 
 
 def test_convention_of_clock_weights_and_subjects() -> None:

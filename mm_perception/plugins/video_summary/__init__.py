@@ -134,6 +134,7 @@ class VideoSummary(Plugin[VideoSummaryConfig]):
         self._looked_ns: dict[str, int] = {}
         self._told_ns: dict[str, int] = {}
         self._asked: set[str] = set()
+        self._embedded: dict[str, Array] = {}
         #: What was said or happened before the first picture of a camera, or is of all.
         self._common: list[tuple[str, Moment]] = []
 
@@ -150,21 +151,26 @@ class VideoSummary(Plugin[VideoSummaryConfig]):
         diary = self._diary(inputs.stream)
         self._take(inputs)
         stream, now_ns = inputs.stream, inputs.stamp_ns
-        if self._is_due(self._looked_ns, stream, now_ns, self.config.look_every_s):
+        if _is_due(self._looked_ns.get(stream), now_ns, self.config.look_every_s):
+            self._looked_ns[stream] = now_ns
             rgb = cast(Image, inputs.one('image')).rgb()
-            embedding = cast(Embedding | None, inputs.maybe('embedding'))
             masks = cast(Masks | None, inputs.maybe('masks'))
-            vector = _vector(rgb) if embedding is None else embedding.vector
-            diary.picture(now_ns, np.asarray(vector, np.float64), _key(rgb), masks)
+            diary.picture(now_ns, self._vector(rgb, inputs), _key(rgb), masks)
         self._told_ns.setdefault(stream, diary.start_ns)
-        is_asked = stream in self._asked
-        if not is_asked and not self._is_due(
-            self._told_ns, stream, now_ns, self.config.tell_every_s
-        ):
+        is_time = _is_due(self._told_ns[stream], now_ns, self.config.tell_every_s)
+        if not is_time and stream not in self._asked:
             return {}
         self._asked.discard(stream)
         self._told_ns[stream] = now_ns
         return self._summary(inputs)
+
+    def _vector(self, rgb: Array, inputs: Inputs) -> Array:
+        """The embedding; where one is late, the last one rather than a vector of another kind."""
+        embedding = cast(Embedding | None, inputs.maybe('embedding'))
+        if embedding is not None:
+            self._embedded[inputs.stream] = np.asarray(embedding.vector, np.float64)
+        known = self._embedded.get(inputs.stream)
+        return small_copy(rgb) if known is None else known
 
     @property
     def streams(self) -> tuple[str, ...]:
@@ -201,14 +207,20 @@ class VideoSummary(Plugin[VideoSummaryConfig]):
 
     def rewind(self, stream: str) -> None:
         """Another run begins: so does its diary."""
-        for memory in (self._diaries, self._looked_ns, self._told_ns):
-            memory.pop(stream, None)  # type: ignore[attr-defined]
+        self._diaries.pop(stream, None)
+        self._looked_ns.pop(stream, None)
+        self._told_ns.pop(stream, None)
+        self._embedded.pop(stream, None)
         self._common.clear()
 
     def reset(self) -> None:
         """Forget everything."""
-        for memory in (self._diaries, self._looked_ns, self._told_ns, self._asked, self._common):
-            memory.clear()  # type: ignore[attr-defined]
+        self._diaries.clear()
+        self._looked_ns.clear()
+        self._told_ns.clear()
+        self._asked.clear()
+        self._embedded.clear()
+        self._common.clear()
 
     def _diary(self, stream: str) -> Diary:
         if stream not in self._diaries:
@@ -218,13 +230,6 @@ class VideoSummary(Plugin[VideoSummaryConfig]):
                     diary.add(moment)
             self._diaries[stream] = diary
         return self._diaries[stream]
-
-    def _is_due(self, last: dict[str, int], stream: str, now_ns: int, every_s: float) -> bool:
-        """Whether it is time again; a rate of pictures that divides the period keeps it."""
-        is_due = now_ns - last.get(stream, 0) >= (every_s - 1e-3) * 1e9
-        if is_due and last is self._looked_ns:
-            last[stream] = now_ns
-        return is_due
 
     def _take(self, inputs: Inputs) -> None:
         """Queues are emptied by whichever camera is next: what they hold goes to all it is of."""
@@ -269,7 +274,12 @@ class VideoSummary(Plugin[VideoSummaryConfig]):
         return outputs
 
 
-def _vector(rgb: Array) -> Array:
+def _is_due(last_ns: int | None, now_ns: int, every_s: float) -> bool:
+    """Whether it is time again; a rate of pictures that divides the period keeps it."""
+    return last_ns is None or now_ns - last_ns >= (every_s - 1e-3) * 1e9
+
+
+def small_copy(rgb: Array) -> Array:
     """A small grey copy of a picture, (144,) float64 of norm 1, without its mean."""
     small = cv2.resize(rgb, _SMALL, interpolation=cv2.INTER_AREA).astype(np.float64).mean(2)
     vector = small.reshape(-1) - small.mean()
