@@ -115,9 +115,11 @@ class SurveillanceConfig:
 
     def timing(self) -> Timing:
         """When a change counts."""
-        seconds = (self.confirm_s, self.lost_s, self.settle_s)
         margin = self.margin_m if self.units == 'ground' else self.margin
-        return Timing(*(round(s * 1e9) for s in seconds), margin)
+        return Timing(
+            round(self.confirm_s * 1e9), round(self.lost_s * 1e9), round(self.settle_s * 1e9),
+            margin,
+        )  # fmt: skip
 
 
 class _Camera:

@@ -38,7 +38,7 @@ def is_at_edge(box: Array, height: int, width: int) -> bool:
     """Whether a box (4,) xyxy touches the edge of a picture."""
     x0, y0, x1, y1 = box.tolist()
     far = x1 >= width - _EDGE_PX or y1 >= height - _EDGE_PX
-    return far or x0 <= _EDGE_PX or y0 <= _EDGE_PX
+    return bool(far or x0 <= _EDGE_PX or y0 <= _EDGE_PX)
 
 
 @dataclass(frozen=True, eq=False)

@@ -237,7 +237,7 @@ class Diary:
             span.novelty + weight_in(self.moments, span.start_ns, span.end_ns)
             for span in self.spans[at : at + 2]
         ]
-        self.spans[at : at + 2] = [merged(*self.spans[at : at + 2], weights)]
+        self.spans[at : at + 2] = [merged(self.spans[at], self.spans[at + 1], weights)]
 
 
 def weight_in(moments: Collection[Moment], start_ns: int, end_ns: int) -> float:

@@ -103,7 +103,8 @@ def choose(diary: Diary, share: float, clip_s: float, most: int) -> list[Clip]:
     vectors = _unit(np.array([span.mean for span in spans]))[near]
     novelty = np.array([span.novelty for span in spans])[near]
     left = np.array([m.weight for m in diary.moments])
-    variety, chosen = np.ones(len(centres)), []
+    variety = np.ones(len(centres))
+    chosen: list[int] = []
     added = (ends - starts).astype(np.float64)
     while len(chosen) < most and budget_ns > 0:
         gains = shows @ left + _NOVELTY * novelty * (added > half_ns) + _VARIETY * variety
