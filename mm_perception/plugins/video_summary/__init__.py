@@ -62,7 +62,7 @@ class VideoSummaryConfig:
         minimum=0.001, maximum=1.0, live=True,
     )  # fmt: skip
     clip_s: float = parameter(
-        1.5, 'Length of a clip, seconds.', minimum=0.1, maximum=60.0, live=True
+        1.0, 'Length of a clip, seconds.', minimum=0.1, maximum=60.0, live=True
     )
     look_every_s: float = parameter(
         0.4, 'Seconds between two pictures that are looked at.', minimum=0.0, live=True

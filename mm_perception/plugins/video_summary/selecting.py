@@ -22,7 +22,7 @@ from mm_perception.samples.sample import Array
 #: What is new to the eye counts this much beside what happens.
 _NOVELTY, _VARIETY = 0.3, 0.1
 #: Neighbours that differ by less, in units of the usual difference, are one segment.
-_CHANGE = 6.0
+_CHANGE = 60.0
 
 
 @dataclass(frozen=True, eq=False)
