@@ -104,6 +104,8 @@ class OfflineRun:
         self.on_output: Callable[[str, Sample], None] = lambda topic, sample: None
         #: Called with every picture that goes into the stack: (topic, item).
         self.on_input: Callable[[str, Sample | Deferred], None] = lambda topic, item: None
+        #: Called when every message is taken, before the plugins forget what they know.
+        self.on_end: Callable[[], None] = lambda: None
 
     @property
     def num_messages(self) -> int:
@@ -125,6 +127,7 @@ class OfflineRun:
                 report.messages += 1
                 progress(report.messages)
             self._advance(_FAR_FUTURE_NS)
+            self.on_end()
         except BagError as error:
             report.problem = str(error)
         except KeyboardInterrupt:

@@ -17,6 +17,7 @@ from mm_perception.samples import (
     CameraInfo,
     Command,
     Detections,
+    Embedding,
     EmbedTextRequest,
     Event,
     Image,
@@ -85,6 +86,10 @@ def _event(stamp_ns: int) -> Sample:
         stamp_ns=stamp_ns, frame_id='camera', kind='entered', start_ns=stamp_ns,
         end_ns=stamp_ns, track_ids=('3',), label='car',
     )  # fmt: skip
+
+
+def _embedding(stamp_ns: int) -> Sample:
+    return Embedding(stamp_ns=stamp_ns, vector=np.full(16, 0.25, np.float32), model='none')
 
 
 def _text(stamp_ns: int) -> Sample:
@@ -182,6 +187,7 @@ _MAKERS: dict[type[Sample], Callable[[int], Sample]] = {
     Transcript: _transcript,
     Command: _command,
     Event: _event,
+    Embedding: _embedding,
     Text: _text,
     MatchRequest: _match_request,
     EmbedTextRequest: _embed_text_request,
