@@ -86,3 +86,23 @@ def _front(baseline: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     normal = np.array([-baseline[1], baseline[0]])
     lead = normal[0] if abs(normal[0]) > 1e-6 else normal[1]
     return normal if lead > 0 else -normal
+
+
+def listened(data: Sound, places: npt.NDArray[np.float64], azimuth_rad: float) -> Sound:
+    """All microphones together towards a direction: delayed, and their mean taken, (T,) float32.
+
+    Delay and sum (Van Veen and Buckley, 1988, IEEE ASSP Magazine 5(2)): what comes from there stays
+    as it is, noise that the microphones do not share loses by the root of their number.
+
+    Args:
+        data: (T, C) float32 at 16 kHz.
+        places: (C, 3) of the microphones, metres.
+        azimuth_rad: In their frame.
+    """
+    towards = np.array([np.cos(azimuth_rad), np.sin(azimuth_rad), 0.0])
+    early_s = places @ towards / SPEED_OF_SOUND
+    num = len(data) + RATE_HZ // 100  # what is turned past an end does not come in at the other
+    spectra = np.fft.rfft(data, num, axis=0)
+    hertz = np.fft.rfftfreq(num, 1 / RATE_HZ)
+    turned = spectra * np.exp(-2j * np.pi * hertz[:, None] * early_s)
+    return np.fft.irfft(turned.mean(axis=1), num)[: len(data)].astype(np.float32)

@@ -10,7 +10,8 @@ brackets, alternatives, groups and optional groups; no repetition and no recursi
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -116,6 +117,19 @@ class WordGraph:
     first: tuple[int, ...]
     last: tuple[int, ...]
     follows: tuple[tuple[int, int], ...]
+
+    def has(self, words: Sequence[str]) -> bool:
+        """Whether a sentence is one of the grammar."""
+        if not words:
+            return False
+        states = {s for s in self.first if self.words[s] == words[0]}
+        for word in words[1:]:
+            states = {b for a in states for b in self._after(a) if self.words[b] == word}
+        return bool(states & set(self.last))
+
+    def _after(self, state: int) -> tuple[int, ...]:
+        low, high = bisect_left(self.follows, (state,)), bisect_left(self.follows, (state + 1,))
+        return tuple(b for _, b in self.follows[low:high])
 
 
 @lru_cache(maxsize=1)

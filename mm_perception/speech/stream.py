@@ -114,7 +114,7 @@ class Stream:
             data = np.concatenate([lost, data])
         else:
             self._start_ns += _BELIEF * late_s * 1e9
-        assert self._resampler is not None  # noqa: S101  made by _begin
+        assert self._resampler is not None
         made = self._resampler.push(data)
         start_ns = round(self._start_ns + self._given * 1e9 / RATE_HZ)
         self._taken += len(data)

@@ -6,8 +6,6 @@ checkpoint. It begins with short sentences in silence; noise, echoes and long on
 
 from __future__ import annotations
 
-import json
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,51 +14,19 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from transformers import (
-    SeamlessM4TFeatureExtractor,
-    Wav2Vec2BertConfig,
-    Wav2Vec2BertForCTC,
-    Wav2Vec2BertProcessor,
-    Wav2Vec2CTCTokenizer,
-)
+from transformers import Wav2Vec2BertForCTC
 
+from mm_perception.nets.hearing_nano import make_processor, nano_config
 from mm_perception.training.loop import Settings
 from mm_perception.training.recipe import Recipe, Worlds, save_half
-from mm_perception.training.speech_batches import LETTERS, NUM_MELS, STRIDE, Batch, Sampler
+from mm_perception.training.speech_batches import Batch, Sampler
 from mm_perception.training.speech_corpus import VERSION, Corpus, load_corpus
 from mm_perception.world.variety import Split
 
-STEPS, SECONDS = 9000, 40.0
+STEPS, SECONDS = 2000, 40.0
 _NUM_SENTENCES, _NUM_HELD_OUT = 16000, 400
 #: Share of the steps in which it gets harder.
-_EASY_SHARE = 0.25
-
-
-def nano_config() -> Wav2Vec2BertConfig:
-    """About 2 M parameters, 33 frames per second."""
-    return Wav2Vec2BertConfig(
-        vocab_size=len(LETTERS), feature_projection_input_dim=NUM_MELS * STRIDE, hidden_size=160,
-        num_hidden_layers=4, num_attention_heads=4, intermediate_size=480,
-        conv_depthwise_kernel_size=15, conformer_conv_dropout=0.0, final_dropout=0.0,
-        layerdrop=0.0, apply_spec_augment=True, mask_time_prob=0.05, mask_time_length=4,
-        mask_feature_prob=0.05, mask_feature_length=12, pad_token_id=0, bos_token_id=None,
-        eos_token_id=None,
-    )  # fmt: skip
-
-
-def make_processor() -> Wav2Vec2BertProcessor:
-    """Features and letters, as they are saved beside the weights."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, 'vocab.json')
-        path.write_text(json.dumps({letter: i for i, letter in enumerate(LETTERS)}))
-        tokenizer = Wav2Vec2CTCTokenizer(
-            str(path), bos_token=None, eos_token=None, unk_token='<unk>', pad_token='<pad>',
-            word_delimiter_token='|',
-        )  # fmt: skip
-    extractor = SeamlessM4TFeatureExtractor(
-        feature_size=NUM_MELS, num_mel_bins=NUM_MELS, stride=STRIDE
-    )
-    return Wav2Vec2BertProcessor(extractor, tokenizer)
+_EASY_SHARE = 0.5
 
 
 class SpeechTask:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from mm_perception.nets.hearing_nano import LETTERS, NUM_MELS, STRIDE
 from mm_perception.training.speech_corpus import RATE_HZ, Corpus
 from mm_perception.world.acoustics import (
     babble,
@@ -22,10 +23,7 @@ from mm_perception.world.acoustics import (
 )
 
 Sound = npt.NDArray[np.float32]
-NUM_MELS, STRIDE = 80, 3
 _WINDOW, _HOP, _FFT = 400, 160, 512
-#: Blank first; the bar stands between words.
-LETTERS = ('<pad>', '<unk>', '|', "'", *'abcdefghijklmnopqrstuvwxyz')
 CLEAN_DB = 60.0
 
 

@@ -154,11 +154,9 @@ class OpenWords:
         folder = Path(pocketsphinx.get_model_path(), 'en-us')
         lines = (folder / 'cmudict-en-us.dict').read_text().splitlines()
         words = [line.split()[0] for line in lines]
-        plain = [w for w in words if w.isalpha() and w.isascii() and len(w) > 1 or w in 'ai']
+        plain = [w for w in words if (w.isalpha() and w.isascii() and len(w) > 1) or w in 'ai']
         maths = pocketsphinx.LogMath(1.0001)
-        model = pocketsphinx.NGramModel(
-            pocketsphinx.Config(), maths, str(folder / 'en-us.lm.bin')
-        )
+        model = pocketsphinx.NGramModel(pocketsphinx.Config(), maths, str(folder / 'en-us.lm.bin'))
         logs = np.array([maths.log_to_ln(model.prob([word])) for word in plain])
         weights = np.exp(0.7 * (logs - logs.max()))
         self._words, self._sums = plain, np.cumsum(weights / weights.sum())

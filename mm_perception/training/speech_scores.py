@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from mm_perception.training.speech_batches import LETTERS, batch_of, padded
+from mm_perception.nets.hearing_nano import LETTERS
+from mm_perception.training.speech_batches import batch_of, padded
 from mm_perception.training.speech_corpus import Corpus
 from mm_perception.world.acoustics import coloured_noise, with_noise
 
