@@ -91,8 +91,8 @@ def _front(baseline: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 def listened(data: Sound, places: npt.NDArray[np.float64], azimuth_rad: float) -> Sound:
     """All microphones together towards a direction: delayed, and their mean taken, (T,) float32.
 
-    Delay and sum (Van Veen and Buckley, 1988, IEEE ASSP Magazine 5(2)): what comes from there stays
-    as it is, noise that the microphones do not share loses by the root of their number.
+    Delay and sum (Van Veen and Buckley, 1988, IEEE ASSP Magazine 5(2)): what comes from there
+    stays as it is, noise that microphones do not share loses by the root of their number.
 
     Args:
         data: (T, C) float32 at 16 kHz.
