@@ -114,11 +114,11 @@ class Seq2SeqRecogniser:
         if self._language and getattr(settings, 'is_multilingual', False):
             options |= {'language': self._language, 'task': 'transcribe'}
         made = model.generate(**found, return_dict_in_generate=True, output_scores=True, **options)
-        tokens = made.sequences[0]
+        tokens = made['sequences'][0]  # with token times it is a dict without attributes
         text = processor.batch_decode(tokens[None], skip_special_tokens=True)[0].strip()
         if not text:
             return NOTHING
-        scores = model.compute_transition_scores(made.sequences, made.scores, None, True)[0]
+        scores = model.compute_transition_scores(made['sequences'], made['scores'], None, True)[0]
         confidence = math.exp(float(scores[torch.isfinite(scores)].mean()))
         words = _timed_words(processor.tokenizer, made, confidence) if has_times else ()
         return Heard(text, words, min(1.0, confidence), self._language)
@@ -130,7 +130,7 @@ def _timed_words(tokenizer: Any, made: Any, confidence: float) -> tuple[HeardWor
     words: list[tuple[str, float, float]] = []
     special = set(tokenizer.all_special_ids)
     before = 0.0
-    for token, time_s in zip(made.sequences[0].tolist(), times, strict=True):
+    for token, time_s in zip(made['sequences'][0].tolist(), times, strict=True):
         if token not in special and token < tokenizer.vocab_size:
             part = tokenizer.decode([token])
             if part.startswith(' ') or not words:
@@ -171,8 +171,8 @@ def _load(weights: str, device: str, language: str) -> Recogniser:
     try:
         with offline():
             kind = AutoConfig.from_pretrained(folder).model_type
-            processor: Any = AutoProcessor.from_pretrained(folder)
             auto = _auto_class(kind, weights)
+            processor: Any = AutoProcessor.from_pretrained(folder)
             loaded: Any = auto.from_pretrained(folder, dtype=torch.float32).eval().to(device)
     except (OSError, ValueError, KeyError) as error:
         fix = 'give a checkpoint of a recogniser with its processor'
