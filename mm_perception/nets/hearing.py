@@ -48,7 +48,7 @@ class CtcRecogniser:
         letters = tokenizer.convert_ids_to_tokens(range(model.config.vocab_size))
         bar = tokenizer.convert_tokens_to_ids(tokenizer.word_delimiter_token)
         known = tuple((letter or '<unk>').lower() for letter in letters)
-        self._alphabet = Alphabet(known, tokenizer.pad_token_id, bar)
+        self.alphabet = Alphabet(known, tokenizer.pad_token_id, bar)
 
     @torch.inference_mode()
     def logs(self, sound: Sound) -> np.ndarray:
@@ -64,7 +64,7 @@ class CtcRecogniser:
             return NOTHING
         logs = self.logs(sound)
         frame_s = len(sound) / RATE_HZ / len(logs)
-        return decide(logs, self._alphabet, frame_s)
+        return decide(logs, self.alphabet, frame_s)
 
 
 def decide(logs: np.ndarray, alphabet: Alphabet, frame_s: float) -> Heard:

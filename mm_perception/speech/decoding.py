@@ -123,7 +123,7 @@ class GrammarSearch:
         self._words = graph.words
         self._word_of = np.repeat(np.arange(len(begins)), np.diff([*begins, len(labels)]))
         self._blank = alphabet.blank
-        pairs = np.array(sorted((b, a) for a, b in graph.follows)).reshape(-1, 2)
+        pairs = np.array(sorted((b, a) for a, b in graph.follows), np.intp).reshape(-1, 2)
         self._before = pairs[:, 1]
         self._targets, self._segments = np.unique(pairs[:, 0], return_index=True)
         self._sizes = np.diff([*self._segments, len(pairs)])

@@ -64,7 +64,7 @@ RULES: dict[str, str] = {
     'how many <things> are there | how many <things> do you see | what is that | '
     'is there <thing_a> <beside> | where can i (drive | walk)',
     'reply': 'yes | yes please | no | no thanks | okay | confirm | cancel | never mind | '
-    'the other one',
+    'the other one | that one | this one | the <colour> one',
     'target': '<thing> [<where>] | <pointed> | everything',
     'pointed': 'that one | this one | that | this | it | that <noun> | this <noun>',
     'where': '<relation> <anchor> | between the <noun> and the <noun>',
@@ -72,7 +72,7 @@ RULES: dict[str, str] = {
     'anchor': '<thing> | me | us | you | that',
     'relation': 'next to | beside | near | left of | right of | to the left of | to the right of '
     '| behind | in front of | on | under | on the left of | on the right of',
-    'thing': '[the | a | my | all] [<size>] [<colour>] <noun> [<worn>] | the person [<worn>]',
+    'thing': '[the | a | my | all] [<size>] [<colour>] <noun> [<worn>] | the <colour> one',
     'thing_a': '(a | an) [<colour>] <noun>',
     'size': 'big | small | nearest | tall | other',
     'worn': '(in | wearing) <colour> | on the (left | right)',

@@ -79,9 +79,7 @@ def path_of(text: str) -> Path:
     return FOLDER / f'{text.replace(" ", "_")}.ogg'
 
 
-def utterances(
-    sayings: Sequence[Saying], array: MicrophoneArray, body: Motion
-) -> list[Utterance]:
+def utterances(sayings: Sequence[Saying], array: MicrophoneArray, body: Motion) -> list[Utterance]:
     """What the user says, beside the microphones and moving with them.
 
     Args:
