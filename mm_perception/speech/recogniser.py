@@ -71,3 +71,18 @@ def heard_of(words: Sequence[HeardWord]) -> Heard:
     total = sum(s * w.confidence for s, w in zip(spans, words, strict=True)) / sum(spans)
     text = re.sub(r'\bt v\b', 'tv', ' '.join(word.text for word in words))
     return Heard(text, tuple(words), min(1.0, max(0.0, total)))
+
+
+def edits(said: Sequence[str], heard: Sequence[str]) -> int:
+    """Fewest insertions, deletions and substitutions between two sequences (Levenshtein, 1966).
+
+    Convention:
+        'track the car' to 'track a red car' takes 2 in words.
+    """
+    row = list(range(len(heard) + 1))
+    for i, wanted in enumerate(said, 1):
+        before, row[0] = row[0], i
+        for j, found in enumerate(heard, 1):
+            cost = min(row[j] + 1, row[j - 1] + 1, before + (wanted != found))
+            before, row[j] = row[j], cost
+    return row[-1]

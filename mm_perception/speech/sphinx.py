@@ -1,7 +1,8 @@
 """PocketSphinx: recognition with the model of its wheel, no other file and no download.
 
 It hears every utterance twice: as a command of the grammar, and as any words of its dictionary
-with its language model. The grammar wins unless the open words fit the sound clearly better.
+with its language model. A grammar finds a command in anything, and the scores of the two searches do not
+tell which is right. So a command is believed if the open words sound somewhat like it.
 """
 
 from __future__ import annotations
@@ -14,15 +15,15 @@ import numpy as np
 
 from mm_perception.errors import MissingDependencyError
 from mm_perception.speech.grammar import command_graph, jsgf
-from mm_perception.speech.recogniser import NOTHING, Heard, HeardWord, heard_of
+from mm_perception.speech.recogniser import NOTHING, Heard, HeardWord, edits, heard_of
 from mm_perception.speech.stream import Sound
 
 _FRAME_S = 0.01
 #: Words of the grammar that the dictionary of the wheel lacks, in its phonemes.
 _SPOKEN = {'summarise': 'S AH M ER AY Z'}
 _COMMANDS, _OPEN = 'commands', '_default'
-#: A command that scores below this share of what open words score is none.
-_LEAST_RATIO = 0.9
+#: Share of letters that the two searches may hear differently for a command to be believed.
+_LARGEST_DISSENT = 0.6
 
 
 class SphinxRecogniser:
@@ -51,15 +52,12 @@ class SphinxRecogniser:
             sound: (T,) float32 at 16 kHz.
         """
         samples = (np.clip(sound, -1, 1) * 32767).astype('<i2').tobytes()
-        command, command_score = self._search(_COMMANDS, samples)
-        anything, open_score = self._search(_OPEN, samples)
-        is_whole = command.text != '' and _is_command(command.text)
-        if is_whole and command_score >= _LEAST_RATIO * open_score:
-            return command
-        return anything
+        command, anything = self._search(_COMMANDS, samples), self._search(_OPEN, samples)
+        is_command = command.text != '' and _is_command(command.text)
+        return command if is_command and agree(command.text, anything.text) else anything
 
-    def _search(self, search: str, samples: bytes) -> tuple[Heard, float]:
-        """The best words, and their score; it can be compared for the same sound only."""
+    def _search(self, search: str, samples: bytes) -> Heard:
+        """The best words of a search."""
         decoder = self._decoder
         decoder.activate_search(search)
         decoder.start_utt()
@@ -67,17 +65,27 @@ class SphinxRecogniser:
         decoder.end_utt()
         best = decoder.hyp()
         if best is None or not best.hypstr:
-            return NOTHING, 0.0
-        maths = decoder.get_logmath()
+            return NOTHING
         words = [
             HeardWord(
                 part.word.partition('(')[0], part.start_frame * _FRAME_S,
-                (part.end_frame + 1) * _FRAME_S, float(np.clip(maths.exp(part.prob), 0, 1)),
+                (part.end_frame + 1) * _FRAME_S, float(np.clip(part.prob, 0, 1)),
             )
             for part in decoder.seg()
             if part.word[0] not in '<[+' and part.word != '(NULL)'
         ]  # fmt: skip
-        return heard_of(words), float(best.score)
+        return heard_of(words)
+
+
+def agree(command: str, anything: str) -> bool:
+    """Whether two searches heard about the same, letter by letter.
+
+    Convention:
+        'find the red car' and 'fine the red are' agree; 'segment all light on that' and 'and i know
+        my fellow americans' do not.
+    """
+    dissent = edits(command, anything) / max(len(command), len(anything), 1)
+    return dissent <= _LARGEST_DISSENT
 
 
 def _is_command(text: str) -> bool:

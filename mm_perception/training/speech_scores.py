@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from mm_perception.nets.hearing_nano import LETTERS
-from mm_perception.speech.recogniser import Recogniser
+from mm_perception.speech.recogniser import Recogniser, edits
 from mm_perception.speech.stream import RATE_HZ, Sound
 from mm_perception.training.data import FINAL_SEED
 from mm_perception.training.speech_batches import batch_of, padded
@@ -24,21 +24,6 @@ from mm_perception.world.variety import Split
 #: Name to signal-to-noise ratio in dB; clean has noise that nobody hears.
 LEVELS = {'clean': 60.0, '20 dB': 20.0, '10 dB': 10.0, '0 dB': 0.0}
 _NUM_FINAL = 120
-
-
-def edits(said: Sequence[str], heard: Sequence[str]) -> int:
-    """Fewest insertions, deletions and substitutions between two sequences (Levenshtein, 1966).
-
-    Convention:
-        'track the car' to 'track a red car' takes 2 in words.
-    """
-    row = list(range(len(heard) + 1))
-    for i, wanted in enumerate(said, 1):
-        before, row[0] = row[0], i
-        for j, found in enumerate(heard, 1):
-            cost = min(row[j] + 1, row[j - 1] + 1, before + (wanted != found))
-            before, row[j] = row[j], cost
-    return row[-1]
 
 
 @dataclass

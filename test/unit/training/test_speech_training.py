@@ -10,6 +10,7 @@ import torch
 
 from mm_perception.nets.hearing_nano import make_processor
 from mm_perception.speech.grammar import command_graph
+from mm_perception.speech.recogniser import edits
 from mm_perception.training import speech_corpus
 from mm_perception.training.loop import Settings
 from mm_perception.training.speech import SpeechTask
@@ -26,7 +27,7 @@ from mm_perception.training.speech_corpus import (
     load_corpus,
     trimmed,
 )
-from mm_perception.training.speech_scores import WordErrors, edits, noisy
+from mm_perception.training.speech_scores import WordErrors, noisy
 from mm_perception.world import speech
 from mm_perception.world.variety import Split
 
