@@ -1,6 +1,6 @@
 """Recognisers of speech on held-out voices, on real speech and on noise: results/speech.json.
 
-  python -m bench.bench_speech [--sentences 120] [--minutes 2] [--data FOLDER]
+  python -m bench.bench_speech [--parts nano letters pocketsphinx noise real] [--sentences 60]
 
 Sentences of held-out voices of espeak-ng in pink noise (`training/speech_corpus.py`): commands
 that no training has, and random words. Recognisers:
@@ -40,6 +40,8 @@ from mm_perception.training.speech_scores import LEVELS, WordErrors, listen
 from mm_perception.world.acoustics import babble, coloured_noise, engine_noise
 from mm_perception.world.variety import Split
 
+WAYS = ('nano', 'letters', 'pocketsphinx')
+PARTS = (*WAYS, 'noise', 'real')
 RESULTS = ROOT / 'bench' / 'results' / 'speech.json'
 JFK = (
     'and so my fellow americans ask not what your country can do for you ask what you can do for '
@@ -115,41 +117,63 @@ def real_speech(path: Path) -> dict[str, Any]:
     return found
 
 
+def recognise(way: str, num_sentences: int) -> dict[str, Any]:
+    """Word error rates of a recogniser by level of noise."""
+    corpus = load_corpus(Split.HELD_OUT, num_sentences, FINAL_SEED)
+    commands = [i for i, s in enumerate(corpus.sentences) if s.is_command]
+    others = [i for i, s in enumerate(corpus.sentences) if not s.is_command]
+    recogniser = _made(way)
+    by_level = {
+        level: listen(recogniser, corpus, commands, snr_db).numbers()
+        for level, snr_db in LEVELS.items()
+    }
+    words = listen(recogniser, corpus, others, LEVELS['clean']).numbers()
+    found = {'commands': by_level, 'random words': {'clean': words}}
+    print(way, json.dumps(found, indent=1), flush=True)
+    return found
+
+
+def _made(way: str) -> Recogniser:
+    if way == 'pocketsphinx':
+        return SphinxRecogniser()
+    network = shared_recogniser('nano', 'cpu', 'en').model
+    assert isinstance(network, CtcRecogniser)
+    return network if way == 'nano' else Letters(network)
+
+
+def false_alarms(minutes: float) -> dict[str, Any]:
+    """Transcripts of noise."""
+    found: dict[str, Any] = {'minutes of each': minutes}
+    for kind, make in noises(60 * minutes).items():
+        alarms = through_plugin('nano', np.clip(make(), -1, 1).astype(np.float32))
+        found[kind] = [t.text for t in alarms]
+        print(kind, found[kind], flush=True)
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--sentences', type=int, default=120)
-    parser.add_argument('--minutes', type=float, default=2.0, help='of noise of each kind')
+    parser.add_argument('--parts', nargs='+', default=PARTS, choices=PARTS)
+    parser.add_argument('--sentences', type=int, default=60)
+    parser.add_argument('--minutes', type=float, default=1.0, help='of noise of each kind')
     parser.add_argument('--data', type=Path, default=ROOT.parent / 'shared' / 'data')
     parser.add_argument('--out', type=Path, default=RESULTS)
     args = parser.parse_args()
     torch.set_num_threads(1)
-    report: dict[str, Any] = provenance()
-    corpus = load_corpus(Split.HELD_OUT, args.sentences, FINAL_SEED)
-    commands = [i for i, s in enumerate(corpus.sentences) if s.is_command]
-    others = [i for i, s in enumerate(corpus.sentences) if not s.is_command]
-    nano = shared_recogniser('nano', 'cpu', 'en').model
-    assert isinstance(nano, CtcRecogniser)
-    ways: dict[str, Recogniser] = {
-        'nano': nano, 'letters': Letters(nano), 'pocketsphinx': SphinxRecogniser()
-    }  # fmt: skip
-    report['recognisers'] = {}
-    for way, recogniser in ways.items():
-        found = report['recognisers'][way] = {'commands': {}, 'random words': {}}
-        for level, snr_db in LEVELS.items():
-            found['commands'][level] = listen(recogniser, corpus, commands, snr_db).numbers()
-        found['random words']['clean'] = listen(
-            recogniser, corpus, others, LEVELS['clean']
-        ).numbers()
-        print(way, json.dumps(found, indent=1), flush=True)
-    report['false alarms'] = {'minutes of each': args.minutes}
-    for kind, make in noises(60 * args.minutes).items():
-        alarms = through_plugin('nano', np.clip(make(), -1, 1).astype(np.float32))
-        report['false alarms'][kind] = [t.text for t in alarms]
-        print(kind, report['false alarms'][kind], flush=True)
-    path = args.data / 'real' / 'jfk.flac'
-    report['real speech'] = real_speech(path) if path.is_file() else f'no {path.name} there'
-    print(report['real speech'])
-    args.out.write_text(json.dumps(report, indent=2) + '\n')
+    source = provenance()
+    report: dict[str, Any] = json.loads(args.out.read_text()) if args.out.is_file() else {}
+    report |= {**source, 'parts': {**report.get('parts', {})}}
+    for part in args.parts:
+        if part in WAYS:
+            found = recognise(part, args.sentences)
+        elif part == 'noise':
+            found = false_alarms(args.minutes)
+        else:
+            path = args.data / 'real' / 'jfk.flac'
+            found = real_speech(path) if path.is_file() else {'skipped': f'no {path.name} there'}
+            print(found)
+        report['parts'][part] = {**found, 'commit': source['commit']}
+        args.out.write_text(json.dumps(report, indent=2) + '\n')
 
 
 if __name__ == '__main__':

@@ -1,8 +1,8 @@
 """PocketSphinx: recognition with the model of its wheel, no other file and no download.
 
 It hears every utterance twice: as a command of the grammar, and as any words of its dictionary
-with its language model. A grammar finds a command in anything, and the scores of the two searches do not
-tell which is right. So a command is believed if the open words sound somewhat like it.
+with its language model. A grammar finds a command in anything, and the scores of the two searches
+do not tell which is right. So a command is believed if the open words are spelled somewhat alike.
 """
 
 from __future__ import annotations
@@ -81,8 +81,8 @@ def agree(command: str, anything: str) -> bool:
     """Whether two searches heard about the same, letter by letter.
 
     Convention:
-        'find the red car' and 'fine the red are' agree; 'segment all light on that' and 'and i know
-        my fellow americans' do not.
+        'find the red car' and 'fine the red are' agree; 'segment all light on that' and
+        'and i know my fellow americans' do not.
     """
     dissent = edits(command, anything) / max(len(command), len(anything), 1)
     return dissent <= _LARGEST_DISSENT
