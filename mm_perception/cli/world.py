@@ -77,7 +77,9 @@ def _span(text: str) -> tuple[float, float]:
 
 def _saying(text: str) -> Saying:
     words, _, start_s = text.rpartition('@')
-    return Saying(words, float(start_s))
+    if not words.strip():
+        raise argparse.ArgumentTypeError(f'{text!r} is not TEXT@S, as "that one@1.5"')
+    return Saying(words.strip(), float(start_s))
 
 
 def run(args: argparse.Namespace) -> int:
