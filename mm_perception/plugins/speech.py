@@ -34,7 +34,7 @@ from mm_perception.speech.activity import (
     VoiceDetector,
 )
 from mm_perception.speech.arrival import azimuth_of, listened
-from mm_perception.speech.recogniser import Recogniser
+from mm_perception.speech.recogniser import HeardWord, Recogniser
 from mm_perception.speech.sphinx import SphinxRecogniser
 from mm_perception.speech.stream import Sound, Stream
 
@@ -206,14 +206,7 @@ class Speech(Plugin[SpeechConfig]):
         heard = self._recogniser.recognise(sound)
         if not heard.text:
             return []
-        base_ns = utterance.data_ns
-        words = tuple(
-            Word(
-                word.text, base_ns + round(word.start_s * 1e9), base_ns + round(word.end_s * 1e9),
-                word.confidence,
-            )
-            for word in heard.words
-        )  # fmt: skip
+        words = tuple(_word(word, utterance) for word in heard.words)
         return [
             Transcript(
                 stamp_ns=utterance.start_ns, frame_id=frame_id, end_ns=utterance.end_ns,
@@ -247,6 +240,16 @@ class Speech(Plugin[SpeechConfig]):
         except TransformUnavailableError as error:
             self.context.report(error)
             return None
+
+
+def _word(word: HeardWord, utterance: Utterance) -> Word:
+    """With capture times; a network may put a first or last letter where there is no voice yet."""
+
+    def within(seconds: float) -> int:
+        time_ns = utterance.data_ns + round(seconds * 1e9)
+        return min(max(time_ns, utterance.start_ns), utterance.end_ns)
+
+    return Word(word.text, within(word.start_s), within(word.end_s), word.confidence)
 
 
 PLUGIN = Speech
