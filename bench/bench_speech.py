@@ -30,13 +30,12 @@ from mm_perception.matcher import Inputs
 from mm_perception.nets.hearing import CtcRecogniser, shared_recogniser
 from mm_perception.plugins.speech import Speech, SpeechConfig
 from mm_perception.samples import AudioClip, Transcript
-from mm_perception.speech.decoding import best_path
-from mm_perception.speech.recogniser import Heard, Recogniser, heard_of
+from mm_perception.speech.recogniser import Recogniser
 from mm_perception.speech.sphinx import SphinxRecogniser
 from mm_perception.speech.stream import RATE_HZ, Sound
 from mm_perception.training.data import FINAL_SEED
 from mm_perception.training.speech_corpus import load_corpus
-from mm_perception.training.speech_scores import LEVELS, WordErrors, listen
+from mm_perception.training.speech_scores import LEVELS, LettersAlone, WordErrors, listen
 from mm_perception.world.acoustics import babble, coloured_noise, engine_noise
 from mm_perception.world.variety import Split
 
@@ -47,21 +46,6 @@ JFK = (
     'and so my fellow americans ask not what your country can do for you ask what you can do for '
     'your country'
 )
-
-
-class Letters:
-    """The network alone."""
-
-    name, sha256, licence = 'letters', '', ''
-
-    def __init__(self, network: CtcRecogniser) -> None:
-        self._network = network
-
-    def recognise(self, sound: Sound) -> Heard:
-        """The best letters."""
-        logs = self._network.logs(sound)
-        frame_s = len(sound) / RATE_HZ / len(logs)
-        return heard_of(best_path(logs, self._network.alphabet, frame_s).words)
 
 
 def clips(sound: Sound) -> Iterator[AudioClip]:
@@ -138,7 +122,7 @@ def _made(way: str) -> Recogniser:
         return SphinxRecogniser()
     network = shared_recogniser('nano', 'cpu', 'en').model
     assert isinstance(network, CtcRecogniser)
-    return network if way == 'nano' else Letters(network)
+    return network if way == 'nano' else LettersAlone(network)
 
 
 def false_alarms(minutes: float) -> dict[str, Any]:

@@ -123,7 +123,7 @@ RECIPE = Recipe(
         'It knows the voices of espeak-ng and the words of commands: real speech and other words '
         'need a public checkpoint.',
         'The shipped weights had 45 minutes of one core that eight others shared: 600 steps as if '
-        'for 9000, then on as if for 2000, cut by the clock at 1318. The grammar has got a few sentences '
-        'since ("the red one").',
+        'for 9000, then on as if for 2000, cut by the clock at 1318. The grammar has got a few '
+        'sentences since ("the red one").',
     ),
 )

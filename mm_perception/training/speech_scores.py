@@ -12,8 +12,10 @@ import numpy as np
 import torch
 from torch import nn
 
+from mm_perception.nets.hearing import CtcRecogniser, shared_recogniser
 from mm_perception.nets.hearing_nano import LETTERS
-from mm_perception.speech.recogniser import Recogniser, edits
+from mm_perception.speech.decoding import best_path
+from mm_perception.speech.recogniser import Heard, Recogniser, edits, heard_of
 from mm_perception.speech.stream import RATE_HZ, Sound
 from mm_perception.training.data import FINAL_SEED
 from mm_perception.training.speech_batches import batch_of, padded
@@ -74,6 +76,25 @@ def _plain(text: str) -> str:
     return text.lower().replace('t v', 'tv')
 
 
+class LettersAlone:
+    """A network without the grammar.
+
+    Args:
+        network: Of letters.
+    """
+
+    name, sha256, licence = 'letters', '', ''
+
+    def __init__(self, network: CtcRecogniser) -> None:
+        self._network = network
+
+    def recognise(self, sound: Sound) -> Heard:
+        """The best letters."""
+        logs = self._network.logs(sound)
+        frame_s = len(sound) / RATE_HZ / len(logs)
+        return heard_of(best_path(logs, self._network.alphabet, frame_s).words)
+
+
 def listen(
     recogniser: Recogniser, corpus: Corpus, indices: Sequence[int], snr_db: float,
     progress: Callable[[int], None] = lambda done: None,
@@ -114,12 +135,13 @@ def final_corpus() -> Corpus:
 def final_scores(
     weights: Path, device: str, progress: Callable[[int], None] = lambda done: None
 ) -> dict[str, Any]:
-    """Word error rates by noise, of ours and of pocketsphinx as the baseline."""
-    from mm_perception.nets.hearing import shared_recogniser
-    from mm_perception.speech.sphinx import SphinxRecogniser
+    """Word error rates by noise, with and without the grammar.
 
+    `bench/bench_speech.py` has pocketsphinx as another baseline: it takes ten times as long.
+    """
     corpus = final_corpus()
     shared = shared_recogniser(str(weights), device, 'en')
+    assert isinstance(shared.model, CtcRecogniser)
     commands = [i for i, s in enumerate(corpus.sentences) if s.is_command]
     others = [i for i, s in enumerate(corpus.sentences) if not s.is_command]
     scores: dict[str, Any] = {}
@@ -129,8 +151,10 @@ def final_scores(
         scores[f'commands without an error, {name}'] = found['sentences right']
     found = listen(shared.model, corpus, others, LEVELS['clean'], progress).numbers()
     scores['word error rate, random words, clean'] = found['word error rate']
-    found = listen(SphinxRecogniser(), corpus, commands, LEVELS['clean'], progress).numbers()
-    scores['baseline pocketsphinx: word error rate, commands, clean'] = found['word error rate']
+    letters = LettersAlone(shared.model)
+    for name in ('clean', '10 dB'):
+        found = listen(letters, corpus, commands, LEVELS[name], progress).numbers()
+        scores[f'without the grammar: word error rate, {name}'] = found['word error rate']
     shared.release()
     return {**scores, 'commands': len(commands), 'sentences of random words': len(others)}
 
