@@ -24,8 +24,8 @@ from mm_perception.weights import directory_sha256, local_directory, locate, off
 #: A command may be less likely than the best letters by so much per frame (nats); more, and it is
 #: taken for other words. Chosen on held-out voices, see bench/bench_speech.py.
 _SLACK = 0.25
-#: Below that confidence it is noise. Twelve voices at once, in which a grammar finds commands, stay
-#: below 0.27; commands that are heard right at 10 dB are above 0.37.
+#: Below that confidence it is noise. Twelve voices at once, in which a grammar finds commands,
+#: stay below 0.27; commands that are heard right at 10 dB are above 0.37.
 _LEAST_CONFIDENCE = 0.3
 #: A network cannot be given less sound, seconds.
 _SHORTEST_S = 0.2
