@@ -25,7 +25,7 @@ distribution = setup(
     name=NAME,
     version='0.1.0',
     packages=find_packages(include=[NAME, f'{NAME}.*']),
-    package_data={NAME: ['py.typed', '**/*.xml', 'weights/*/*']},
+    package_data={NAME: ['py.typed', '**/*.xml', 'weights/*/*', 'world/spoken/*.ogg']},
     entry_points={'console_scripts': ['mmp = mm_perception.cli.main:main']},
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from mm_perception.cli._progress import Progress
 from mm_perception.errors import ConfigError
+from mm_perception.world.spoken import Saying
 
 if TYPE_CHECKING:
     from mm_perception.world.drive import Drive
@@ -40,6 +41,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--speech', action='store_true', help='people speak; four microphones (needs espeak-ng)'
     )
+    parser.add_argument(
+        '--say', action='append', default=[], type=_saying, metavar='TEXT@S',
+        help='the user says that at second S, as "track the red car@1.5"; may be repeated',
+    )  # fmt: skip
     parser.add_argument('--depth', action='store_true', help='record the true depth of pictures')
     parser.add_argument('--workers', type=int, default=os.cpu_count() or 1, help='processes')
     live = parser.add_argument_group('a live source instead of a folder, or besides one')
@@ -68,6 +73,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def _span(text: str) -> tuple[float, float]:
     first, _, last = text.partition(':')
     return float(first), float(last)
+
+
+def _saying(text: str) -> Saying:
+    words, _, start_s = text.rpartition('@')
+    if not words.strip():
+        raise argparse.ArgumentTypeError(f'{text!r} is not TEXT@S, as "that one@1.5"')
+    return Saying(words.strip(), float(start_s))
 
 
 def run(args: argparse.Namespace) -> int:
@@ -124,7 +136,9 @@ def _drive(args: argparse.Namespace) -> Drive:
             miscalibration_rad=math.radians(args.miscalibrate_deg),
             silence=args.silence,
         ),
-        microphones=ears if args.speech else None,
+        microphones=ears if args.speech or args.say else None,
+        sayings=tuple(args.say),
+        has_passers_by=args.speech,
         has_depth=args.depth,
         place=args.place,
     )

@@ -21,6 +21,7 @@ from mm_perception.world.render import Optics, View, look
 from mm_perception.world.robot import robot_path
 from mm_perception.world.room import make_room
 from mm_perception.world.scene import Array, Motion, Stage
+from mm_perception.world.spoken import Saying
 from mm_perception.world.street import make_street
 from mm_perception.world.variety import Split
 from mm_perception.world.workers import render_pool
@@ -83,6 +84,8 @@ class Drive:
         wheels: What the odometry is made from.
         damage: What goes wrong.
         microphones: On the vehicle; with them people near the way speak. None for none.
+        sayings: What the user says to the robot, beside the microphones.
+        has_passers_by: Whether people near the way speak too; that needs espeak-ng.
         has_depth: Record the true depth of pictures; it takes more room than the pictures.
         split: What may appear in the place.
         place: street or room.
@@ -98,6 +101,8 @@ class Drive:
     wheels: Wheels = field(default_factory=Wheels)
     damage: Damage = field(default_factory=Damage)
     microphones: MicrophoneArray | None = None
+    sayings: tuple[Saying, ...] = ()
+    has_passers_by: bool = True
     has_depth: bool = False
     split: Split = Split.ANY
     place: Place = 'street'

@@ -23,6 +23,7 @@ from mm_perception.world.drive_truth import TruthLog
 from mm_perception.world.microphone import MicrophoneArray, Sound
 from mm_perception.world.render import View
 from mm_perception.world.speech import conversation
+from mm_perception.world.spoken import utterances
 
 START_NS = 1_700_000_000_000_000_000
 BOXES, BIRD, BIRD_CLASSES = '/ground_truth/boxes', '/ground_truth/bev', '/ground_truth/bev/classes'
@@ -66,7 +67,8 @@ def write_drive(
         message for, see `TruthLog`) beside the bag's own files.
 
     Raises:
-        MissingDependencyError: There are microphones, but no espeak-ng to speak.
+        MissingDependencyError: There are microphones, and no espeak-ng for the passers-by or for
+            a saying that is not recorded.
     """
     truth = TruthLog(drive, START_NS)
     sound = _sound(drive, truth)
@@ -169,9 +171,10 @@ def _sound(drive: Drive, truth: TruthLog) -> Iterator[Entry]:
     array = drive.microphones
     if array is None:
         return iter(())
-    rng = drive.rng(Stream.SPEECH)
-    things = drive.stage.scene.things
-    said = conversation(things, drive.ego, drive.seconds, rng, array.rate_hz)
+    said = utterances(drive.sayings, array, drive.ego)
+    if drive.has_passers_by:
+        things, rng = drive.stage.scene.things, drive.rng(Stream.SPEECH)
+        said += conversation(things, drive.ego, drive.seconds, rng, array.rate_hz)
     truth.add_speech(said)
     sources = [utterance.source for utterance in said]
     heard = array.hear(sources, drive.ego, drive.seconds, drive.rng(Stream.MICROPHONES))

@@ -165,7 +165,7 @@ class TruthLog:
         return {'frame': array.name, 'places': array.places.tolist(), 'rate_hz': array.rate_hz}
 
     def _of_utterance(self, said: Utterance) -> dict[str, Any]:
-        """The times are those at the mouth."""
+        """The times are those at the mouth; instance 0 is the user, who is no thing."""
         return {
             'instance': said.instance, 'text': said.text, 'voice': said.voice.name,
             'start_ns': self._ns(said.source.start_s), 'end_ns': self._ns(said.source.end_s),

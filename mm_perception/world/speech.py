@@ -27,7 +27,7 @@ TEXTS = (
     'Thank you very much.', 'Look at that truck.', 'The light is green.', 'The light is red.',
 )  # fmt: skip
 #: Root mean square of speech at 1 m, full scale is 1.
-_LEVEL = 0.12
+LEVEL = 0.12
 _FARTHEST_M = 25.0
 _PAUSE_S = (0.2, 0.8)
 
@@ -93,7 +93,7 @@ def speak(text: str, voice: Voice, rate_hz: int) -> Sound:
     samples, own_hz = _recorded(text, voice)
     common = gcd(rate_hz, own_hz)
     sound = resample_poly(samples, rate_hz // common, own_hz // common)
-    sound *= _LEVEL / max(float(np.sqrt(np.mean(sound**2))), 1e-9)
+    sound *= LEVEL / max(float(np.sqrt(np.mean(sound**2))), 1e-9)
     said: Sound = np.clip(sound, -1, 1).astype(np.float32)
     said.flags.writeable = False
     return said

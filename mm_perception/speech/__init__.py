@@ -1,0 +1,1 @@
+"""Sound to words: streams, voice activity, direction of arrival, recognisers."""
