@@ -83,6 +83,7 @@ class Recipe:
         num_reshaped: Of one picture with reshaped things, seeds from 0.
         notes: Paragraphs for the card: architecture, limits.
         core: What is saved of what is trained.
+        resume: Reads what `save` wrote beside the core, to start from there.
         worlds: Makes what is trained on, from the recipe, a share of it, and a number of
             processes.
         data: What that is, for the card, with names of `Worlds.counts` in braces.
@@ -96,6 +97,7 @@ class Recipe:
     score: Callable[[Path, str, Callable[[int], None]], dict[str, Any]]
     notes: tuple[str, ...]
     core: Callable[[nn.Module], Any] = lambda model: model
+    resume: Callable[[nn.Module, Path], None] = lambda model, folder: None
     num_clips: int = 0
     num_stills: int = 0
     num_reshaped: int = 0
@@ -239,6 +241,7 @@ def restored(recipe: Recipe, stage: loop.Task, folder: Path) -> nn.Module:
         raise WeightsError(
             str(folder), f'lacks {sorted(absent)[0]}', 'give the weights of this net'
         )
+    recipe.resume(model, folder)
     return model
 
 

@@ -1,0 +1,1 @@
+"""Dense features of DINOv2 in the space of CLIP's texts."""
