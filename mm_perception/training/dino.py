@@ -38,7 +38,7 @@ TEXT_LENGTH = 32
 #: What else is in the folder of weights: what the plugin reads, and what only a fit reads.
 MAP_FILE, TEACHER_FILE = 'text_map.safetensors', 'teacher.safetensors'
 _WIDTH, _LAYERS, _HEADS, _REGISTERS = 256, 6, 4, 4
-_SCENES, _CROPS, _PHRASES = 96, 96, 128
+_PHRASES = 128
 STEPS, _FIT_STEPS, _FIT_TEXTS, _POOL = 4000, 1500, 256, 6000
 _PLACE_CODE = 0.3  # size of the sines that begin as codes of places
 
@@ -85,13 +85,16 @@ class DinoTask:
         clips: Of training worlds.
         held_out: Of worlds with what training never saw.
         settings: Of the loop.
+        pictures: Of a batch; half of them are whole scenes.
     """
 
     def __init__(
-        self, clips: Sequence[Clip], held_out: Sequence[Clip], settings: Settings
-    ) -> None:
-        self._clips, self._held_out, self.settings = clips, held_out, settings
-        self._sampler: Sampler | None = None
+        self, clips: Sequence[Clip], held_out: Sequence[Clip], settings: Settings,
+        pictures: int = 192,
+    ) -> None:  # fmt: skip
+        self._held_out, self.settings = held_out, settings
+        scenes = pictures // 2
+        self._sampler = Sampler(clips, scenes, pictures - scenes, _PHRASES, IMAGE_SIDE, PATCH)
         self._tokens = Tokens()
 
     def build(self) -> nn.Module:
@@ -106,14 +109,12 @@ class DinoTask:
 
     def batch(self, step: int) -> Batch:
         """Numbers of pictures, boxes and texts: pixels are made where the training runs."""
-        return self._samples().batch(
-            np.random.default_rng([self.settings.seed, step]), self._tokens
-        )
+        return self._sampler.batch(np.random.default_rng([self.settings.seed, step]), self._tokens)
 
     def loss(self, model: nn.Module, batch: Any, device: torch.device) -> dict[str, Tensor]:
         """See `losses_of`."""
         pupil: Any = model
-        lesson = self._samples().lesson(batch, device)
+        lesson = self._sampler.lesson(batch, device)
         seen = pupil.see(lesson.pixels)
         said = Said.of(pupil.teacher(batch.input_ids.to(device)), len(batch.same))
         with torch.autocast(device.type, enabled=False):  # half precision blurs large logits
@@ -127,13 +128,6 @@ class DinoTask:
         return quick_scores(
             pupil, lambda texts: pupil.teacher(self._tokens(texts).to(device)), self._held_out
         )
-
-    def _samples(self) -> Sampler:
-        if self._sampler is None:
-            self._sampler = Sampler(
-                self._clips, _SCENES, _CROPS, _PHRASES, IMAGE_SIDE, PATCH
-            )
-        return self._sampler
 
 
 class FitTask:
@@ -259,11 +253,14 @@ def _save(model: Any, folder: Path) -> None:
     ).save_pretrained(folder)
     kept = {f'teacher.{name}': value for name, value in model.teacher.state_dict().items()}
     kept |= {name: getattr(model, name).detach() for name in ('coarse', 'offset')}
-    save_file({name: value.half().contiguous() for name, value in kept.items()}, folder / TEACHER_FILE)
+    save_file(
+        {name: value.half().contiguous() for name, value in kept.items()}, folder / TEACHER_FILE
+    )
     text_map = {**model.text_map.state_dict(), 'logit_scale': model.fine.detach().exp()}
     facts = {'clip': 'nano', 'clip_sha256': directory_sha256(NANO / 'clip')}
     save_file(
-        {name: value.float().contiguous() for name, value in text_map.items()}, folder / MAP_FILE,
+        {name: value.float().contiguous() for name, value in text_map.items()},
+        folder / MAP_FILE,
         metadata=facts,
     )
     save_half(_core(model), folder)

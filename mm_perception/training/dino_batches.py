@@ -195,9 +195,7 @@ def some_thing(ids: Tensor, chance: Generator) -> Tensor:
     Large things are taken more often.
     """
     flat = ids.flatten(1)
-    looks = torch.randint(
-        flat.shape[1], (len(flat), _LOOKS), generator=chance, device=ids.device
-    )
+    looks = torch.randint(flat.shape[1], (len(flat), _LOOKS), generator=chance, device=ids.device)
     found = flat.gather(1, looks)
     thing = found.gather(1, (found > 0).to(torch.uint8).argmax(1, keepdim=True))
     return (ids == thing[..., None]) & (ids > 0)

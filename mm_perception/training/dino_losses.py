@@ -169,9 +169,7 @@ def _shown(names: Tensor, phrases: Tensor, lesson: Lesson, batch: Batch) -> Tens
     phrased = (phrased * batch.kinds.float()).sum(2)
     logits, found = torch.cat([names, phrases], 1), torch.cat([named, phrased], 1)
     is_shown = found >= _FEWEST
-    parts = functional.binary_cross_entropy_with_logits(
-        logits, is_shown.float(), reduction='none'
-    )
+    parts = functional.binary_cross_entropy_with_logits(logits, is_shown.float(), reduction='none')
     is_clear = (is_shown | (found == 0)).float()
     return 4 * (parts * is_clear).sum() / is_clear.sum()
 
