@@ -21,6 +21,7 @@ from transformers import BitImageProcessor, Dinov2WithRegistersConfig, Dinov2Wit
 
 from mm_perception.nets.clip import ClipEngine, load_clip
 from mm_perception.nets.dino.text_map import TextMap, halves
+from mm_perception.nets.dino.weights import MAP_FILE
 from mm_perception.training.clip import DEVIATION, MEAN
 from mm_perception.training.dino_batches import NAMES, PAIRS, PLACES, Batch, Sampler
 from mm_perception.training.dino_losses import Said, Seen, losses_of
@@ -35,8 +36,8 @@ from mm_perception.world.materials import COLOURS
 
 IMAGE_SIDE, PATCH = 224, 8
 TEXT_LENGTH = 32
-#: What else is in the folder of weights: what the plugin reads, and what only a fit reads.
-MAP_FILE, TEACHER_FILE = 'text_map.safetensors', 'teacher.safetensors'
+#: Beside the weights, for those who fit the map anew.
+TEACHER_FILE = 'teacher.safetensors'
 _WIDTH, _LAYERS, _HEADS, _REGISTERS = 256, 6, 4, 4
 _PHRASES = 128
 STEPS, _FIT_STEPS, _FIT_TEXTS, _POOL = 4000, 1500, 256, 6000
@@ -282,7 +283,7 @@ def _score(weights: Path, device: str, progress: Callable[[int], None]) -> dict[
 RECIPE = Recipe(
     net='dino',
     title='Patches of a picture in words of CLIP: a Dinov2WithRegistersModel and a small map.',
-    num_clips=1600,
+    num_clips=400,
     num_stills=9000,
     num_reshaped=6000,
     num_held_out=60,

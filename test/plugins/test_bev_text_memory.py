@@ -7,8 +7,9 @@ import pytest
 
 from mm_perception.errors import PromptError
 from mm_perception.nets.clip import load_clip
+from mm_perception.nets.clip.likeness import unknown_words
 from mm_perception.plugins.bev_text.memory import CellMemory
-from mm_perception.plugins.bev_text.question import Question, unknown_words
+from mm_perception.plugins.bev_text.question import Question
 from mm_perception.plugins.bev_text.regions import regions_of
 from mm_perception.plugins.bev_text.segments import segments_of
 from mm_perception.samples import Masks

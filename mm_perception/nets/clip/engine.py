@@ -95,7 +95,8 @@ class ClipEngine(ABC):
     @torch.inference_mode()
     def text_features(self, texts: Sequence[str]) -> Vectors:
         """Features of N texts as the network has them, (N, D) float32, not normalised."""
-        blocks = [list(texts[i : i + _TEXTS_AT_ONCE]) for i in range(0, len(texts), _TEXTS_AT_ONCE)]
+        firsts = range(0, len(texts), _TEXTS_AT_ONCE)
+        blocks = [list(texts[i : i + _TEXTS_AT_ONCE]) for i in firsts]
         found = [self._text_features(block).float().cpu().numpy() for block in blocks]
         return np.concatenate(found) if found else np.zeros((0, self.dimension), np.float32)
 

@@ -12,6 +12,7 @@ from mm_perception.text.words import rivals_of
 
 _MARGIN = 0.1  # of the longer side of a box, on each side
 _SAME = 1 - 1e-4  # cosine
+_NO_WORD, _EQUAL = 'xqzvj', 1 - 1e-5
 
 
 def likeness(
@@ -66,6 +67,14 @@ def _new_to(known: Vectors, others: Vectors) -> Vectors:
         if (kept @ vector).max() < _SAME:
             kept = np.concatenate([kept, vector[None]])
     return kept[len(known) :]
+
+
+def unknown_words(clip: ClipEngine, text: str) -> list[str]:
+    """Words that the network cannot tell from one that does not exist."""
+    words = text.split()
+    others = [' '.join((*words[:i], _NO_WORD, *words[i + 1 :])) for i in range(len(words))]
+    cosines = clip.embed_texts([text, *others]) @ clip.embed_texts([text])[0]
+    return [word for word, cosine in zip(words, cosines[1:], strict=True) if cosine > _EQUAL]
 
 
 def around(image: Picture, box: Array) -> Picture:

@@ -15,7 +15,6 @@ from mm_perception.text.words import layer_named, names_thing, singular
 if TYPE_CHECKING:
     from mm_perception.nets.clip.engine import ClipEngine, Vectors
 
-_NO_WORD, _SAME = 'xqzvj', 1 - 1e-5
 #: What a picture shows where a map has a layer: CLIP knows captions, not questions.
 _CAPTIONS = {
     'drivable': 'a road', 'walkway': 'a pavement', 'crossing': 'a pedestrian crossing',
@@ -63,7 +62,7 @@ class Question:
         Raises:
             PromptError: The weights do not know a word of it.
         """
-        from mm_perception.nets.clip.likeness import share
+        from mm_perception.nets.clip.likeness import share, unknown_words
 
         unknown = unknown_words(clip, self.caption)
         if unknown:
@@ -75,11 +74,3 @@ class Question:
         if self.stands is not None:
             shares = np.where((heights >= least_m) == self.stands, shares, 0.0)
         return np.asarray(np.round(100 * shares), np.int8)
-
-
-def unknown_words(clip: ClipEngine, text: str) -> list[str]:
-    """Words that the network cannot tell from one that does not exist."""
-    words = text.split()
-    others = [' '.join((*words[:i], _NO_WORD, *words[i + 1 :])) for i in range(len(words))]
-    cosines = clip.embed_texts([text, *others]) @ clip.embed_texts([text])[0]
-    return [word for word, cosine in zip(words, cosines[1:], strict=True) if cosine > _SAME]
