@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import cv2
 import numpy as np
 
 from mm_perception.config import parameter
@@ -38,11 +37,11 @@ from mm_perception.samples import (
     MatchRequest,
     Sample,
 )
-from mm_perception.samples.sample import Array
 
 if TYPE_CHECKING:
     from mm_perception.nets.clip import ClipEngine
     from mm_perception.nets.dino import DinoEngine
+    from mm_perception.nets.dino.labelling import Vocabulary
 
 
 @dataclass(frozen=True)
@@ -168,6 +167,8 @@ class DinoSegment(Plugin[DinoSegmentConfig]):
 
     def infer(self, inputs: Inputs) -> Outputs:
         """Compare each patch with each text."""
+        from mm_perception.nets.dino.labelling import paint
+
         image = inputs.one('image')
         if not isinstance(image, Image):
             raise TypeError(type(image))
@@ -206,11 +207,13 @@ class DinoSegment(Plugin[DinoSegmentConfig]):
             return EmbedTextReply(
                 stamp_ns=request.stamp_ns, vectors=vectors, model=self._engine.name
             )
+        from mm_perception.nets.dino.labelling import softmax
+
         image = request.image or self._newest_of(request.stream)
         cosines = vectors @ self._engine.look(image.rgb()).whole
         return MatchReply(
             stamp_ns=image.stamp_ns, frame_id=image.frame_id,
-            scores=_softmax(self._engine.logit_scale * cosines).astype(np.float32),
+            scores=softmax(self._engine.logit_scale * cosines).astype(np.float32),
             cosines=cosines.astype(np.float32),
         )  # fmt: skip
 
@@ -251,6 +254,8 @@ class DinoSegment(Plugin[DinoSegmentConfig]):
     def _known(self) -> Vocabulary:
         """Texts whose words the weights know; the others are reported once, and left out."""
         if self._vocabulary is None:
+            from mm_perception.nets.dino.labelling import Vocabulary
+
             labels, background = self.config.labels, self.config.background
             strange = unknown_among(self._engine.clip, (*labels, *background))
             told = [text for text in labels if text not in strange]
@@ -264,25 +269,6 @@ class DinoSegment(Plugin[DinoSegmentConfig]):
         return self._vocabulary
 
 
-@dataclass(frozen=True)
-class Vocabulary:
-    """What pixels can be called.
-
-    Attributes:
-        labels: N texts.
-        ids: N ids.
-        vectors: (N + M, D) of the labels, then of M backgrounds.
-    """
-
-    labels: tuple[str, ...]
-    ids: tuple[int, ...]
-    vectors: Array
-
-    def shares(self, patches: Array, scale: float) -> Array:
-        """Softmax over all texts, (h, w, N + M) float32, of (h, w, D) patches."""
-        return _softmax(scale * (patches @ self.vectors.T))
-
-
 def unknown_among(clip: ClipEngine, texts: Sequence[str]) -> dict[str, str]:
     """Texts that have a word which the weights do not know, with the word."""
     from mm_perception.nets.clip.likeness import unknown_words
@@ -291,48 +277,11 @@ def unknown_among(clip: ClipEngine, texts: Sequence[str]) -> dict[str, str]:
     return {text: words[0] for text, words in found.items() if words}
 
 
-def paint(
-    shares: Array, size: tuple[int, int], ids: Sequence[int], least: float
-) -> tuple[Array, Array]:
-    """The most likely text of every pixel.
-
-    Args:
-        shares: (h, w, N + M) of N labels and M backgrounds; between patches it is interpolated.
-        size: Height and width of the picture, pixels.
-        ids: N, of the labels.
-        least: A label that is less likely is none.
-
-    Returns:
-        (H, W) uint16 ids, 0 for background; (N,) float32 mean share where each label was painted,
-        0 where it was not.
-    """
-    height, width = size
-    best, where = np.full(size, -1.0, np.float32), np.zeros(size, np.uint16)
-    table = np.zeros(shares.shape[-1], np.uint16)
-    table[: len(ids)] = ids
-    scores = np.zeros(len(ids), np.float32)
-    for index, number in enumerate(table):
-        layer = cv2.resize(np.ascontiguousarray(shares[..., index]), (width, height))
-        is_more = layer > best
-        best[is_more], where[is_more] = layer[is_more], number
-    where[best < least] = 0
-    for index, number in enumerate(ids):
-        own = where == number
-        if own.any():
-            scores[index] = best[own].mean()
-    return where, np.clip(scores, 0, 1)
-
-
 def _stranger(text: str, word: str) -> PromptError:
     return PromptError(
         f'the weights of CLIP do not know a word of the label {text!r}', word,
         'use other words, or take public weights',
     )  # fmt: skip
-
-
-def _softmax(logits: Array) -> Array:
-    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=-1, keepdims=True), np.float32)
 
 
 PLUGIN = DinoSegment

@@ -257,21 +257,24 @@ def _save(model: Any, folder: Path) -> None:
     save_file(
         {name: value.half().contiguous() for name, value in kept.items()}, folder / TEACHER_FILE
     )
-    text_map = {**model.text_map.state_dict(), 'logit_scale': model.fine.detach().exp()}
+    text_map = {name: value.half() for name, value in model.text_map.state_dict().items()}
+    text_map['logit_scale'] = model.fine.detach().exp()
     facts = {'clip': 'nano', 'clip_sha256': directory_sha256(NANO / 'clip')}
     save_file(
-        {name: value.float().contiguous() for name, value in text_map.items()},
+        {name: value.contiguous() for name, value in text_map.items()},
         folder / MAP_FILE,
         metadata=facts,
     )
     save_half(_core(model), folder)
 
 
-def _resume(model: Any, folder: Path) -> None:
-    """Teacher and factors; the map begins anew."""
-    kept = load_file(folder / TEACHER_FILE)
-    scale = load_file(folder / MAP_FILE)['logit_scale']
-    model.load_state_dict({**kept, 'fine': scale.log()}, strict=False)
+def _restore(model: Any, folder: Path) -> None:
+    """All but the map, which begins anew."""
+    core: Any = Dinov2WithRegistersModel.from_pretrained(folder, dtype=torch.float32)
+    kept = {f'model.{name}': value for name, value in core.state_dict().items()}
+    kept |= load_file(folder / TEACHER_FILE)
+    kept['fine'] = load_file(folder / MAP_FILE)['logit_scale'].log()
+    model.load_state_dict(kept, strict=False)
 
 
 def _score(weights: Path, device: str, progress: Callable[[int], None]) -> dict[str, Any]:
@@ -291,7 +294,7 @@ RECIPE = Recipe(
     save=_save,
     score=_score,
     core=_core,
-    resume=_resume,
+    restore=_restore,
     notes=(
         'Patches of 8 px on 224 px, 256 wide, 6 layers, 4 registers. It is not learned from '
         'pictures alone, as DINOv2 is, but from what is in the patches of the synthetic world: '

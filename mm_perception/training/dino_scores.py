@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,18 +11,25 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from mm_perception.nets.clip import ClipEngine, load_clip
+from mm_perception.nets.dino import DinoEngine, load_dino
+from mm_perception.nets.dino.labelling import Vocabulary, paint
 from mm_perception.nets.dino.text_map import halves
-from mm_perception.training.data import Crop, Pixels, normalised
+from mm_perception.training.data import Crop, Pixels, final_clips, normalised
 from mm_perception.training.dino import IMAGE_SIDE, PATCH
 from mm_perception.training.dino_batches import PLACES
 from mm_perception.training.sam2_batches import KINDS
+from mm_perception.weights import NANO
 from mm_perception.world.clips import Clip
 from mm_perception.world.language import scene_caption, scenery_of
 from mm_perception.world.materials import COLOURS
+from mm_perception.world.variety import Split
 
 #: Class names as a label list has them: a pedestrian is a person; then what is behind them.
 LABELS = (*(kind for kind in KINDS if kind != 'pedestrian'), *PLACES)
 GALLERY = 50
+_RANKS = (1, 5, 10)
+_SIDES = (0.34, 0.17)  # of the patches that CLIP alone looks at, in heights of the picture
 _AT_ONCE = 16  # pictures
 _NONE = 255
 
@@ -99,3 +107,127 @@ def recall(whole: Tensor, say: Callable[[Sequence[str]], Tensor], clips: Sequenc
         return float('nan')
     likeness = whole[rows].flatten(1) @ halves(say(texts)).flatten(1).T
     return float((likeness.argmax(1).cpu().numpy() == np.arange(len(rows))).mean())
+
+
+def final_scores(
+    weights: Path, device: str, progress: Callable[[int], None] = lambda done: None
+) -> dict[str, Any]:
+    """Scores on worlds that nothing else has seen, beside CLIP alone, a constant, and chance."""
+    clips = final_clips(200, progress=progress)
+    known = final_clips(60, Split.TRAIN, progress)
+    clip = load_clip(str(NANO / 'clip'), device)
+    engine = load_dino(str(weights), '', clip, device)
+    seen, alone = segmentation(engine, clips[:100]), segmentation(clip, clips[:100])
+    real = np.concatenate([label_map(c)[0].ravel() for c in clips[:100]])
+    commonest = np.full_like(real, np.bincount(real).argmax())
+    drawn = np.random.default_rng(0).integers(len(LABELS), size=real.shape).astype(np.uint8)
+    found = {
+        'mIoU of pixels, all classes': seen['miou'],
+        'classes that the worlds show': seen['classes'],
+        'baseline: mIoU of CLIP alone, patches of two sizes': alone['miou'],
+        'baseline: mIoU of the commonest class everywhere':
+            round(mean_iou(commonest, real, len(LABELS))[0], 3),
+        'chance of mIoU': round(mean_iou(drawn, real, len(LABELS))[0], 3),
+        'mIoU in new worlds of known things': segmentation(engine, known)['miou'],
+        'pixels of things right': seen['things'],
+        'the same by CLIP alone': alone['things'],
+        'colour of pixels of things right': seen['colours'],
+        'the same by CLIP alone, of 11 colours': alone['colours'],
+    }  # fmt: skip
+    for size in (50, 100):
+        ours, theirs = retrieval(engine, clips, size), retrieval(clip, clips, size)
+        for rank in _RANKS:
+            found[f'recall@{rank} of {size} scenes'] = ours[rank]
+            found[f'the same by CLIP alone, @{rank} of {size}'] = theirs[rank]
+            found[f'chance of recall@{rank} of {size}'] = rank / size
+    return found
+
+
+def segmentation(engine: DinoEngine | ClipEngine, clips: Sequence[Clip]) -> dict[str, float]:
+    """Mean IoU over `LABELS`, and shares of the pixels of things whose class, or colour, is right.
+
+    A colour is asked for alone, among all colours.
+    """
+    pairs: list[list[Pixels]] = [[], [], [], []]
+    by_class, by_colour = (_vocabulary(engine, texts) for texts in (LABELS, tuple(COLOURS)))
+    for clip in clips:
+        patches = (
+            engine.look(clip.rgb[0]).patches
+            if isinstance(engine, DinoEngine) else patches_of(engine, clip.rgb[0])
+        )  # fmt: skip
+        size = clip.ids.shape[1], clip.ids.shape[2]
+        for index, (words, real) in enumerate(
+            zip((by_class, by_colour), label_map(clip), strict=True)
+        ):
+            painted = paint(words.shares(patches, engine.logit_scale), size, words.ids, 0.0)[0]
+            pairs[2 * index].append((painted.ravel() - 1).astype(np.uint8))
+            pairs[2 * index + 1].append(real.ravel())
+    found, real, hues, colours = (np.concatenate(part) for part in pairs)
+    miou, classes = mean_iou(found, real, len(LABELS))
+    is_thing, is_coloured = real < len(LABELS) - len(PLACES), colours != _NONE
+    return {
+        'miou': round(miou, 3), 'classes': classes,
+        'things': round(float((found == real)[is_thing].mean()), 3),
+        'colours': round(float((hues == colours)[is_coloured].mean()), 3),
+    }  # fmt: skip
+
+
+def _vocabulary(engine: DinoEngine | ClipEngine, texts: Sequence[str]) -> Vocabulary:
+    is_dino = isinstance(engine, DinoEngine)
+    vectors = engine.patch_vectors(texts) if is_dino else engine.embed_texts(texts)
+    return Vocabulary(tuple(texts), tuple(range(1, len(texts) + 1)), vectors)
+
+
+def patches_of(clip: ClipEngine, rgb: Pixels) -> npt.NDArray[np.float32]:
+    """What CLIP alone makes of parts of a picture, (h, w, D) float32 unit vectors.
+
+    The mean of patches of two sizes, as `plugins/bev_text` has them where nothing stands apart
+    (LERF, Kerr et al., 2023, section 3.2); the coarse ones are repeated to the grid of the fine.
+    """
+    height, width = rgb.shape[:2]
+    levels = []
+    for side in _SIDES:
+        down = max(1, round(1 / side))
+        across = max(1, round(width / height * down))
+        y, x = (np.linspace(0, s, n + 1).astype(int) for s, n in ((height, down), (width, across)))
+        crops = [
+            np.ascontiguousarray(rgb[y[r] : y[r + 1], x[c] : x[c + 1]])
+            for r in range(down) for c in range(across)
+        ]  # fmt: skip
+        levels.append(clip.embed_images(crops).reshape(down, across, -1))
+    fine = levels[-1]
+    rows, columns = (np.arange(n) for n in fine.shape[:2])
+    total = np.zeros_like(fine)
+    for level in levels:
+        total += level[
+            rows[:, None] * level.shape[0] // len(rows), columns * level.shape[1] // len(columns)
+        ]
+    norms = np.linalg.norm(total, axis=-1, keepdims=True)
+    return np.asarray(total / np.maximum(norms, 1e-9), np.float32)
+
+
+def retrieval(
+    engine: DinoEngine | ClipEngine, clips: Sequence[Clip], size: int
+) -> dict[int, float]:
+    """Of galleries of `size` scenes, how often the caption's own is among the nearest few."""
+    rng = np.random.default_rng(0)
+    captions: dict[str, Clip] = {}
+    for clip in clips:
+        scenery = scenery_of(clip, 0)
+        caption = scene_caption(rng, scenery)
+        if len(scenery.things) > 1:
+            captions.setdefault(caption, clip)
+    texts = list(captions)
+    if isinstance(engine, DinoEngine):
+        said = engine.whole_vectors(texts)
+        seen = np.stack([engine.look(clip.rgb[0]).whole for clip in captions.values()])
+    else:
+        said = engine.embed_texts(texts)
+        seen = engine.embed_images([clip.rgb[0] for clip in captions.values()])
+    places = []
+    for first in range(0, len(texts) - size + 1, size):
+        part = slice(first, first + size)
+        likeness = said[part] @ seen[part].T
+        own = np.diag(likeness)[:, None]
+        places += (likeness > own).sum(1).tolist()
+    return {rank: round(float((np.array(places) < rank).mean()), 3) for rank in _RANKS}

@@ -83,7 +83,7 @@ class Recipe:
         num_reshaped: Of one picture with reshaped things, seeds from 0.
         notes: Paragraphs for the card: architecture, limits.
         core: What is saved of what is trained.
-        resume: Reads what `save` wrote beside the core, to start from there.
+        restore: Reads what `save` wrote, where that is more than the parameters of the core.
         worlds: Makes what is trained on, from the recipe, a share of it, and a number of
             processes.
         data: What that is, for the card, with names of `Worlds.counts` in braces.
@@ -97,7 +97,7 @@ class Recipe:
     score: Callable[[Path, str, Callable[[int], None]], dict[str, Any]]
     notes: tuple[str, ...]
     core: Callable[[nn.Module], Any] = lambda model: model
-    resume: Callable[[nn.Module, Path], None] = lambda model, folder: None
+    restore: Callable[[nn.Module, Path], None] | None = None
     num_clips: int = 0
     num_stills: int = 0
     num_reshaped: int = 0
@@ -234,6 +234,9 @@ def minutes_of(log: str) -> float:
 def restored(recipe: Recipe, stage: loop.Task, folder: Path) -> nn.Module:
     """A network with saved weights; helpers that are not saved begin anew."""
     model = stage.build()
+    if recipe.restore is not None:
+        recipe.restore(model, folder)
+        return model
     core, state = recipe.core(model), load_file(folder / 'model.safetensors')
     missing = core.load_state_dict(state, strict=False).missing_keys
     absent = set(missing) & {name for name, _ in core.named_parameters()}
@@ -241,7 +244,6 @@ def restored(recipe: Recipe, stage: loop.Task, folder: Path) -> nn.Module:
         raise WeightsError(
             str(folder), f'lacks {sorted(absent)[0]}', 'give the weights of this net'
         )
-    recipe.resume(model, folder)
     return model
 
 

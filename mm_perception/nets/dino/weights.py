@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -110,7 +111,9 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
                     file.metadata() or {}
                 )
         return torch.load(path, map_location='cpu', weights_only=True), {}
-    except (OSError, SafetensorError, RuntimeError, ValueError, EOFError) as error:
+    except (
+        OSError, SafetensorError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError
+    ) as error:  # fmt: skip
         raise WeightsError(str(path), f'cannot be read: {error}', 'fetch it again') from error
 
 
