@@ -27,7 +27,9 @@ from mm_perception.world.variety import Split
 
 #: Class names as a label list has them: a pedestrian is a person; then what is behind them.
 LABELS = (*(kind for kind in KINDS if kind != 'pedestrian'), *PLACES)
-GALLERY = 50
+GALLERIES = (50, 100)
+_SCENES, _PAINTED, _KNOWN = 160, 80, 40  # pictures
+Vectors = npt.NDArray[np.float32]
 _RANKS = (1, 5, 10)
 _SIDES = (0.34, 0.17)  # of the patches that CLIP alone looks at, in heights of the picture
 _AT_ONCE = 16  # pictures
@@ -84,82 +86,82 @@ def quick_scores(
         for texts in (LABELS, tuple(COLOURS))
     )
     is_thing, is_coloured = real < len(LABELS) - len(PLACES), colours != _NONE
+    captions = captions_of(clips)
+    rows = list(captions.values())
     return {
         'miou': mean_iou(found, real, len(LABELS))[0],
         'patches_right': float((found == real).mean()),
         'things_right': float((found == real)[is_thing].mean()),
         'colours_right': float((hues == colours)[is_coloured].mean()),
-        'recall_at_1': recall(whole, say, clips),
-    }
-
-
-def recall(whole: Tensor, say: Callable[[Sequence[str]], Tensor], clips: Sequence[Clip]) -> float:
-    """Share of scenes whose own caption is nearest among at most `GALLERY` different ones."""
-    rng = np.random.default_rng(0)
-    captions: dict[str, int] = {}
-    for row, clip in enumerate(clips):
-        scenery = scenery_of(clip, 0)
-        caption = scene_caption(rng, scenery)
-        if len(scenery.things) > 1:
-            captions.setdefault(caption, row)
-    texts, rows = list(captions)[:GALLERY], list(captions.values())[:GALLERY]
-    if not texts:
-        return float('nan')
-    likeness = whole[rows].flatten(1) @ halves(say(texts)).flatten(1).T
-    return float((likeness.argmax(1).cpu().numpy() == np.arange(len(rows))).mean())
+        'recall_at_1': recalls(
+            whole[rows].flatten(1).cpu().numpy(),
+            halves(say(list(captions))).flatten(1).cpu().numpy(), min(50, len(captions)),
+        )[1],
+    }  # fmt: skip
 
 
 def final_scores(
     weights: Path, device: str, progress: Callable[[int], None] = lambda done: None
 ) -> dict[str, Any]:
-    """Scores on worlds that nothing else has seen, beside CLIP alone, a constant, and chance."""
-    clips = final_clips(200, progress=progress)
-    known = final_clips(60, Split.TRAIN, progress)
+    """Scores on worlds that nothing else has seen, beside those of CLIP alone and of chance."""
+    clips = final_clips(_SCENES, progress=progress)
+    known = final_clips(_KNOWN, Split.TRAIN, progress)
     clip = load_clip(str(NANO / 'clip'), device)
     engine = load_dino(str(weights), '', clip, device)
-    seen, alone = segmentation(engine, clips[:100]), segmentation(clip, clips[:100])
-    real = np.concatenate([label_map(c)[0].ravel() for c in clips[:100]])
+    sights = [engine.look(c.rgb[0]) for c in clips]
+    some = clips[:_PAINTED]
+    seen = segmentation(engine, some, [sight.patches for sight in sights])
+    alone = segmentation(clip, some, [patches_of(clip, c.rgb[0]) for c in some])
+    familiar = segmentation(engine, known, [engine.look(c.rgb[0]).patches for c in known])
+    real = np.concatenate([label_map(c)[0].ravel() for c in some])
     commonest = np.full_like(real, np.bincount(real).argmax())
     drawn = np.random.default_rng(0).integers(len(LABELS), size=real.shape).astype(np.uint8)
     found = {
         'mIoU of pixels, all classes': seen['miou'],
-        'classes that the worlds show': seen['classes'],
+        'pictures (classes that they show)': f'{len(some)} ({seen["classes"]})',
         'baseline: mIoU of CLIP alone, patches of two sizes': alone['miou'],
         'baseline: mIoU of the commonest class everywhere':
             round(mean_iou(commonest, real, len(LABELS))[0], 3),
         'chance of mIoU': round(mean_iou(drawn, real, len(LABELS))[0], 3),
-        'mIoU in new worlds of known things': segmentation(engine, known)['miou'],
+        'mIoU in new worlds of known things': familiar['miou'],
         'pixels of things right': seen['things'],
         'the same by CLIP alone': alone['things'],
-        'colour of pixels of things right': seen['colours'],
-        'the same by CLIP alone, of 11 colours': alone['colours'],
+        'colour of pixels of things right, of 11': seen['colours'],
+        'the same colours by CLIP alone': alone['colours'],
     }  # fmt: skip
-    for size in (50, 100):
-        ours, theirs = retrieval(engine, clips, size), retrieval(clip, clips, size)
+    captions = captions_of(clips)
+    ours = np.stack([sights[row].whole for row in captions.values()])
+    theirs = clip.embed_images([clips[row].rgb[0] for row in captions.values()])
+    texts = list(captions)
+    for size in GALLERIES:
+        by_us = recalls(ours, engine.whole_vectors(texts), size)
+        by_clip = recalls(theirs, clip.embed_texts(texts), size)
         for rank in _RANKS:
-            found[f'recall@{rank} of {size} scenes'] = ours[rank]
-            found[f'the same by CLIP alone, @{rank} of {size}'] = theirs[rank]
+            found[f'recall@{rank} of {size} scenes'] = by_us[rank]
+            found[f'the same by CLIP alone, @{rank} of {size}'] = by_clip[rank]
             found[f'chance of recall@{rank} of {size}'] = rank / size
     return found
 
 
-def segmentation(engine: DinoEngine | ClipEngine, clips: Sequence[Clip]) -> dict[str, float]:
+def segmentation(
+    engine: DinoEngine | ClipEngine, clips: Sequence[Clip], patches: Sequence[Vectors]
+) -> dict[str, float]:
     """Mean IoU over `LABELS`, and shares of the pixels of things whose class, or colour, is right.
 
     A colour is asked for alone, among all colours.
+
+    Args:
+        engine: Of the texts.
+        clips: Their first pictures are painted.
+        patches: (h, w, D) of each, in the space of the texts.
     """
     pairs: list[list[Pixels]] = [[], [], [], []]
-    by_class, by_colour = (_vocabulary(engine, texts) for texts in (LABELS, tuple(COLOURS)))
-    for clip in clips:
-        patches = (
-            engine.look(clip.rgb[0]).patches
-            if isinstance(engine, DinoEngine) else patches_of(engine, clip.rgb[0])
-        )  # fmt: skip
+    words = [_vocabulary(engine, texts) for texts in (LABELS, tuple(COLOURS))]
+    for clip, seen in zip(clips, patches, strict=False):
         size = clip.ids.shape[1], clip.ids.shape[2]
-        for index, (words, real) in enumerate(
-            zip((by_class, by_colour), label_map(clip), strict=True)
-        ):
-            painted = paint(words.shares(patches, engine.logit_scale), size, words.ids, 0.0)[0]
+        for index, real in enumerate(label_map(clip)):
+            shares = words[index].shares(seen, engine.logit_scale)
+            painted = paint(shares, size, words[index].ids, 0.0)[0]
             pairs[2 * index].append((painted.ravel() - 1).astype(np.uint8))
             pairs[2 * index + 1].append(real.ravel())
     found, real, hues, colours = (np.concatenate(part) for part in pairs)
@@ -206,28 +208,29 @@ def patches_of(clip: ClipEngine, rgb: Pixels) -> npt.NDArray[np.float32]:
     return np.asarray(total / np.maximum(norms, 1e-9), np.float32)
 
 
-def retrieval(
-    engine: DinoEngine | ClipEngine, clips: Sequence[Clip], size: int
-) -> dict[int, float]:
-    """Of galleries of `size` scenes, how often the caption's own is among the nearest few."""
+def captions_of(clips: Sequence[Clip]) -> dict[str, int]:
+    """Captions of scenes with at least two things, all different, and the clip of each."""
     rng = np.random.default_rng(0)
-    captions: dict[str, Clip] = {}
-    for clip in clips:
+    found: dict[str, int] = {}
+    for row, clip in enumerate(clips):
         scenery = scenery_of(clip, 0)
         caption = scene_caption(rng, scenery)
         if len(scenery.things) > 1:
-            captions.setdefault(caption, clip)
-    texts = list(captions)
-    if isinstance(engine, DinoEngine):
-        said = engine.whole_vectors(texts)
-        seen = np.stack([engine.look(clip.rgb[0]).whole for clip in captions.values()])
-    else:
-        said = engine.embed_texts(texts)
-        seen = engine.embed_images([clip.rgb[0] for clip in captions.values()])
-    places = []
-    for first in range(0, len(texts) - size + 1, size):
+            found.setdefault(caption, row)
+    return found
+
+
+def recalls(seen: Vectors, said: Vectors, size: int) -> dict[int, float]:
+    """How often a caption's own scene is among the nearest few, in galleries of `size` scenes.
+
+    Args:
+        seen: (N, E) unit vectors of scenes.
+        said: (N, E) of their captions.
+        size: At most N; what is left after whole galleries is not used.
+    """
+    places: list[int] = []
+    for first in range(0, len(seen) - size + 1, size):
         part = slice(first, first + size)
         likeness = said[part] @ seen[part].T
-        own = np.diag(likeness)[:, None]
-        places += (likeness > own).sum(1).tolist()
+        places += (likeness > np.diag(likeness)[:, None]).sum(1).tolist()
     return {rank: round(float((np.array(places) < rank).mean()), 3) for rank in _RANKS}
