@@ -10,6 +10,7 @@ carries CLIP's vectors of texts into it (Barsellotti et al., Talk2DINO, arXiv 24
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -94,12 +95,12 @@ class DinoTask:
         pictures: int = 192,
     ) -> None:  # fmt: skip
         self._held_out, self.settings = held_out, settings
-        scenes = pictures // 2
-        self._sampler = Sampler(clips, scenes, pictures - scenes, _PHRASES, IMAGE_SIDE, PATCH)
+        self._clips, self._pictures = clips, pictures
         self._tokens = Tokens()
 
     def build(self) -> nn.Module:
         """A new network."""
+        _ = self._sampler  # before processes that make batches are forked, which share it
         pupil = Pupil(load_clip(locate('nano', 'clip')).dimension)
         embeddings = pupil.model.embeddings
         with torch.no_grad():
@@ -129,6 +130,11 @@ class DinoTask:
         return quick_scores(
             pupil, lambda texts: pupil.teacher(self._tokens(texts).to(device)), self._held_out
         )
+
+    @cached_property
+    def _sampler(self) -> Sampler:
+        scenes = self._pictures // 2
+        return Sampler(self._clips, scenes, self._pictures - scenes, _PHRASES, IMAGE_SIDE, PATCH)
 
 
 class FitTask:

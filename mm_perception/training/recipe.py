@@ -19,7 +19,7 @@ from torch import nn
 
 from mm_perception.errors import ConfigError, WeightsError
 from mm_perception.training import NETS, loop
-from mm_perception.training.data import load_clips
+from mm_perception.training.data import LateClips, load_clips
 from mm_perception.weights import NANO
 from mm_perception.world.clips import VERSION, Clip
 from mm_perception.world.variety import Split
@@ -56,14 +56,24 @@ def clip_worlds(recipe: Recipe, share: float, workers: int) -> Worlds:
         'stills': (Split.TRAIN, recipe.num_stills, 1, recipe.num_clips),
         'reshaped': (Split.RESHAPED, recipe.num_reshaped, 1, 0),
     }
-    counts: dict[str, int] = {}
-    clips: list[Clip] = []
-    for name, (split, full, num_frames, first) in plans.items():
-        count = max(8, round(full * share)) if full else 0
-        counts[f'training_{name}'] = count
-        clips += load_clips(split, count, num_frames=num_frames, first=first, workers=workers)
+    counts = {
+        f'training_{name}': max(8, round(full * share)) if full else 0
+        for name, (_, full, _, _) in plans.items()
+    }
+
+    def load() -> list[Clip]:
+        return [
+            clip
+            for count, (split, _, num_frames, first) in zip(
+                counts.values(), plans.values(), strict=True
+            )
+            for clip in load_clips(
+                split, count, num_frames=num_frames, first=first, workers=workers
+            )
+        ]
+
     held_out = load_clips(Split.HELD_OUT, recipe.num_held_out, workers=workers)
-    return Worlds(clips, held_out, {**counts, 'clip_version': VERSION})
+    return Worlds(LateClips(load), held_out, {**counts, 'clip_version': VERSION})
 
 
 @dataclass(frozen=True)
@@ -156,7 +166,9 @@ def train_net(
     stages = recipe.make(worlds.training, worlds.held_out, scale)
     if first_stage > len(stages):
         raise ConfigError('--stage', first_stage, f'a number from 1 to {len(stages)}')
-    model = stages[0].build() if start is None else restored(recipe, stages[0], start)
+    model = (
+        stages[0].build() if start is None else restored(recipe, stages[first_stage - 1], start)
+    )
     log = '' if start is None else (start / loop.LOG).read_text()
     end_s = time.monotonic() + 60 * minutes
     for number, task in list(enumerate(stages, 1))[first_stage - 1 :]:
