@@ -55,8 +55,8 @@ def paint(
         is_more = layer > best
         best[is_more], where[is_more] = layer[is_more], number
     where[best < least] = 0
-    for index, number in enumerate(ids):
-        own = where == number
+    for index, label_id in enumerate(ids):
+        own = where == label_id
         if own.any():
             scores[index] = best[own].mean()
     return where, np.clip(scores, 0, 1)

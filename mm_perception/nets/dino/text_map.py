@@ -35,5 +35,5 @@ def halves(vectors: Tensor) -> Tensor:
 
     The dot product of two such pairs is the mean of the cosines of the halves.
     """
-    pairs = vectors.unflatten(-1, (2, -1))
+    pairs = vectors.reshape(*vectors.shape[:-1], 2, -1)
     return nn.functional.normalize(pairs, dim=-1) / 2**0.5
