@@ -104,7 +104,7 @@ class DinoSegment(Plugin[DinoSegmentConfig]):
         ),
         limits=(
             'Every text competes with all others: what none of them names gets the nearest.',
-            'A patch is the smallest thing: 8 px (nano) to 14 px of the square that a picture becomes.',
+            'A patch is the smallest thing: 8 px (nano) or 14 px of the square that is looked at.',
             'It tells classes apart, not instances: two cars side by side are one region.',
             'A map that is made for patches alone compares a picture by their mean.',
         ),

@@ -166,9 +166,7 @@ def train_net(
     stages = recipe.make(worlds.training, worlds.held_out, scale)
     if first_stage > len(stages):
         raise ConfigError('--stage', first_stage, f'a number from 1 to {len(stages)}')
-    model = (
-        stages[0].build() if start is None else restored(recipe, stages[first_stage - 1], start)
-    )
+    model = stages[0].build() if start is None else restored(recipe, stages[-1], start)
     log = '' if start is None else (start / loop.LOG).read_text()
     end_s = time.monotonic() + 60 * minutes
     for number, task in list(enumerate(stages, 1))[first_stage - 1 :]:
