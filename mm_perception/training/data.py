@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import overload
 
 import cv2
 import numpy as np
@@ -44,6 +45,37 @@ def load_clips(
         clips.append(Clip.load(path))
         progress(done)
     return clips
+
+
+class LateClips(Sequence[Clip]):
+    """Clips that are made and read when one is asked for: a late stage may need none.
+
+    Args:
+        load: Makes and reads all of them.
+    """
+
+    def __init__(self, load: Callable[[], list[Clip]]) -> None:
+        self._load = load
+        self._clips: list[Clip] | None = None
+
+    @overload
+    def __getitem__(self, index: int) -> Clip: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Clip]: ...
+
+    def __getitem__(self, index: int | slice) -> Clip | list[Clip]:
+        """One clip, or some."""
+        return self._all()[index]
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._all())
+
+    def _all(self) -> list[Clip]:
+        if self._clips is None:
+            self._clips = self._load()
+        return self._clips
 
 
 def final_clips(

@@ -19,7 +19,7 @@ from torch import nn
 
 from mm_perception.errors import ConfigError, WeightsError
 from mm_perception.training import NETS, loop
-from mm_perception.training.data import load_clips
+from mm_perception.training.data import LateClips, load_clips
 from mm_perception.weights import NANO
 from mm_perception.world.clips import VERSION, Clip
 from mm_perception.world.variety import Split
@@ -56,14 +56,24 @@ def clip_worlds(recipe: Recipe, share: float, workers: int) -> Worlds:
         'stills': (Split.TRAIN, recipe.num_stills, 1, recipe.num_clips),
         'reshaped': (Split.RESHAPED, recipe.num_reshaped, 1, 0),
     }
-    counts: dict[str, int] = {}
-    clips: list[Clip] = []
-    for name, (split, full, num_frames, first) in plans.items():
-        count = max(8, round(full * share)) if full else 0
-        counts[f'training_{name}'] = count
-        clips += load_clips(split, count, num_frames=num_frames, first=first, workers=workers)
+    counts = {
+        f'training_{name}': max(8, round(full * share)) if full else 0
+        for name, (_, full, _, _) in plans.items()
+    }
+
+    def load() -> list[Clip]:
+        return [
+            clip
+            for count, (split, _, num_frames, first) in zip(
+                counts.values(), plans.values(), strict=True
+            )
+            for clip in load_clips(
+                split, count, num_frames=num_frames, first=first, workers=workers
+            )
+        ]
+
     held_out = load_clips(Split.HELD_OUT, recipe.num_held_out, workers=workers)
-    return Worlds(clips, held_out, {**counts, 'clip_version': VERSION})
+    return Worlds(LateClips(load), held_out, {**counts, 'clip_version': VERSION})
 
 
 @dataclass(frozen=True)
@@ -83,6 +93,7 @@ class Recipe:
         num_reshaped: Of one picture with reshaped things, seeds from 0.
         notes: Paragraphs for the card: architecture, limits.
         core: What is saved of what is trained.
+        restore: Reads what `save` wrote, where that is more than the parameters of the core.
         worlds: Makes what is trained on, from the recipe, a share of it, and a number of
             processes.
         data: What that is, for the card, with names of `Worlds.counts` in braces.
@@ -96,6 +107,7 @@ class Recipe:
     score: Callable[[Path, str, Callable[[int], None]], dict[str, Any]]
     notes: tuple[str, ...]
     core: Callable[[nn.Module], Any] = lambda model: model
+    restore: Callable[[nn.Module, Path], None] | None = None
     num_clips: int = 0
     num_stills: int = 0
     num_reshaped: int = 0
@@ -154,7 +166,7 @@ def train_net(
     stages = recipe.make(worlds.training, worlds.held_out, scale)
     if first_stage > len(stages):
         raise ConfigError('--stage', first_stage, f'a number from 1 to {len(stages)}')
-    model = stages[0].build() if start is None else restored(recipe, stages[0], start)
+    model = stages[0].build() if start is None else restored(recipe, stages[-1], start)
     log = '' if start is None else (start / loop.LOG).read_text()
     end_s = time.monotonic() + 60 * minutes
     for number, task in list(enumerate(stages, 1))[first_stage - 1 :]:
@@ -232,6 +244,9 @@ def minutes_of(log: str) -> float:
 def restored(recipe: Recipe, stage: loop.Task, folder: Path) -> nn.Module:
     """A network with saved weights; helpers that are not saved begin anew."""
     model = stage.build()
+    if recipe.restore is not None:
+        recipe.restore(model, folder)
+        return model
     core, state = recipe.core(model), load_file(folder / 'model.safetensors')
     missing = core.load_state_dict(state, strict=False).missing_keys
     absent = set(missing) & {name for name, _ in core.named_parameters()}

@@ -19,7 +19,7 @@ from mm_perception.weights import locate
 
 Vectors = npt.NDArray[np.float32]
 Picture = npt.NDArray[np.uint8]
-_CACHED_TEXTS = 1024
+_CACHED_TEXTS, _TEXTS_AT_ONCE = 1024, 256
 #: What a directory in open_clip's layout has and one in that of transformers lacks.
 CONFIG_FILE = 'open_clip_config.json'
 
@@ -91,6 +91,14 @@ class ClipEngine(ABC):
             while len(self._texts) > _CACHED_TEXTS:
                 self._texts.popitem(last=False)
         return np.stack(found) if found else np.zeros((0, self.dimension), np.float32)
+
+    @torch.inference_mode()
+    def text_features(self, texts: Sequence[str]) -> Vectors:
+        """Features of N texts as the network has them, (N, D) float32, not normalised."""
+        firsts = range(0, len(texts), _TEXTS_AT_ONCE)
+        blocks = [list(texts[i : i + _TEXTS_AT_ONCE]) for i in firsts]
+        found = [self._text_features(block).float().cpu().numpy() for block in blocks]
+        return np.concatenate(found) if found else np.zeros((0, self.dimension), np.float32)
 
     @property
     def dimension(self) -> int:

@@ -69,6 +69,14 @@ def _new_to(known: Vectors, others: Vectors) -> Vectors:
     return kept[len(known) :]
 
 
+def unknown_words(clip: ClipEngine, text: str) -> list[str]:
+    """Words that the network cannot tell from one that does not exist."""
+    words = text.split()
+    others = [' '.join((*words[:i], _NO_WORD, *words[i + 1 :])) for i in range(len(words))]
+    cosines = clip.embed_texts([text, *others]) @ clip.embed_texts([text])[0]
+    return [word for word, cosine in zip(words, cosines[1:], strict=True) if cosine > _EQUAL]
+
+
 def around(image: Picture, box: Array) -> Picture:
     """The square around a box with a margin, cut where the picture ends.
 

@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from mm_perception.errors import WeightsError
+from mm_perception.training.data import LateClips
 from mm_perception.training.loop import Settings
 from mm_perception.training.recipe import (
     SCORES,
@@ -82,3 +83,16 @@ def test_scores_may_be_taken_later(tmp_path) -> None:
 def test_weights_without_a_record_cannot_be_scored_again(tmp_path) -> None:
     with pytest.raises(WeightsError, match='no record of its training'):
         score_again(RECIPE, tmp_path, 'cpu')
+
+
+def test_worlds_are_read_when_one_is_asked_for() -> None:
+    calls: list[int] = []
+
+    def load() -> list[Any]:
+        calls.append(1)
+        return ['a', 'b', 'c']
+
+    clips: Any = LateClips(load)
+    assert not calls
+    assert (len(clips), clips[1], clips[1:], list(clips)) == (3, 'b', ['b', 'c'], ['a', 'b', 'c'])
+    assert len(calls) == 1
