@@ -35,18 +35,18 @@ from mm_perception.world.clips import Clip, ThingTruth
 from mm_perception.world.language import Scenery, phrase, scene_caption
 from mm_perception.world.materials import COLOURS
 
-IMAGE_SIDE, PATCH = 224, 8
+IMAGE_SIDE, PATCH = 192, 12
 TEXT_LENGTH = 32
 #: Beside the weights, for those who fit the map anew.
 TEACHER_FILE = 'teacher.safetensors'
-_WIDTH, _LAYERS, _HEADS, _REGISTERS = 256, 6, 4, 4
-_PHRASES = 128
+_WIDTH, _LAYERS, _HEADS, _REGISTERS = 192, 6, 3, 4
+_PHRASES = 64
 STEPS, _FIT_STEPS, _FIT_TEXTS, _POOL = 4000, 1500, 256, 6000
 _PLACE_CODE = 0.3  # size of the sines that begin as codes of places
 
 
 def nano_config() -> Dinov2WithRegistersConfig:
-    """About 5 M parameters."""
+    """About 2.7 M parameters."""
     return Dinov2WithRegistersConfig(
         hidden_size=_WIDTH, num_hidden_layers=_LAYERS, num_attention_heads=_HEADS,
         image_size=IMAGE_SIDE, patch_size=PATCH, num_register_tokens=_REGISTERS,
@@ -92,7 +92,7 @@ class DinoTask:
 
     def __init__(
         self, clips: Sequence[Clip], held_out: Sequence[Clip], settings: Settings,
-        pictures: int = 192,
+        pictures: int = 20,
     ) -> None:  # fmt: skip
         self._held_out, self.settings = held_out, settings
         self._clips, self._pictures = clips, pictures
@@ -302,7 +302,7 @@ RECIPE = Recipe(
     core=_core,
     restore=_restore,
     notes=(
-        'Patches of 8 px on 224 px, 256 wide, 6 layers, 4 registers. It is not learned from '
+        'Patches of 12 px on 192 px, 192 wide, 6 layers, 4 registers. It is not learned from '
         'pictures alone, as DINOv2 is, but from what is in the patches of the synthetic world: '
         'classes, colours, and captions of scenes, by a text encoder that learns beside it.',
         'That encoder (`teacher.safetensors`) is not used by the plugin. The map '

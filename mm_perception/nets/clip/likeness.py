@@ -91,11 +91,3 @@ def around(image: Picture, box: Array) -> Picture:
     left, top = min(max(0, int(x - half)), width - 1), min(max(0, int(y - half)), height - 1)
     right, bottom = max(left + 1, int(np.ceil(x + half))), max(top + 1, int(np.ceil(y + half)))
     return np.ascontiguousarray(image[top:bottom, left:right])
-
-
-def unknown_words(clip: ClipEngine, text: str) -> list[str]:
-    """Words that the network cannot tell from one that does not exist."""
-    words = text.split()
-    others = [' '.join((*words[:i], _NO_WORD, *words[i + 1 :])) for i in range(len(words))]
-    cosines = clip.embed_texts([text, *others]) @ clip.embed_texts([text])[0]
-    return [word for word, cosine in zip(words, cosines[1:], strict=True) if cosine > _EQUAL]
