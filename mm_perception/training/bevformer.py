@@ -183,7 +183,7 @@ RECIPE = Recipe(
     notes=(
         'Grid of 64 x 64 m in cells of 1 m, maps in cells of 0.5 m, pillars of 0.5 m. Classes: '
         'car (vans too), truck (buses too), pedestrian, cyclist, cone.',
-        'Made for a GPU: the steps are those that an H200 did in 10 minutes, given as minutes. The '
+        'Made for a GPU: the steps are those that an H200 did in the 10 minutes it had. The '
         'motion head of the shipped weights learned apart from the rest, in 6 minutes of a core, '
         'from 350 of the drives without their pictures.',
         'What a cell takes of a picture counts by how likely the picture is as deep there '
