@@ -162,7 +162,8 @@ def _load(weights: str, device: str, language: str) -> Recogniser:
         from mm_perception.nets.hearing_nano import make_processor, nano_config
 
         torch.manual_seed(0)
-        model: Any = AutoModelForCTC.from_config(nano_config()).eval()
+        auto_class: Any = AutoModelForCTC  # carries no types
+        model: Any = auto_class.from_config(nano_config()).eval()
         return CtcRecogniser(
             model.to(device), make_processor(), weights, state_sha256(model), 'Apache-2.0'
         )
@@ -172,7 +173,8 @@ def _load(weights: str, device: str, language: str) -> Recogniser:
         with offline():
             kind = AutoConfig.from_pretrained(folder).model_type
             auto = _auto_class(kind, weights)
-            processor: Any = AutoProcessor.from_pretrained(folder)
+            auto_processor: Any = AutoProcessor
+            processor: Any = auto_processor.from_pretrained(folder)
             loaded: Any = auto.from_pretrained(folder, dtype=torch.float32).eval().to(device)
     except (OSError, ValueError, KeyError) as error:
         fix = 'give a checkpoint of a recogniser with its processor'

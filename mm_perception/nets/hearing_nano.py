@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from transformers import (
     SeamlessM4TFeatureExtractor,
@@ -31,16 +32,17 @@ def nano_config() -> Wav2Vec2BertConfig:
     )  # fmt: skip
 
 
-def make_processor() -> Wav2Vec2BertProcessor:
+def make_processor() -> Any:
     """Features and letters, as they are saved beside the weights."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, 'vocab.json')
         path.write_text(json.dumps({letter: i for i, letter in enumerate(LETTERS)}))
-        tokenizer = Wav2Vec2CTCTokenizer(
+        tokenizer_class: Any = Wav2Vec2CTCTokenizer  # carries no types
+        tokenizer = tokenizer_class(
             str(path), bos_token=None, eos_token=None, unk_token='<unk>', pad_token='<pad>',
             word_delimiter_token='|',
         )  # fmt: skip
-    extractor = SeamlessM4TFeatureExtractor(
-        feature_size=NUM_MELS, num_mel_bins=NUM_MELS, stride=STRIDE
-    )
-    return Wav2Vec2BertProcessor(extractor, tokenizer)
+    extractor_class: Any = SeamlessM4TFeatureExtractor
+    extractor = extractor_class(feature_size=NUM_MELS, num_mel_bins=NUM_MELS, stride=STRIDE)
+    processor_class: Any = Wav2Vec2BertProcessor
+    return processor_class(extractor, tokenizer)

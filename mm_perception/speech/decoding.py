@@ -67,13 +67,14 @@ def best_path(logs: Scores, alphabet: Alphabet, frame_s: float) -> Path:
     ends = np.append(begins[1:], len(best))[: len(begins)]
     words: list[HeardWord] = []
     letters: list[tuple[str, int, int]] = []
-    for begin, end in [*zip(begins, ends, strict=True), (len(best), len(best))]:
+    runs = list(zip(begins.tolist(), ends.tolist(), strict=True))
+    for begin, end in [*runs, (len(best), len(best))]:
         column = alphabet.bar if begin == len(best) else int(best[begin])
         if column == alphabet.bar:
             words += [_word(letters, logs, best, frame_s)] if letters else []
             letters = []
         elif column != alphabet.blank and len(alphabet.letters[column]) == 1:
-            letters.append((alphabet.letters[column], int(begin), int(end)))
+            letters.append((alphabet.letters[column], begin, end))
     return Path(tuple(words), _mean(logs[at, best]))
 
 

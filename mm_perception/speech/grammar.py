@@ -168,7 +168,8 @@ def graph_of(rules: Mapping[str, str], root: str) -> WordGraph:
             return visit(parsed[node.word])
         found = [visit(part) for part in node.parts]
         if node.kind == 'choice':
-            first, last = (tuple(s for f in found for s in f[i]) for i in (1, 2))
+            first = tuple(state for part in found for state in part[1])
+            last = tuple(state for part in found for state in part[2])
             return any(f[0] for f in found), first, last
         if node.kind == 'option':
             return True, found[0][1], found[0][2]
@@ -186,7 +187,9 @@ def _joined(
     found: list[tuple[bool, tuple[int, ...], tuple[int, ...]]], follows: set[tuple[int, int]]
 ) -> tuple[bool, tuple[int, ...], tuple[int, ...]]:
     """A sequence of parts: the last states of what came before lead to the first of the next."""
-    empty, first, last = True, (), ()
+    empty = True
+    first: tuple[int, ...] = ()
+    last: tuple[int, ...] = ()
     for is_option, starts, ends in found:
         follows.update((a, b) for a in last for b in starts)
         first = first + starts if empty else first

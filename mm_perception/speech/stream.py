@@ -130,5 +130,5 @@ class Stream:
 def _as_float(clip: AudioClip) -> Sound:
     """(T, C) float32 with full scale 1."""
     if clip.data.dtype == np.int16:
-        return clip.data.astype(np.float32) / np.float32(32768)
+        return np.asarray(clip.data.astype(np.float32) / np.float32(32768), np.float32)
     return np.asarray(clip.data, np.float32)

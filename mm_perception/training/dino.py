@@ -172,7 +172,7 @@ class FitTask:
             self._vectors = torch.from_numpy(self._clip.text_features(self._texts)).to(device)
             with torch.no_grad():
                 pupil.teacher.eval()
-                tokens = self._tokens(self._texts).split(_FIT_TEXTS)
+                tokens = torch.split(self._tokens(self._texts), _FIT_TEXTS)
                 self._targets = halves(torch.cat([pupil.teacher(t.to(device)) for t in tokens]))
         rows = batch.to(device)
         found = halves(pupil.text_map(self._vectors[rows]))
@@ -228,9 +228,8 @@ def _sines(side: int, width: int) -> Tensor:
     """Codes of places on a grid, (side * side, width): as in Chen et al., 2021 (MoCo v3)."""
     omega = 1 / 1000 ** (torch.arange(width // 4) / (width // 4))
     at = torch.arange(side)[:, None] * omega
-    row, column = (t.reshape(side * side, -1) for t in torch.broadcast_tensors(
-        at[:, None], at[None]
-    ))  # fmt: skip
+    row = at[:, None].expand(-1, side, -1).reshape(side * side, -1)
+    column = at[None].expand(side, -1, -1).reshape(side * side, -1)
     return _PLACE_CODE * torch.cat([row.sin(), row.cos(), column.sin(), column.cos()], dim=1)
 
 

@@ -185,7 +185,7 @@ class Sampler:
         rgb[last:final] = tinted(rgb[last:final], own[last:final], chance)
         shown[last:final, :, 1].masked_fill_(own[last:final].flatten(1)[:, points], 0)
         mean, deviation = (rgb.new_tensor(v)[:, None, None] for v in (MEAN, DEVIATION))
-        classes, colours = shown.unflatten(1, (_POINTS, -1)).transpose(1, 2).unbind(-1)
+        classes, colours = shown.reshape(len(shown), _POINTS, -1, 2).transpose(1, 2).unbind(-1)
         return Lesson((other_light(rgb, chance) - mean) / deviation, classes, colours)
 
 

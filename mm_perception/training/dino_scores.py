@@ -73,7 +73,7 @@ def quick_scores(
     crops = [Crop((0, 0, *clip.rgb.shape[2:0:-1]), IMAGE_SIDE) for clip in clips]
     rgb = np.stack([crop.picture(clip.rgb[0]) for crop, clip in zip(crops, clips, strict=True)])
     pixels = torch.from_numpy(normalised(rgb)).to(device)
-    seen = [pupil.see(block) for block in pixels.split(_AT_ONCE)]
+    seen = [pupil.see(block) for block in torch.split(pixels, _AT_ONCE)]
     patches, whole = (torch.cat([getattr(s, k) for s in seen]) for k in ('patches', 'whole'))
     cells = IMAGE_SIDE // PATCH
     maps = [label_map(clip) for clip in clips]
@@ -175,8 +175,10 @@ def segmentation(
 
 
 def _vocabulary(engine: DinoEngine | ClipEngine, texts: Sequence[str]) -> Vocabulary:
-    is_dino = isinstance(engine, DinoEngine)
-    vectors = engine.patch_vectors(texts) if is_dino else engine.embed_texts(texts)
+    if isinstance(engine, DinoEngine):
+        vectors = engine.patch_vectors(texts)
+    else:
+        vectors = engine.embed_texts(texts)
     return Vocabulary(tuple(texts), tuple(range(1, len(texts) + 1)), vectors)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -54,7 +55,8 @@ def _tables() -> tuple[Sound, Sound]:
     """Povey's window (400,) and the mel filters (257, 80) of Kaldi, as transformers has them."""
     from transformers import SeamlessM4TFeatureExtractor
 
-    made = SeamlessM4TFeatureExtractor(num_mel_bins=NUM_MELS)
+    extractor: Any = SeamlessM4TFeatureExtractor  # carries no types
+    made = extractor(num_mel_bins=NUM_MELS)
     return made.window.astype(np.float32), made.mel_filters.astype(np.float32)
 
 

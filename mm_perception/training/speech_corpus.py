@@ -75,7 +75,8 @@ class Corpus:
     def samples(self, index: int) -> npt.NDArray[np.float32]:
         """The sound of a sentence, (T,) float32, full scale is 1."""
         spoken = self.sentences[index]
-        return self.sound[spoken.start : spoken.stop].astype(np.float32) / 32768
+        part = self.sound[spoken.start : spoken.stop]
+        return np.asarray(part.astype(np.float32) / np.float32(32768), np.float32)
 
 
 def is_novel(text: str) -> bool:

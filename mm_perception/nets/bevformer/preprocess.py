@@ -147,8 +147,7 @@ class Preprocessor:
         staged = self._staged[:count].view(shape)
         np.stack(images, out=staged.numpy())
         raw = staged.to(self.device, non_blocking=True)
-        self._fetched = torch.cuda.Event()
-        self._fetched.record(torch.cuda.current_stream(self.device))
+        self._fetched = torch.cuda.current_stream(self.device).record_event()
         return raw
 
     def _grid(self, lens: Lens | None, size: _Size) -> tuple[Tensor, Tensor | None]:
