@@ -1,4 +1,4 @@
-"""Drive through a street, track what is named, look from above, and compare with the truth.
+"""Drive through a street, track what is named or said, look from above, compare with the truth.
 
   mmp demo                               the red car: seen, hidden, seen again, passed
   mmp demo --seed 7                      another street, and what shows best in it
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 #: Who is asked for what.
 STACK, TEXT = 'track', 'the red car'
+#: Who listens to what is said in the drive, and when it begins to be said, s.
+STACK_VOICE, SAID_S = 'voice', 0.3
 #: Who looks from above.
 STACK_ABOVE = 'bev'
 #: A street in which the car stands, is hidden by another, is seen again, and is passed.
@@ -71,17 +73,26 @@ def run(args: argparse.Namespace) -> int:
     if status == 2:
         return status
     made_by = [('replayed by', f'mmp {shlex.join(command)}')]
-    above = ['replay', str(bag), '--stack', STACK_ABOVE, '--out', str(args.out / 'from_above')]
-    above += ['--offline'] if args.offline else []
-    print(f'\n3. The same drive from above\n   mmp {shlex.join(above)}', flush=True)
-    status = max(status, mmp.main(above))
-    made_by.append(('from above by', f'mmp {shlex.join(above)}'))
+    further = [('The same drive from above', STACK_ABOVE, 'from_above')]
+    if drive.sayings:
+        title = f'Nobody types: a voice in the drive says “{drive.sayings[0].text}”'
+        further.append((title, STACK_VOICE, 'voice'))
+    for number, (title, stack, folder) in enumerate(further, 3):
+        words = ['replay', str(bag), '--stack', stack, '--out', str(args.out / folder)]
+        words += ['--offline'] if args.offline else []
+        print(f'\n{number}. {title}\n   mmp {shlex.join(words)}', flush=True)
+        status = max(status, mmp.main(words))
+        made_by.append((f'{stack} by', f'mmp {shlex.join(words)}'))
+    if drive.sayings:
+        _print_heard(args.out / 'voice' / 'bag')
     replay_s = time.monotonic() - started_s - drive_s
-    print('\n4. Against the truth', flush=True)
+    print(f'\n{len(further) + 3}. Against the truth', flush=True)
     evaluation, stories = score_replay(load_stack(STACK), bag, result, name)
     evaluation.command = f'mmp {shlex.join(_words(args))}'
     evaluation.wall_s = time.monotonic() - started_s
-    films = [*sorted(result.glob('*.mp4')), *sorted((args.out / 'from_above').glob('bev*.mp4'))]
+    films = sorted(result.glob('*.mp4'))
+    for _, _, folder in further:
+        films += sorted((args.out / folder).glob('*.mp4'))
     setting = (
         f'A drive of {drive.seconds:g} s through a synthetic street, replayed {how}. The stack '
         f'“{STACK}” was given these words, and nothing else.'
@@ -105,6 +116,9 @@ def run(args: argparse.Namespace) -> int:
 def _drive(args: argparse.Namespace) -> Drive:
     """What is driven; no training has seen such a street."""
     from mm_perception.world.drive import Drive, one_camera
+    from mm_perception.world.microphone import MicrophoneArray
+    from mm_perception.world.speech import is_installed
+    from mm_perception.world.spoken import Saying, recorded
     from mm_perception.world.variety import Split
 
     if args.out.exists():
@@ -117,7 +131,13 @@ def _drive(args: argparse.Namespace) -> Drive:
         if not least <= value <= most:
             raise ConfigError(option, value, f'a number from {least} to {most}')
     cameras = one_camera(args.width, round(args.width * 9 / 16))
-    return Drive(seed=args.seed, seconds=args.seconds, cameras=cameras, split=Split.HELD_OUT)
+    text = f'track {args.prompt or TEXT}'
+    sayings = (Saying(text, SAID_S),) if recorded(text) is not None or is_installed() else ()
+    return Drive(
+        seed=args.seed, seconds=args.seconds, cameras=cameras, split=Split.HELD_OUT,
+        microphones=MicrophoneArray() if sayings else None, sayings=sayings,
+        has_passers_by=False,
+    )  # fmt: skip
 
 
 def _asked(args: argparse.Namespace, drive: Drive) -> Name | None:
@@ -162,6 +182,20 @@ def _words(args: argparse.Namespace) -> list[str]:
     words += ['--width', str(args.width)]
     words += ['--prompt', args.prompt] if args.prompt else []
     return [*words, '--offline'] if args.offline else words
+
+
+def _print_heard(bag: Path) -> None:
+    from mm_perception.evaluation.spoken import read_heard
+
+    heard = read_heard(bag)
+    for transcript in heard.transcripts:
+        spoken_s = (transcript.end_ns - transcript.stamp_ns) / 1e9
+        print(f'heard “{transcript.text}” ({spoken_s:.1f} s, sure by {transcript.confidence:.2f})')
+    for command in heard.commands:
+        print(f'understood {command.intent.value} “{command.target}”')
+    wait_s = heard.seconds_to_mask
+    found = 'no mask' if wait_s is None else f'first mask {wait_s:.1f} s after the last word'
+    print(found)
 
 
 def _print_scores(name: Name, evaluation: Evaluation, stories: Sequence[Story]) -> None:
