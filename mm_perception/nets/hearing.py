@@ -22,7 +22,7 @@ from mm_perception.speech.stream import RATE_HZ, Sound
 from mm_perception.weights import directory_sha256, local_directory, locate, offline, state_sha256
 
 #: A command may be less likely than the best letters by so much per frame (nats); more, and it is
-#: taken for other words. Chosen on held-out voices, see bench/bench_speech.py.
+#: taken for other words. Set by hand; 24 held-out sentences asked for no other.
 _SLACK = 0.25
 #: Below that confidence it is noise. Twelve voices at once, in which a grammar finds commands,
 #: stay below 0.27; commands that are heard right at 10 dB are above 0.37.

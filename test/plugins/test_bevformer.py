@@ -31,6 +31,7 @@ from mm_perception.nets.bevformer import (
 )
 from mm_perception.plugin import Context
 from mm_perception.plugins.bevformer import BevFormerPlugin, BevFormerSettings
+from mm_perception.plugins.bevformer.memory import Memory
 from mm_perception.plugins.bevformer.rig import base_from_bev, lens_of
 from mm_perception.samples import (
     BevGrid,
@@ -45,6 +46,7 @@ from mm_perception.world.camera import Camera
 
 STAMP_NS = 5_000_000_000
 SECOND_NS = 1_000_000_000
+LATER_NS = STAMP_NS + SECOND_NS // 2
 SPEED = 10.0  # m/s of base_link along x in odom
 #: base_link from the optical axes of a level camera, 1.5 m above the ground, that looks ahead.
 AHEAD = np.array([[0.0, 0, 1, 0.8], [-1, 0, 0, 0], [0, -1, 0, 1.5], [0, 0, 0, 1]])
@@ -112,6 +114,7 @@ class Bench:
         self.engine = Recorder(CONFIGS[size])
         self.plugin._shared = SimpleNamespace(model=self.engine, release=lambda: None)
         self.plugin._state = BevState()
+        self.plugin._memory = Memory(self.engine.config.memory_age_s, self.engine.max_gap_s)
 
     def look(
         self, stamp_ns: int = STAMP_NS, images: Any = None, infos: Any = None, cloud: Any = None,
@@ -180,10 +183,12 @@ def test_a_camera_that_looked_later_saw_things_nearer() -> None:
 
 def test_answers_are_in_the_frame_of_the_robot() -> None:
     for size in ('nano', 'tiny'):
-        outputs = Bench(size).look()
+        bench = Bench(size)
+        bench.look()
+        outputs = bench.look(LATER_NS)
         boxes = outputs['boxes']
         assert isinstance(boxes, Boxes3D)
-        assert (boxes.frame_id, boxes.stamp_ns, boxes.labels) == ('base_link', STAMP_NS, ('car',))
+        assert (boxes.frame_id, boxes.stamp_ns, boxes.labels) == ('base_link', LATER_NS, ('car',))
         np.testing.assert_allclose(boxes.centres, [[10.0, -3.0, 0.8]], atol=1e-6)
         np.testing.assert_allclose(boxes.yaws(), [0.0], atol=1e-6)
         np.testing.assert_allclose(boxes.velocities, [[5.0, 0, 0]], atol=1e-6)
@@ -285,6 +290,23 @@ def test_motion_is_that_since_the_frame_remembered() -> None:
     assert not bench.reports
 
 
+def test_a_fast_sensor_is_compared_with_a_frame_that_is_old_enough() -> None:
+    """Velocities need 0.2 s between frames, as in training; a younger memory tells none."""
+    bench = Bench()
+    told, spans = [], []
+    for index in range(5):
+        outputs = bench.look(STAMP_NS + index * SECOND_NS // 10)
+        told.append(outputs['boxes'].velocities is not None)
+        spans.append(bench.last.motion.dt_s)
+    assert spans == pytest.approx([0, 0.1, 0.2, 0.2, 0.2])
+    assert told == [False, False, True, True, True]
+    assert bench.last.motion.dx_m == pytest.approx(2.0)
+    slow = Bench('tiny')
+    for index in range(3):
+        slow.look(STAMP_NS + index * SECOND_NS // 10)
+    assert slow.last.motion.dt_s == pytest.approx(0.1), 'as published'
+
+
 def test_odometry_tells_the_motion_where_it_is_connected() -> None:
     bench = Bench(transforms=mounts_only)
     turning = {'angular': np.array([0, 0, 0.5]), 'position': np.zeros(3)}
@@ -309,7 +331,7 @@ def test_odometry_of_another_body_is_carried_over_by_its_mount() -> None:
     turned = quats_of_yaws(np.array(math.pi / 2))
     bench.look(odometry=odometry(STAMP_NS, child_frame_id='left', quat_xyzw=turned))
     pose = pose_matrix(np.zeros(3), turned) @ np.linalg.inv(LEFT)
-    np.testing.assert_allclose(bench.plugin._remembered.xy_yaw[:2], pose[:2, 3], atol=1e-9)
+    np.testing.assert_allclose(bench.plugin._memory.newest.xy_yaw[:2], pose[:2, 3], atol=1e-9)
 
 
 def test_without_any_motion_every_frame_stands_alone_and_says_so() -> None:

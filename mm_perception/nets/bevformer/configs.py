@@ -136,6 +136,8 @@ class BevFormerConfig:
             looks must not matter, but the public weights were trained so.
         has_motion: Whether velocities come from how far things have moved since the frame before,
             see `motion.py`, and not from the box branch, which does not know the time between.
+        memory_age_s: The youngest previous frame that it was trained with; what a sensor gives
+            faster is compared with an older one.
         tells_velocity: Whether velocities were learned; else what the box branch says of them
             means nothing.
     """
@@ -171,6 +173,7 @@ class BevFormerConfig:
     has_proposals: bool = False
     knows_heading: bool = True
     has_motion: bool = False
+    memory_age_s: float = 0.0
     tells_velocity: bool = True
 
     def __post_init__(self) -> None:
@@ -270,6 +273,7 @@ _NANO = BevFormerConfig(
     has_proposals=True,
     knows_heading=False,
     has_motion=True,
+    memory_age_s=0.2,
 )
 
 CONFIGS = {

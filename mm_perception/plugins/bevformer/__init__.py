@@ -15,7 +15,6 @@ picture and each point of a scan counts from where the robot was when it was tak
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -38,6 +37,7 @@ from mm_perception.plugin import (
 )
 from mm_perception.plugins.bevformer.answers import boxes_sample, grid_sample, seen_cells
 from mm_perception.plugins.bevformer.ego import Ego
+from mm_perception.plugins.bevformer.memory import Memory, Remembered
 from mm_perception.plugins.bevformer.rig import Pictures, base_from_bev, pictures_of, scan_of
 from mm_perception.samples import (
     BevGrid,
@@ -73,15 +73,6 @@ class BevFormerSettings:
     max_speed_mps: float = parameter(
         70.0, 'A pose that moves faster has jumped, and the memory is dropped.', minimum=0.1
     )
-
-
-@dataclass(frozen=True)
-class _Remembered:
-    """When and where the robot was at the frame that is remembered."""
-
-    stamp_ns: int
-    xy_yaw: tuple[float, float, float]
-    fixed_frame: str
 
 
 class BevFormerPlugin(Plugin[BevFormerSettings]):
@@ -139,7 +130,7 @@ class BevFormerPlugin(Plugin[BevFormerSettings]):
         super().__init__(config, context)
         self._shared: Shared[BevFormerEngine] | None = None
         self._state: BevState | None = None
-        self._remembered: _Remembered | None = None
+        self._memory: Memory | None = None
         self._has_come: set[str] = set()
 
     @classmethod
@@ -156,6 +147,8 @@ class BevFormerPlugin(Plugin[BevFormerSettings]):
             ('bevformer', weights, device), lambda: BevFormerEngine.load(weights, device)
         )
         self._state = BevState()
+        engine = self._shared.model
+        self._memory = Memory(engine.config.memory_age_s, engine.max_gap_s)
 
     def model_info(self) -> dict[str, str]:
         """Weights, their hash and licence."""
@@ -190,14 +183,14 @@ class BevFormerPlugin(Plugin[BevFormerSettings]):
             name = 'images' if has_eyes else 'cloud'
             reason = f'nothing of this moment can be used, and the network sees {_senses(engine)}'
             raise MissingInputError(name, reason, 'see the other diagnostics of this node')
+        motion = self._motion(ego, inputs.stamp_ns, state)
         result = engine.step(
-            state, pictures.images or [None],
-            pictures.image_from_bev or [np.eye(4)], self._motion(ego, inputs.stamp_ns, engine),
+            state, pictures.images or [None], pictures.image_from_bev or [np.eye(4)], motion,
             points=points, lenses=pictures.lenses or None,
         )  # fmt: skip
-        self._remember(ego, inputs.stamp_ns)
+        self._remember(ego, inputs.stamp_ns, state)
         is_seen_all = points is not None
-        return self._answers(result, pictures, is_seen_all, bev, inputs.stamp_ns)
+        return self._answers(result, pictures, is_seen_all, bev, inputs.stamp_ns, motion.dt_s)
 
     def rewind(self, stream: str) -> None:
         """What was seen in the other run is none of this one's."""
@@ -212,7 +205,7 @@ class BevFormerPlugin(Plugin[BevFormerSettings]):
         """Give the model back."""
         if self._shared is not None:
             self._shared.release()
-        self._shared = self._state = self._remembered = None
+        self._shared = self._state = self._memory = None
 
     def _loaded(self) -> tuple[BevFormerEngine, BevState]:
         if self._shared is None or self._state is None:
@@ -251,11 +244,12 @@ class BevFormerPlugin(Plugin[BevFormerSettings]):
         reason = 'nothing came near this moment, and the answer does without'
         self.context.report(MissingInputError(name, reason, 'check the sensor and its clock'))
 
-    def _motion(self, ego: Ego, stamp_ns: int, engine: BevFormerEngine) -> EgoMotion:
-        """Since the frame that is remembered; where that is of no use it is forgotten."""
+    def _motion(self, ego: Ego, stamp_ns: int, state: BevState) -> EgoMotion:
+        """Since the frame that is recalled, which becomes the state's memory."""
         from mm_perception.nets.bevformer import EgoMotion
 
-        here, before = ego.xy_yaw, self._remembered
+        here = ego.xy_yaw
+        state.reset()
         if here is None or not self.config.memory:
             if self.config.memory:
                 reason = f'the motion is unknown, so nothing is remembered ({ego.problem})'
@@ -263,33 +257,40 @@ class BevFormerPlugin(Plugin[BevFormerSettings]):
                 self.context.report(MissingInputError('odometry', reason, fix))
             self._forget()
             return EgoMotion()
-        if before is not None and before.fixed_frame == ego.fixed_frame:
-            dt_s = (stamp_ns - before.stamp_ns) / 1e9
-            motion = EgoMotion.between(before.xy_yaw, here, dt_s)
-            driven_m = math.hypot(motion.dx_m, motion.dy_m)
-            is_jump = driven_m > self.config.max_speed_mps * dt_s
-            if 0 < dt_s <= engine.max_gap_s and not is_jump:
-                return motion
-        self._forget()
-        return EgoMotion(yaw_rad=here[2])
+        found = None
+        if self._memory is not None:
+            found = self._memory.recall(here, ego.fixed_frame, stamp_ns, self.config.max_speed_mps)
+        if found is None:
+            return EgoMotion(yaw_rad=here[2])
+        state.bev = found[0].bev
+        return found[1]
 
-    def _remember(self, ego: Ego, stamp_ns: int) -> None:
-        if ego.xy_yaw is None or not self.config.memory:
+    def _remember(self, ego: Ego, stamp_ns: int, state: BevState) -> None:
+        if ego.xy_yaw is None or not self.config.memory or self._memory is None:
             self._forget()
-        else:
-            self._remembered = _Remembered(stamp_ns, ego.xy_yaw, ego.fixed_frame)
+        elif state.bev is not None:
+            self._memory.add(Remembered(stamp_ns, ego.xy_yaw, ego.fixed_frame, state.bev))
 
     def _forget(self) -> None:
-        self._remembered = None
+        if self._memory is not None:
+            self._memory.forget()
         if self._state is not None:
             self._state.reset()
 
+    def _knows_velocities(self, dt_s: float) -> bool:
+        """Whether what the network says of them means anything so soon after the frame before."""
+        config = self._loaded()[0].config
+        if not config.tells_velocity or not config.has_motion:
+            return config.tells_velocity
+        return self._memory is not None and self._memory.is_old_enough(dt_s)
+
     def _answers(
-        self, result: BevResult, pictures: Pictures, is_seen_all: bool, bev: Array, stamp_ns: int
-    ) -> Outputs:
+        self, result: BevResult, pictures: Pictures, is_seen_all: bool, bev: Array,
+        stamp_ns: int, dt_s: float,
+    ) -> Outputs:  # fmt: skip
         config, frame = self._loaded()[0].config, self.config.frame
         best = result.boxes.above(self.config.min_score).first(self.config.max_boxes)
-        boxes = boxes_sample(best, config, bev, stamp_ns, frame)
+        boxes = boxes_sample(best, config, bev, stamp_ns, frame, self._knows_velocities(dt_s))
         outputs: dict[str, Sample] = {'boxes': boxes}
         grid = None
         if result.map is not None:

@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
 
 def boxes_sample(
-    boxes: BevBoxes, config: BevFormerConfig, bev: Array, stamp_ns: int, frame_id: str
-) -> Boxes3D:
-    """Boxes, with velocities over ground if the network tells them; how sure only scores tell.
+    boxes: BevBoxes, config: BevFormerConfig, bev: Array, stamp_ns: int, frame_id: str,
+    has_velocities: bool,
+) -> Boxes3D:  # fmt: skip
+    """Boxes, with velocities over ground where they are known; how sure only scores tell.
 
     Args:
         boxes: Frame BEV.
@@ -26,13 +27,14 @@ def boxes_sample(
         bev: (4, 4) from frame BEV to `frame_id`.
         stamp_ns: Of the moment.
         frame_id: Of the robot.
+        has_velocities: Whether what the network says of them means anything.
     """
     import torch
 
     moved = boxes.moved(torch.from_numpy(bev))
     values = moved.xyz_lwh_yaw.double().cpu().numpy()
     velocities = None
-    if config.tells_velocity:
+    if has_velocities:
         velocities = np.zeros((len(boxes), 3))
         velocities[:, :2] = moved.velocity_xy.double().cpu().numpy()
     return Boxes3D(
