@@ -122,8 +122,8 @@ RECIPE = Recipe(
         'letters themselves where these fit the sound clearly better.',
         'It knows the voices of espeak-ng and the words of commands: real speech and other words '
         'need a public checkpoint.',
-        'The shipped weights had 67 minutes of one core that others shared: 600 steps as if for '
-        '9000, on as if for 2000, cut by the clock at 1318, then 2000 more from there. The grammar '
-        'has got a few sentences since it was first drawn ("the red one").',
+        'The shipped weights had 67 minutes of one core that others shared: 600 steps as if '
+        'for 9000, on as if for 2000, cut by the clock at 1318, then 2000 more from there. The '
+        'grammar has got a few sentences since it was first drawn ("the red one").',
     ),
 )
