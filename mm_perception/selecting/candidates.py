@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mm_perception.imaging.colour_names import colour_shares
+from mm_perception.imaging.colour_words import colour_shares
 from mm_perception.samples import Image, Masks, mask_box
 from mm_perception.samples.sample import Array
 from mm_perception.text.words import COLOUR_WORDS, NOUNS, singular
@@ -106,7 +106,7 @@ def only_ids(masks: Masks, ids: Collection[int]) -> Masks:
 
 def _colours(label: str, image: Image | None, mask: Array) -> frozenset[str]:
     named = frozenset(word for word in label.lower().split() if word in COLOUR_WORDS)
-    if named or image is None or image.data.shape[:2] != mask.shape:
+    if named or image is None or image.data.shape[:2] != mask.shape or not mask.any():
         return named
     shares = colour_shares(image.rgb(), mask)
     return frozenset(word for word, share in shares.items() if share >= _COLOURED)
