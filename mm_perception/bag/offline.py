@@ -208,7 +208,9 @@ class OfflineRun:
         for kind in {Prompt: None, **dict.fromkeys(map(type, self._prompts))}:
             topics = topics_asked(self.stack, kind)
             if kind in map(type, self._prompts) and not topics:
-                raise ConfigError('--prompt', kind.__name__, 'a stack with an input for it')
+                asked = next(prompt for prompt in self._prompts if type(prompt) is kind)
+                shown = getattr(asked, 'text', '') or kind.__name__
+                raise ConfigError('--prompt', shown, 'a stack with an input for it')
             for topic in topics:
                 self._writer.add_topic(topic, convert.published(kind)[0].type_name)
 

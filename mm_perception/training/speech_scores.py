@@ -154,7 +154,9 @@ def final_scores(
     letters = LettersAlone(shared.model)
     for name in ('clean', '10 dB'):
         found = listen(letters, corpus, commands, LEVELS[name], progress).numbers()
-        scores[f'without the grammar: word error rate, {name}'] = found['word error rate']
+        scores[f'baseline (without the grammar): word error rate, {name}'] = found[
+            'word error rate'
+        ]
     shared.release()
     return {**scores, 'commands': len(commands), 'sentences of random words': len(others)}
 

@@ -135,9 +135,9 @@ def test_ctrl_c_keeps_what_is_done(bag: Path, tmp_path: Path) -> None:
 
 
 def test_prompts_need_an_input_for_them(bag: Path, tmp_path: Path) -> None:
-    run = OfflineRun(masker_stack(), bag, tmp_path / 'out', prompts=[Prompt(text='a dog')])
     with pytest.raises(ConfigError, match='a dog'):
-        run.run()
+        OfflineRun(masker_stack(), bag, tmp_path / 'out', prompts=[Prompt(text='a dog')])
+    assert not (tmp_path / 'out').exists(), 'nothing is written before it is known to work'
 
 
 def test_a_topic_that_the_bag_lacks_is_named_with_what_there_is(bag: Path, tmp_path: Path) -> None:

@@ -10,13 +10,13 @@ from typing import Any, TypeVar
 import numpy as np
 import pytest
 
-from mm_perception.bag.offline import OfflineRun
+from mm_perception.bag.offline import OfflineRun, topics_asked
 from mm_perception.evaluation.scenes import read_masks
 from mm_perception.geometry.rays import pose_along, ray_through
 from mm_perception.graph import load_stack, parse_stack
 from mm_perception.ros import convert
 from mm_perception.ros.wire import deserialize
-from mm_perception.samples import Command, Event, Image, Intent, Masks, Pose, Sample, Text
+from mm_perception.samples import Command, Event, Image, Intent, Masks, Pose, Prompt, Sample, Text
 from mm_perception.samples.sample import Array
 from mm_perception.selecting.surfaces import thickest_pixel
 from mm_perception.world.drive import Drive, one_camera, render_frame
@@ -179,7 +179,7 @@ def test_a_tracker_is_asked_for_the_noun(tmp_path: Path) -> None:
     }  # fmt: skip
     seen: list[Masks] = []
     run = OfflineRun(parse_stack('loop', {'nodes': nodes}), bag, tmp_path / 'out')
-    assert run._prompt_topics() == ['/prompt']
+    assert topics_asked(run.stack, Prompt) == ['/prompt']
     run.on_output = lambda topic, sample: (
         seen.append(sample) if isinstance(sample, Masks) and 'chosen' in topic else None
     )

@@ -37,6 +37,8 @@ CPU = torch.device('cpu')
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (dino, dino_scores):
         monkeypatch.setattr(module, 'IMAGE_SIDE', 48)
+        monkeypatch.setattr(module, 'PATCH', 8)
+    monkeypatch.setattr(dino, '_HEADS', 4)
     monkeypatch.setattr(dino, '_WIDTH', 32)
     monkeypatch.setattr(dino, '_LAYERS', 1)
     monkeypatch.setattr(dino, '_POOL', 64)
