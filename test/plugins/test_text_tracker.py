@@ -145,7 +145,7 @@ def test_searches_are_as_rare_as_the_user_says(rig: Rig) -> None:
     rig.see(text())
     for _ in range(19):
         rig.see()
-    assert len(rig.grounder.asked) == 2  # at 0.1 and 1.1 s
+    assert len(rig.grounder.asked) == 3  # at 0.1 s, there twice to tell how unsure it is; at 1.1 s
 
 
 def test_texts_of_the_settings_are_searched_on_every_camera() -> None:

@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from mm_perception.samples.sample import Array
 
 
-#: The best match seen is reported from here on, also where it is too low to be accepted.
+#: Of a text that is told to be absent, the best match seen is reported from here on.
 _REPORTED_SCORE = 0.02
 
 
@@ -362,9 +362,13 @@ class TextTracker(Plugin[TextTrackerConfig]):
         if self._grounder is None:
             raise PromptError('the grounder is not loaded', camera.name, 'configure the node')
         texts, keep_score = list(camera.texts), self.config.keep_score
-        seen = self._grounder.ground(rgb, texts, min(keep_score, _REPORTED_SCORE))
+        seen = self._grounder.ground(rgb, texts, keep_score)
         camera.note_best(seen, texts)
-        found = self._verified(rgb, texts, [f for f in seen if f.score >= keep_score])
+        # What is too unsure costs half as much again, so it is looked at once, when it is told.
+        lost = [text for text in texts if camera.is_about_to_be_missed(text)]
+        if lost and keep_score > _REPORTED_SCORE:
+            camera.note_best(self._grounder.ground(rgb, lost, _REPORTED_SCORE), lost)
+        found = self._verified(rgb, texts, seen)
         found = sure_ones(found, self.config.relative_score)
         return camera.learn(found, texts, stamp_ns, self.config.rules())
 

@@ -41,6 +41,11 @@ class Text:
     best: float = 0.0
     scope: Scope = field(default_factory=Scope)
 
+    @property
+    def is_told_absent(self) -> bool:
+        """Whether NOT_FOUND is what was reported last."""
+        return self.told is not None and self.told[0] is PromptState.NOT_FOUND
+
 
 @dataclass
 class Camera:
@@ -229,7 +234,15 @@ class Camera:
         """Keep how sure the surest answer to each text was, whether it is accepted or not."""
         for index, text in enumerate(texts):
             scores = [f.score for f in seen if f.text_index == index]
-            self.texts[text].best = float(max(scores, default=0.0))
+            known = self.texts[text]
+            # Once it is told to be absent, what was seen of it then is remembered.
+            if scores or not known.is_told_absent:
+                known.best = float(max(scores, default=0.0))
+
+    def is_about_to_be_missed(self, text: str) -> bool:
+        """Whether nothing was seen of a text that is not yet told to be absent."""
+        known = self.texts[text]
+        return known.best == 0 and not known.is_told_absent
 
     def learn(
         self, found: Sequence[Found], texts: Sequence[str], stamp_ns: int, rules: Rules
