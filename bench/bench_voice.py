@@ -24,9 +24,9 @@ import numpy as np
 
 from bench.provenance import ROOT, provenance
 from mm_perception.cli import main as mmp
-from mm_perception.evaluation.naming import Name
+from mm_perception.evaluation.naming import Name, map_of
 from mm_perception.evaluation.questions import clearest_name
-from mm_perception.evaluation.scenes import map_of, read_masks, read_world
+from mm_perception.evaluation.scenes import read_masks, read_world
 from mm_perception.evaluation.spoken import read_heard
 from mm_perception.matcher import Inputs
 from mm_perception.plugins import command
