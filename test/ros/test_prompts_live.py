@@ -211,7 +211,9 @@ def test_every_kind_of_prompt_as_an_action(rig: Rig) -> None:
         handle, feedback = send(max_frames=3, **kind)  # on both cameras
         robot.see(lambda seen=feedback: len(seen) >= 6, 'three pictures of each camera')
         told = [(len(f.track_ids), len(f.scores)) for f in feedback[:6]]
-        assert all(0 < tracks == scores for tracks, scores in told), (kind, told)
+        assert all(tracks == scores for tracks, scores in told), (kind, told)
+        # A picture of either camera may be under way while the prompt arrives.
+        assert sum(tracks > 0 for tracks, _ in told) >= 4, (kind, told)
         status, result = end(handle)
         assert (status, result.success, result.frames) == (GoalStatus.STATUS_SUCCEEDED, True, 6)
         assert len(result.track_ids) >= 2, kind
