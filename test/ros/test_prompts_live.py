@@ -215,7 +215,8 @@ def test_every_kind_of_prompt_as_an_action(rig: Rig) -> None:
         # A picture of either camera may be under way while the prompt arrives.
         assert sum(tracks > 0 for tracks, _ in told) >= 4, (kind, told)
         status, result = end(handle)
-        assert (status, result.success, result.frames) == (GoalStatus.STATUS_SUCCEEDED, True, 6)
+        assert (status, result.success) == (GoalStatus.STATUS_SUCCEEDED, True)
+        assert 6 <= result.frames <= 8, 'three of each camera, and what was under way'
         assert len(result.track_ids) >= 2, kind
         robot.see(lambda: not robot.ids('left') | robot.ids('right'), 'empty masks')
 
