@@ -1,20 +1,22 @@
 """Training of the grounder: a Sam3Model that learns to see, then to find what a text names.
 
 A detector that starts from nothing learns little from a few boxes per picture. So its image
-encoder first learns the class, the colour and the extent of what is at every place; only then
-come texts, half of them about what is not there (Carion et al., SAM 3, 2025, section 3: presence
-is decided once per text, places are found by queries).
+encoder starts as that of `bevformer`, which has seen more streets than a CPU can show in an hour,
+and first learns the class, the colour and the extent of what is at every place; only then come
+texts, half of them about what is not there (Carion et al., SAM 3, 2025, section 3: presence is
+decided once per text, places are found by queries).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import Sam3Config, Sam3ImageProcessor, Sam3Model, Sam3Processor
 
@@ -33,20 +35,22 @@ from mm_perception.training.loop import Settings
 from mm_perception.training.recipe import Recipe, save_half
 from mm_perception.training.sam2_batches import KINDS
 from mm_perception.training.vocabulary import make_tokenizer
+from mm_perception.weights import NANO
 from mm_perception.world.clips import Clip
 from mm_perception.world.materials import COLOURS
 
 IMAGE_SIDE, TEXT_LENGTH = 320, 16
 STRIDE = 4  # px of the input per cell of a mask
-_CHANNELS, _QUERIES_PER_SIDE = 96, 6
+_CHANNELS, _QUERIES_PER_SIDE = 64, 6
 
 
 def nano_config(vocabulary_size: int) -> Sam3Config:
-    """About 5 M parameters."""
+    """About 4 M parameters; the ResNet is that of the nano `bevformer`."""
     cells = IMAGE_SIDE // STRIDE
     backbone = {
-        'model_type': FusedResNetConfig.model_type, 'embedding_size': 48, 'layer_type': 'basic',
-        'hidden_sizes': [48, 96, 160, 224], 'depths': [2, 2, 2, 2], 'hidden_size': 128,
+        'model_type': FusedResNetConfig.model_type, 'embedding_size': 24,
+        'layer_type': 'bottleneck', 'hidden_sizes': [96, 192, 384, 768], 'depths': [2, 2, 3, 2],
+        'hidden_size': 128,
         'image_size': IMAGE_SIDE, 'patch_size': 2 * STRIDE,
     }  # fmt: skip
     detr = {
@@ -135,6 +139,10 @@ class GrounderTask:
             last = decoder.box_head.layer3
             last.weight.zero_()
             last.bias.zero_()
+        seen = eyes_of(load_file(NANO / 'bevformer' / 'model.safetensors'))
+        missing = model.vision_encoder.backbone.load_state_dict(seen, strict=False).missing_keys
+        if any(not name.startswith('lateral') for name in missing):
+            raise ValueError(f'the weights of bevformer lack {missing}')
         # Convolutions are faster in this order, on a CPU and on a GPU.
         return Pupil(model).to(memory_format=torch.channels_last)
 
@@ -174,6 +182,32 @@ class GrounderTask:
         return scores
 
 
+def eyes_of(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The image encoder of a BEVFormer under the names of a ResNet of transformers.
+
+    Args:
+        weights: Of `nets.bevformer`, by name.
+
+    Returns:
+        Weights and statistics of `embedder` and `encoder`, as float32.
+    """
+    parts = {'conv': 'convolution', 'bn': 'normalization', '0': 'convolution', '1': 'normalization'}
+    found = {}
+    for name, value in weights.items():
+        match name.split('.'):
+            case ['backbone', ('conv1' | 'bn1') as part, last]:
+                new = f'embedder.embedder.{parts[part[:-1]]}.{last}'
+            case ['backbone', 'stages', stage, block, 'downsample', part, last]:
+                new = f'encoder.stages.{stage}.layers.{block}.shortcut.{parts[part]}.{last}'
+            case ['backbone', 'stages', stage, block, part, last]:
+                new = f'encoder.stages.{stage}.layers.{block}.layer.{int(part[-1]) - 1}'
+                new = f'{new}.{parts[part[:-1]]}.{last}'
+            case _:
+                continue
+        found[new] = value.float() if value.is_floating_point() else value
+    return found
+
+
 def _grid(side: int) -> Tensor:
     """(side * side, 4) middle and extent of boxes on a grid, before the sigmoid."""
     places = (torch.arange(side) + 0.5) / side
@@ -184,20 +218,23 @@ def _grid(side: int) -> Tensor:
 
 def _make(clips: Sequence[Clip], held_out: Sequence[Clip], scale: float) -> list[GrounderTask]:
     def stage(
-        phase: Phase, learning_rate: float, seed: int, validate_every: int, average: float
-    ) -> GrounderTask:
+        phase: Phase, learning_rate: float, seed: int, validate_every: int, average: float,
+        share: float,
+    ) -> GrounderTask:  # fmt: skip
         phase = replace(phase, steps=max(2, round(phase.steps * scale)))
         settings = Settings(
             phase.steps, learning_rate=learning_rate, seed=seed, optimizer='muon',
-            warm_up=max(1, min(300, phase.steps // 5)), average=average,
-            validate_every=validate_every,
+            warm_up=max(1, min(100, phase.steps // 5)), average=average,
+            validate_every=validate_every, share=share,
         )  # fmt: skip
         return GrounderTask(clips, held_out, [phase], settings)
 
     return [
-        stage(Phase(2400, pictures=48, texts=0, pasted=0.3), 2e-3, 3, 1200, 0.995),
-        stage(Phase(300, pictures=48, texts=4, pasted=0.3, is_blind=True), 1.5e-3, 4, 300, 0.98),
-        stage(Phase(6500, pictures=48, texts=4, pasted=0.3), 1.2e-3, 5, 1625, 0.999),
+        stage(Phase(2400, pictures=24, texts=0, pasted=0.3), 2e-3, 3, 300, 0.995, 1.0),
+        stage(
+            Phase(300, pictures=16, texts=4, pasted=0.3, is_blind=True), 1.5e-3, 4, 300, 0.98, 0.12
+        ),
+        stage(Phase(2400, pictures=16, texts=4, pasted=0.3), 1.2e-3, 5, 300, 0.997, 1.2),
     ]
 
 
@@ -226,16 +263,16 @@ RECIPE = Recipe(
     net='grounder',
     title='From a text to masks, or to the answer that nothing is there: a Sam3Model.',
     num_clips=400,
-    num_stills=9000,
-    num_reshaped=6000,
+    num_stills=8700,
+    num_reshaped=5000,
     num_held_out=60,
     make=_make,
     save=_save,
     score=_score,
     core=_core,
     notes=(
-        'ResNet of 48, 96, 160 and 224 channels on 320 px, whose stages are added to one map of '
-        'stride 8; masks of stride 4; 36 queries; text encoder of 2 layers and a vocabulary of '
+        'ResNet of 96 to 768 channels on 320 px, begun as the one of `bevformer`, whose stages '
+        'are added to one map of stride 8; masks of stride 4; 36 queries; text encoder of 2 layers and a vocabulary of '
         'whole words. What is not in it is read as unknown.',
         'It knows the synthetic world and its words: use a public checkpoint for real pictures. '
         'A score is a chance that a query is right times one that there is anything, so both '
