@@ -134,9 +134,16 @@ class Plugin(ABC, Generic[C]):
         self.config = config
         self.context = context or Context()
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Refuse a broken plugin when its file is imported, not at the first frame."""
+    def __init_subclass__(cls, *, is_base: bool = False, **kwargs: Any) -> None:
+        """Refuse a broken plugin when its file is imported, not at the first frame.
+
+        Args:
+            is_base: It is no plugin itself, but what plugins inherit from.
+            kwargs: Of other bases.
+        """
         super().__init_subclass__(**kwargs)
+        if is_base:
+            return
         for name in ('card', 'Config', 'inputs', 'outputs'):
             if not hasattr(cls, name):
                 raise PluginContractError(cls.__name__, f'class attribute {name} is missing')

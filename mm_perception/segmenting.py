@@ -36,16 +36,6 @@ def shared_engine(
     return Shared(('sam2', weights, device, image_size, dtype), load)
 
 
-def engine_info(engine: Sam2Engine, weights: str) -> dict[str, str]:
-    """Facts for diagnostics."""
-    return {
-        'weights': weights,
-        'weights_sha256': engine.weights_sha256,
-        'licence': engine.licence,
-        'image_size': str(engine.image_size),
-    }
-
-
 def to_object_prompt(prompt: Prompt, object_id: int, is_known: bool) -> ObjectPrompt:
     """A prompt in the network's form."""
     from mm_perception.nets.sam2 import ObjectPrompt

@@ -11,9 +11,10 @@ import hashlib
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from mm_perception.errors import WeightsError
 
@@ -22,7 +23,25 @@ OPEN_CLIP = 'open_clip:'
 # Copies of the same weights for other frameworks, which many repositories carry.
 _FOREIGN_FILES = ('*.h5', '*.msgpack', '*.onnx', '*.onnx_data', '*.ot', '*.tflite', '*.mlmodel')
 _offline_lock = threading.RLock()
+M = TypeVar('M')
 _MODEL_FILES = ('*.safetensors', '*.bin', '*.pt', '*.pth')
+
+
+@dataclass(frozen=True)
+class LoadedModel(Generic[M]):
+    """A model in eval mode on the CPU in float32, and where it came from.
+
+    Attributes:
+        model: The network.
+        source: What `weights:` said.
+        sha256: Of the weights file; of all tensors for random weights.
+        licence: Of the weights.
+    """
+
+    model: M
+    source: str
+    sha256: str
+    licence: str
 
 
 def locate(source: str, net: str) -> str:

@@ -11,14 +11,13 @@ import numpy.typing as npt
 
 from mm_perception.config import parameter
 from mm_perception.errors import ConfigError, RequestError
-from mm_perception.model_cache import Shared
+from mm_perception.model_plugin import ModelPlugin
 from mm_perception.plugin import (
     Card,
     Context,
     Inputs,
     Output,
     Outputs,
-    Plugin,
     Port,
     PublicWeights,
     Reference,
@@ -64,7 +63,7 @@ class ClipConfig:
                 raise ConfigError('templates', template, 'a sentence with {} in it')
 
 
-class Clip(Plugin[ClipConfig]):
+class Clip(ModelPlugin[ClipConfig, 'ClipEngine']):
     """What does the camera see, in words of your choice."""
 
     card: ClassVar[Card] = Card(
@@ -93,7 +92,6 @@ class Clip(Plugin[ClipConfig]):
 
     def __init__(self, config: ClipConfig, context: Context | None = None) -> None:
         super().__init__(config, context)
-        self._shared: Shared[ClipEngine] | None = None
         self._newest: dict[str, Image] = {}
 
     @classmethod
@@ -106,17 +104,6 @@ class Clip(Plugin[ClipConfig]):
         from mm_perception.nets.clip import shared_clip
 
         self._shared = shared_clip(self.config.weights, device)
-
-    def model_info(self) -> dict[str, str]:
-        """Weights, their hash and licence."""
-        if self._shared is None:
-            return {}
-        engine = self._shared.model
-        return {
-            'weights': self.config.weights,
-            'weights_sha256': engine.sha256,
-            'licence': engine.licence,
-        }
 
     def infer(self, inputs: Inputs) -> Outputs:
         """Embed the picture and compare it with the labels."""
@@ -157,18 +144,6 @@ class Clip(Plugin[ClipConfig]):
     def reset(self) -> None:
         """Forget the newest pictures."""
         self._newest.clear()
-
-    def close(self) -> None:
-        """Give the model back."""
-        if self._shared is not None:
-            self._shared.release()
-        self._shared = None
-
-    @property
-    def _engine(self) -> ClipEngine:
-        if self._shared is None:
-            raise RequestError('the model is not loaded', 'clip', 'configure the node first')
-        return self._shared.model
 
     def _match(self, request: MatchRequest) -> MatchReply:
         if not request.texts:

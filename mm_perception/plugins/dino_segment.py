@@ -15,13 +15,13 @@ import numpy as np
 from mm_perception.config import parameter
 from mm_perception.errors import ConfigError, PromptError, RequestError
 from mm_perception.model_cache import Shared
+from mm_perception.model_plugin import ModelPlugin
 from mm_perception.plugin import (
     Card,
     Context,
     Inputs,
     Output,
     Outputs,
-    Plugin,
     Port,
     PublicWeights,
     Reference,
@@ -84,7 +84,7 @@ class DinoSegmentConfig:
             raise ConfigError('labels', list(texts), 'texts that differ from each other')
 
 
-class DinoSegment(Plugin[DinoSegmentConfig]):
+class DinoSegment(ModelPlugin[DinoSegmentConfig, 'DinoEngine']):
     """Pictures in; which label every pixel has, out."""
 
     card: ClassVar[Card] = Card(
@@ -127,7 +127,6 @@ class DinoSegment(Plugin[DinoSegmentConfig]):
     def __init__(self, config: DinoSegmentConfig, context: Context | None = None) -> None:
         super().__init__(config, context)
         self._clip: Shared[ClipEngine] | None = None
-        self._shared: Shared[DinoEngine] | None = None
         self._newest: dict[str, Image] = {}
         self._vocabulary: Vocabulary | None = None
 
@@ -156,14 +155,11 @@ class DinoSegment(Plugin[DinoSegmentConfig]):
 
     def model_info(self) -> dict[str, str]:
         """Weights and their hashes."""
-        if self._shared is None:
-            return {}
-        engine = self._shared.model
-        return {
-            'weights': self.config.weights, 'weights_sha256': engine.sha256,
-            'licence': engine.clip.licence, 'clip': engine.clip.name,
-            'clip_sha256': engine.clip.sha256,
-        }  # fmt: skip
+        info = super().model_info()
+        if info:
+            clip = self._engine.clip
+            info |= {'clip': clip.name, 'clip_sha256': clip.sha256}
+        return info
 
     def infer(self, inputs: Inputs) -> Outputs:
         """Compare each patch with each text."""
@@ -232,16 +228,10 @@ class DinoSegment(Plugin[DinoSegmentConfig]):
 
     def close(self) -> None:
         """Give the models back."""
-        for shared in (self._shared, self._clip):
-            if shared is not None:
-                shared.release()
-        self._shared = self._clip = self._vocabulary = None
-
-    @property
-    def _engine(self) -> DinoEngine:
-        if self._shared is None:
-            raise RequestError('the model is not loaded', 'dino_segment', 'configure it first')
-        return self._shared.model
+        super().close()
+        if self._clip is not None:
+            self._clip.release()
+        self._clip = self._vocabulary = None
 
     def _newest_of(self, stream: str) -> Image:
         if stream in self._newest:

@@ -19,14 +19,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from mm_perception.config import parameter
 from mm_perception.errors import PromptError, ShapeError
-from mm_perception.model_cache import Shared
+from mm_perception.model_plugin import ModelPlugin
 from mm_perception.plugin import (
     Card,
     Context,
     Inputs,
     Output,
     Outputs,
-    Plugin,
     Port,
     PublicWeights,
     Queue,
@@ -47,7 +46,6 @@ from mm_perception.samples import (
 from mm_perception.segmenting import (
     DTYPES,
     check_object_prompt,
-    engine_info,
     masks_sample,
     overlay,
     shared_engine,
@@ -106,7 +104,7 @@ class _Camera:
     size: tuple[int, int] | None = None
 
 
-class Sam2(Plugin[Sam2Config]):
+class Sam2(ModelPlugin[Sam2Config, 'Sam2Engine']):
     """Points, boxes and masks in; tracked instance masks out."""
 
     card: ClassVar[Card] = Card(
@@ -139,7 +137,6 @@ class Sam2(Plugin[Sam2Config]):
 
     def __init__(self, config: Sam2Config, context: Context | None = None) -> None:
         super().__init__(config, context)
-        self._shared: Shared[Sam2Engine] | None = None
         self._cameras: dict[str, _Camera] = {}
         self._ids = TrackIds()
         self._desk = PromptDesk(self.context.streams.get('image', ()), self._camera_of)
@@ -156,7 +153,8 @@ class Sam2(Plugin[Sam2Config]):
 
     def model_info(self) -> dict[str, str]:
         """Weights, their hash and licence."""
-        return {} if self._shared is None else engine_info(self._shared.model, self.config.weights)
+        info = super().model_info()
+        return info and {**info, 'image_size': str(self._engine.image_size)}
 
     def infer(self, inputs: Inputs) -> Outputs:
         """Track all objects of one camera, and apply what was asked for."""
@@ -206,15 +204,11 @@ class Sam2(Plugin[Sam2Config]):
     def close(self) -> None:
         """Give the model back."""
         self._cameras.clear()
-        if self._shared is not None:
-            self._shared.release()
-        self._shared = None
+        super().close()
 
     def _camera(self, name: str) -> _Camera:
         if name not in self._cameras:
-            if self._shared is None:
-                raise PromptError('the model is not loaded', name, 'configure the node first')
-            session = self._shared.model.open_session(
+            session = self._engine.open_session(
                 max_objects=self.config.max_objects,
                 max_prompted_frames=self.config.max_prompted_frames,
             )
@@ -299,8 +293,8 @@ class Sam2(Plugin[Sam2Config]):
                 raise PromptError('too many objects', len(camera.objects) + 1, fix)
             living = {i for other in self._cameras.values() for i in other.objects}
             step = to_object_prompt(prompt, self._ids.take(living), is_known=False)
-        if camera.size is not None and self._shared is not None:
-            check_object_prompt(step, camera.size, self._shared.model)
+        if camera.size is not None:
+            check_object_prompt(step, camera.size, self._engine)
         return step
 
     def _take_over(self, camera: _Camera, prompt: Prompt) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 from mm_perception.config import parameter
 from mm_perception.errors import MmPerceptionError, RequestError
 from mm_perception.imaging.compressed import decode_picture
-from mm_perception.model_cache import Shared
+from mm_perception.model_plugin import ModelPlugin
 from mm_perception.plugin import (
     Card,
     Context,
@@ -25,7 +25,6 @@ from mm_perception.plugin import (
     Latest,
     Output,
     Outputs,
-    Plugin,
     Port,
     PublicWeights,
     Queue,
@@ -103,7 +102,7 @@ class VideoSearchConfig:
     )  # fmt: skip
 
 
-class VideoSearch(Plugin[VideoSearchConfig]):
+class VideoSearch(ModelPlugin[VideoSearchConfig, 'ClipEngine']):
     """Pictures and tracks in; moments out, when asked."""
 
     card: ClassVar[Card] = Card(
@@ -141,7 +140,6 @@ class VideoSearch(Plugin[VideoSearchConfig]):
 
     def __init__(self, config: VideoSearchConfig, context: Context | None = None) -> None:
         super().__init__(config, context)
-        self._shared: Shared[ClipEngine] | None = None
         self._store: Store | None = None
         self._indexer: Indexer | None = None
         self._sights: Sights | None = None
@@ -174,12 +172,7 @@ class VideoSearch(Plugin[VideoSearchConfig]):
         """Weights, their hash and licence, and how much is remembered."""
         if self._shared is None or self._store is None or self._indexer is None:
             return {}
-        return {
-            'weights': self.config.weights,
-            'weights_sha256': self._engine.sha256,
-            'licence': self._engine.licence,
-            'entries': str(self._store.count(self._indexer.space)),
-        }
+        return super().model_info() | {'entries': str(self._store.count(self._indexer.space))}
 
     def infer(self, inputs: Inputs) -> Outputs:
         """Look at the picture and at the tracks, and answer texts that came."""
@@ -250,15 +243,8 @@ class VideoSearch(Plugin[VideoSearchConfig]):
             self._write()
         if self._store is not None:
             self._store.close()
-        if self._shared is not None:
-            self._shared.release()
-        self._indexer = self._store = self._sights = self._shared = None
-
-    @property
-    def _engine(self) -> ClipEngine:
-        if self._shared is None:
-            raise _not_loaded()
-        return self._shared.model
+        super().close()
+        self._indexer = self._store = self._sights = None
 
     def _loaded(self) -> tuple[Indexer, Sights]:
         if self._indexer is None or self._sights is None:

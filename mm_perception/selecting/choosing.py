@@ -14,12 +14,12 @@ import numpy as np
 from mm_perception.samples import Command, Intent, Relation
 from mm_perception.samples.sample import Array
 from mm_perception.selecting.candidates import Candidate
+from mm_perception.text.phrases import split_at_relation
 from mm_perception.text.selection import (
     SIDES,
     Order,
     Selection,
     parse_selection,
-    split_relation,
 )
 
 #: What is farther from the anchor than so many sizes of the larger one is not next to it.
@@ -82,7 +82,9 @@ def meaning_of(command: Command) -> tuple[Selection, Place]:
     """
     target, relation, anchor = command.target, command.relation, command.anchor
     if relation is Relation.NONE:
-        target, relation, anchor = split_relation(target)
+        split = split_at_relation(target.lower().strip())
+        if split is not None and split[0]:
+            target, relation, anchor = split
     parts = [part for part in re.split(r'\band\b', anchor) if part.strip()]
     return parse_selection(target), Place(relation, tuple(map(parse_selection, parts)))
 

@@ -1,9 +1,9 @@
 """The sentences that commands are said in: patterns, one a line, in the order they are tried.
 
 In a pattern `X` is a noun phrase, `N` one that nobody takes for a verb ("the lamp", "lights"), `V`
-a value ("30 percent", "red"), `D` a destination ("on the table"), `P` a span of time; `(a|b)` are
-alternatives and `[a]` may be left out. Patterns see plain words
-(`mm_perception.text.tokens.plain`) without "please" and "could you".
+a value ("30 percent", "red"), `D` a destination ("on the table"), `T` one that somebody points at
+("over there"), `P` a span of time; `(a|b)` are alternatives and `[a]` may be left out. Patterns
+see plain words (`mm_perception.text.tokens.plain`) without "please" and "could you".
 """
 
 from __future__ import annotations
@@ -80,6 +80,7 @@ RULES: tuple[tuple[Intent, tuple[str, ...]], ...] = (
         '|reduce|put|bring|heat|cool) X [up|down] (to|at|by) V',
         '(make|turn|paint|colour) X V', 'i (want|need) X [to be] V', 'N (to|at) V',
     )),
+    (Intent.MOVE, (f'{_PUT} X T',)),
     (Intent.MOVE, (f'{_PUT} X [over|down|up|back] D', '[let us] (have|put) X D')),
     (Intent.FIND, (
         '(where is|where are|find|find me|locate|look for|looking for|search|search for|spot) X',

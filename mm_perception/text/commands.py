@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 
 from mm_perception.samples.speech import Intent, Relation
@@ -36,7 +37,8 @@ _DEVICES = (
 #: Words that are in sentences and in no name.
 _NO_NAME = {'is', 'are', 'was', 'has', 'have', 'do', 'does', 'should', 'must', 'can', 'will', 'be'}
 _ARTICLES = ('the', 'a', 'an', 'all', 'my', 'your', 'every', 'this', 'that', 'these', 'those')
-_SLOTS = {'X': 'X', 'N': 'N', 'V': 'V', 'D': 'D', 'P': 'P'}
+_SLOTS = 'XNVDTP'
+_THERE = ('there', 'here', 'over there', 'over here', 'right there', 'right here', 'to there')
 
 
 def understand(text: str) -> Reading | Question | None:
@@ -119,7 +121,7 @@ def _by_rules(said: str) -> Reading | Question | None:
 
 
 def _by_pattern(intent: Intent, pattern: str, said: str) -> Reading | Question | None:
-    slots = [s for s in 'XNVDP' if re.search(rf'\b{s}\b', pattern)]
+    slots = [s for s in _SLOTS if re.search(rf'\b{s}\b', pattern)]
     if len(slots) < 2:
         match = _compiled(pattern).fullmatch(f'{said} ')
         return _filled(intent, match) if match else None
@@ -147,6 +149,10 @@ def _filled(intent: Intent, match: re.Match[str]) -> Reading | Question | None:
         if place is None or phrase.relation is not Relation.NONE:
             return None
         phrase = NounPhrase(phrase.target, *place, phrase.is_deictic, phrase.is_spoken_of)
+    if 'T' in slots:
+        if slots['T'] not in _THERE or phrase.relation is not Relation.NONE:
+            return None
+        phrase = replace(phrase, is_deictic=True)
     value = value_of(slots['V']) if 'V' in slots else ''
     if 'V' in slots and not value:
         return None

@@ -11,7 +11,6 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
-from mm_perception.samples import Relation
 from mm_perception.text.words import singular
 
 
@@ -43,13 +42,15 @@ _ORDERS: dict[Order, tuple[str, ...]] = {
     Order.FARTHEST: ('far', 'farther', 'farthest', 'further', 'furthest'),
     Order.MIDDLE: ('middle', 'centre', 'center', 'central'),
 }  # fmt: skip
-_ORDER_OF = {word: order for order, words in _ORDERS.items() for word in words}
+#: Words to orders.
+ORDER_OF = {word: order for order, words in _ORDERS.items() for word in words}
 _RANKS = {
     'first': 0, 'second': 1, 'third': 2, 'fourth': 3, 'fifth': 4, 'sixth': 5, 'last': -1,
     '1st': 0, '2nd': 1, '3rd': 2, '4th': 3, '5th': 4, '6th': 5,
 }  # fmt: skip
 _COUNTS = {'two': 2, 'both': 2, 'three': 3, 'four': 4, 'five': 5, 'six': 6}
-_ALL = ('all', 'every', 'each', 'everything', 'everyone', 'everybody')
+#: Words that mean every thing of a kind.
+ALL_WORDS = ('all', 'every', 'each', 'everything', 'everyone', 'everybody')
 _PRONOUNS = ('one', 'ones', 'thing', 'things', 'object', 'objects', 'it', 'them', 'something')
 _MANY = ('ones', 'things', 'objects', 'them')
 _FILLERS = (
@@ -59,19 +60,8 @@ _FILLERS = (
 #: "on the left", "from the left", "to the right", "in the middle": the words around an order.
 _AROUND = re.compile(
     r"\b(?:which is|that is|that's|(?<!most )most)?\s*(?:on|from|to|at|in|of) (?:the )?"
-    rf'(?:(?:far|very) )?({"|".join(_ORDER_OF)})\b(?: (?:side|end|hand side))?'
+    rf'(?:(?:far|very) )?({"|".join(ORDER_OF)})\b(?: (?:side|end|hand side))?'
 )
-#: The longer ones first.
-_RELATIONS: dict[str, Relation] = {
-    r'(?:to the |on the )?left of': Relation.LEFT_OF,
-    r'(?:to the |on the )?right of': Relation.RIGHT_OF,
-    r'(?:next to|beside|near|close to|by)': Relation.NEXT_TO,
-    r'in front of': Relation.IN_FRONT_OF,
-    r'behind': Relation.BEHIND,
-    r'between': Relation.BETWEEN,
-    r'(?:under|below|beneath)': Relation.UNDER,
-    r'(?:on top of|on)': Relation.ON,
-}
 _EXCEPT = re.compile(r'\b(?:and not|but not|except for|except|apart from|but|without|not)\b')
 
 
@@ -109,25 +99,11 @@ def parse_selection(phrase: str) -> Selection:
         ordinal without a side counts from the left.
     """
     said = ' '.join(re.sub(r'[^\w\s\'-]', ' ', phrase.lower()).split())
-    said = re.sub(rf'\b({"|".join((*_ALL, *_COUNTS))}) of\b', r'\1', said)
+    said = re.sub(rf'\b({"|".join((*ALL_WORDS, *_COUNTS))}) of\b', r'\1', said)
     head, *tails = _EXCEPT.split(said)
     found = _parse_positive(head)
     excluded = tuple(_parse_positive(tail) for tail in tails if tail.strip())
     return Selection(found.noun, found.order, found.rank, found.count, excluded, found.is_other)
-
-
-def split_relation(phrase: str) -> tuple[str, Relation, str]:
-    """A phrase without what it lies next to, how it lies to that, and what that is.
-
-    Convention:
-        'the car next to the truck' is ('the car', NEXT_TO, 'the truck'); 'the lamp on the left'
-        has no relation: left is a side of the picture.
-    """
-    for words, relation in _RELATIONS.items():
-        found = re.search(rf'^(.*?\S)\s+{words}\s+(\S.*)$', phrase.strip(), re.IGNORECASE)
-        if found is not None and not _AROUND.fullmatch(f'on {found.group(2).lower()}'):
-            return found.group(1), relation, found.group(2)
-    return phrase, Relation.NONE, ''
 
 
 def _parse_positive(said: str) -> Selection:
@@ -135,7 +111,7 @@ def _parse_positive(said: str) -> Selection:
     order: Order | None = None
     around = _AROUND.search(said)
     if around is not None:
-        order = _ORDER_OF[around.group(1)]
+        order = ORDER_OF[around.group(1)]
         said = f'{said[: around.start()]} {said[around.end() :]}'
     words = said.split()
     rank: int | None = None
@@ -144,9 +120,9 @@ def _parse_positive(said: str) -> Selection:
     for word in words:
         if word in _RANKS and rank is None:
             rank = _RANKS[word]
-        elif word in _ORDER_OF and (order is None or _ORDER_OF[word] is Order.FARTHEST):
-            order = order or _ORDER_OF[word]  # "furthest to the right" is the right one
-        elif word in _ALL:
+        elif word in ORDER_OF and (order is None or ORDER_OF[word] is Order.FARTHEST):
+            order = order or ORDER_OF[word]  # "furthest to the right" is the right one
+        elif word in ALL_WORDS:
             count = 0
         elif word in _COUNTS:
             count = _COUNTS[word]

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from itertools import pairwise
 
+from mm_perception.text.selection import ALL_WORDS, ORDER_OF, Order
 from mm_perception.text.words import COLOUR_WORDS, NOUNS
 
 #: Words that people use for things beside those of `NOUNS`.
@@ -13,12 +14,7 @@ _SYNONYMS = {
     'light': 'lamp', 'telly': 'television', 'screen': 'television', 'refrigerator': 'fridge',
     'settee': 'sofa',
 }  # fmt: skip
-_SIDES = {
-    'left': 'left', 'leftmost': 'left', 'right': 'right', 'rightmost': 'right',
-    'middle': 'middle', 'centre': 'middle', 'center': 'middle',
-    'near': 'near', 'nearest': 'near', 'closest': 'near', 'far': 'far', 'farthest': 'far',
-}  # fmt: skip
-_ALL = ('all', 'every', 'both')
+_SIDES = (Order.LEFT, Order.RIGHT, Order.MIDDLE, Order.NEAREST, Order.FARTHEST)
 _EMPTY = ('a', 'an', 'the', 'my', 'our', 'this', 'that', 'one', 'ones', 'of', 'please')
 
 
@@ -31,7 +27,7 @@ class ThingPhrase:
         noun: The thing in one word, for people; empty for "the left one".
         kinds: Class names that the noun means; an unknown noun means itself.
         colour: Named colour; empty for any.
-        side: left, right, middle, near or far; empty for any.
+        side: Left, right, middle, nearest or farthest; None for any.
         is_all: Several are meant: "all lamps", "the lights".
     """
 
@@ -39,7 +35,7 @@ class ThingPhrase:
     noun: str = ''
     kinds: frozenset[str] = frozenset()
     colour: str = ''
-    side: str = ''
+    side: Order | None = None
     is_all: bool = False
 
     def can_mean(self, other: ThingPhrase) -> bool:
@@ -60,8 +56,8 @@ def read_thing_phrase(text: str) -> ThingPhrase:
     words = said.split()
     noun, is_many = _noun_of(words)
     colour = next((word for word in words if word in COLOUR_WORDS), '')
-    side = next((_SIDES[word] for word in words if word in _SIDES), '')
-    is_all = any(word in _ALL for word in words) or is_many
+    side = next((order for word in words if (order := ORDER_OF.get(word)) in _SIDES), None)
+    is_all = any(word in (*ALL_WORDS, 'both') for word in words) or is_many
     kinds = frozenset(NOUNS.get(_SYNONYMS.get(noun, noun), (noun,))) if noun else frozenset()
     return ThingPhrase(said, _SYNONYMS.get(noun, noun), kinds, colour, side, is_all)
 
@@ -75,6 +71,6 @@ def _noun_of(words: list[str]) -> tuple[str, bool]:
             return candidate, False
         if candidate.endswith('s') and candidate[:-1] in known:
             return candidate[:-1], True
-    skipped = (*COLOUR_WORDS, *_SIDES, *_ALL, *_EMPTY)
+    skipped = (*COLOUR_WORDS, *ORDER_OF, *ALL_WORDS, 'both', *_EMPTY)
     rest = [word for word in words if word not in skipped]
     return (rest[-1], False) if rest else ('', False)

@@ -191,7 +191,12 @@ def eyes_of(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     Returns:
         Weights and statistics of `embedder` and `encoder`, as float32.
     """
-    parts = {'conv': 'convolution', 'bn': 'normalization', '0': 'convolution', '1': 'normalization'}
+    parts = {
+        'conv': 'convolution',
+        'bn': 'normalization',
+        '0': 'convolution',
+        '1': 'normalization',
+    }
     found = {}
     for name, value in weights.items():
         match name.split('.'):
@@ -225,14 +230,14 @@ def _make(clips: Sequence[Clip], held_out: Sequence[Clip], scale: float) -> list
         settings = Settings(
             phase.steps, learning_rate=learning_rate, seed=seed, optimizer='muon',
             warm_up=max(1, min(100, phase.steps // 5)), average=average,
-            validate_every=validate_every, share=share,
+            validate_every=validate_every, share=share, fuses_attention=True,
         )  # fmt: skip
         return GrounderTask(clips, held_out, [phase], settings)
 
     return [
         stage(Phase(2400, pictures=24, texts=0, pasted=0.3), 2e-3, 3, 300, 0.995, 1.0),
         stage(
-            Phase(300, pictures=16, texts=4, pasted=0.3, is_blind=True), 1.5e-3, 4, 300, 0.98, 0.12
+            Phase(100, pictures=16, texts=4, pasted=0.3, is_blind=True), 1.5e-3, 4, 100, 0.98, 0.08
         ),
         stage(Phase(2400, pictures=16, texts=4, pasted=0.3), 1.2e-3, 5, 300, 0.997, 1.2),
     ]
@@ -272,8 +277,8 @@ RECIPE = Recipe(
     core=_core,
     notes=(
         'ResNet of 96 to 768 channels on 320 px, begun as the one of `bevformer`, whose stages '
-        'are added to one map of stride 8; masks of stride 4; 36 queries; text encoder of 2 layers and a vocabulary of '
-        'whole words. What is not in it is read as unknown.',
+        'are added to one map of stride 8; masks of stride 4; 36 queries; text encoder of 2 '
+        'layers and a vocabulary of whole words. What is not in it is read as unknown.',
         'It knows the synthetic world and its words: use a public checkpoint for real pictures. '
         'A score is a chance that a query is right times one that there is anything, so both '
         'count twice: 0.2 is where the text tracker believes it.',

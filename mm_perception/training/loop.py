@@ -42,6 +42,8 @@ class Settings:
             2024; in torch) and leaves all else to adamw.
         settling: Batches whose mean and variance are what batch normalisation keeps.
         share: Of the time, in proportion to other stages, where a training is given minutes.
+        fuses_attention: On a CPU: use torch's fused attention, which is faster where many places
+            read many; else plain maths, which is faster where rows are short.
     """
 
     steps: int
@@ -57,6 +59,7 @@ class Settings:
     optimizer: Literal['adamw', 'muon'] = 'adamw'
     settling: int = 24
     share: float = 1.0
+    fuses_attention: bool = False
 
 
 class Task(Protocol):
@@ -247,9 +250,9 @@ def make_optimizers(model: nn.Module, settings: Settings) -> list[torch.optim.Op
 
 @contextlib.contextmanager
 def _arithmetic(device: torch.device, settings: Settings) -> Iterator[None]:
-    """On a CPU the backward pass of torch's fused attention takes twice as long as plain maths."""
-    is_cpu = device.type == 'cpu'
-    attention = sdpa_kernel(SDPBackend.MATH) if is_cpu else contextlib.nullcontext()
+    """How numbers are computed, see `Settings`."""
+    is_plain = device.type == 'cpu' and not settings.fuses_attention
+    attention = sdpa_kernel(SDPBackend.MATH) if is_plain else contextlib.nullcontext()
     with torch.autocast(device.type, torch.bfloat16, enabled=settings.is_mixed), attention:
         yield
 

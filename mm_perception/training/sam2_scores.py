@@ -15,9 +15,10 @@ import torch
 
 from mm_perception.evaluation.masks import Mask, VideoScore, mask_iou, score_object
 from mm_perception.nets.sam2 import ObjectPrompt, Sam2Engine
-from mm_perception.nets.sam2.weights import LoadedModel, load_model
+from mm_perception.nets.sam2.weights import load_model
 from mm_perception.training.data import FINAL_SEED, Pixels, final_clips, load_clips
 from mm_perception.training.sam2_batches import middle_of
+from mm_perception.weights import LoadedModel
 from mm_perception.world.clips import Clip
 from mm_perception.world.variety import Split
 

@@ -80,7 +80,7 @@ class Recorder:
 
     def __init__(self, config: BevFormerConfig) -> None:
         self.config, self.max_gap_s = config, 2.0
-        self.weights_sha256, self.licence = 'sha', 'none'
+        self.sha256, self.licence = 'sha', 'none'
         self.asked: list[SimpleNamespace] = []
         self.boxes = BevBoxes(
             torch.tensor([[3.0, 10.0, 0.8 + config.ground_z_m, 4.5, 1.9, 1.6, math.pi / 2]]),

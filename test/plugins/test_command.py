@@ -272,3 +272,11 @@ def write_encoder(folder: Path) -> Path:
     )  # fmt: skip
     BertModel(config).save_pretrained(folder)
     return folder
+
+
+def test_it_is_moved_to_where_somebody_points(talk: Talk) -> None:
+    talk.type('select the red lamp')
+    (command,) = talk.type('move it over there')['command']
+    assert (command.intent, command.target) == (Intent.MOVE, 'the red lamp')
+    assert command.is_deictic
+    assert command.relation is Relation.NONE

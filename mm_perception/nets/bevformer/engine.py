@@ -15,10 +15,12 @@ from mm_perception.nets.bevformer.boxes import BevBoxes
 from mm_perception.nets.bevformer.configs import BevFormerConfig
 from mm_perception.nets.bevformer.ego_motion import EgoMotion
 from mm_perception.nets.bevformer.geometry import nearest_cameras
+from mm_perception.nets.bevformer.model import BevFormer
 from mm_perception.nets.bevformer.pillars import Clouds
 from mm_perception.nets.bevformer.preprocess import Preprocessor
 from mm_perception.nets.bevformer.undistort import Lens
-from mm_perception.nets.bevformer.weights import LoadedModel, load_model
+from mm_perception.nets.bevformer.weights import load_model
+from mm_perception.weights import LoadedModel
 
 
 @dataclass
@@ -65,14 +67,14 @@ class BevFormerEngine:
     """
 
     def __init__(
-        self, loaded: LoadedModel, device: torch.device, *, max_gap_s: float = 2.0
+        self, loaded: LoadedModel[BevFormer], device: torch.device, *, max_gap_s: float = 2.0
     ) -> None:
         if max_gap_s <= 0:
             raise ConfigError('max_gap_s', max_gap_s, 'more than 0 s')
         self.model = loaded.model.to(device)
         self.config: BevFormerConfig = loaded.model.config
         self.source = loaded.source
-        self.weights_sha256 = loaded.sha256
+        self.sha256 = loaded.sha256
         self.licence = loaded.licence
         self.device = device
         self.preprocess = Preprocessor(self.config.pixels, device)

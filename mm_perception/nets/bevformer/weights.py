@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -19,7 +19,7 @@ from mm_perception.nets.bevformer.configs import (
     PixelConfig,
 )
 from mm_perception.nets.bevformer.model import BevFormer
-from mm_perception.weights import file_sha256, locate, state_sha256
+from mm_perception.weights import LoadedModel, file_sha256, locate, state_sha256
 
 OFFICIAL_LICENCE = 'Apache-2.0 (BEVFormer; trained on nuScenes, whose terms are non-commercial)'
 OWN_LICENCE = 'Apache-2.0 (trained by mm_perception)'
@@ -45,17 +45,7 @@ TEST_CONFIG = BevFormerConfig(
 )
 
 
-@dataclass(frozen=True)
-class LoadedModel:
-    """A model in eval mode on the CPU in float32, and where it came from."""
-
-    model: BevFormer
-    source: str
-    sha256: str  # of the weights file; of all tensors for random weights
-    licence: str
-
-
-def load_model(weights: str, config: BevFormerConfig | None = None) -> LoadedModel:
+def load_model(weights: str, config: BevFormerConfig | None = None) -> LoadedModel[BevFormer]:
     """Load `nano`, a folder that `save_model` wrote or an official `.pth`, or make `random`.
 
     Args:
@@ -96,7 +86,7 @@ def save_model(model: BevFormer, folder: Path) -> None:
     save_file(state, folder / MODEL_FILE, metadata={'format': 'pt'})
 
 
-def _from_folder(weights: str, folder: Path) -> LoadedModel:
+def _from_folder(weights: str, folder: Path) -> LoadedModel[BevFormer]:
     fix = 'give a folder with config.json and model.safetensors that mmp train bevformer wrote'
     try:
         config = BevFormerConfig.from_dict(json.loads((folder / CONFIG_FILE).read_text()))
@@ -112,7 +102,7 @@ def _from_folder(weights: str, folder: Path) -> LoadedModel:
     return LoadedModel(model, weights, file_sha256(folder / MODEL_FILE), OWN_LICENCE)
 
 
-def _random(weights: str, config: BevFormerConfig | None) -> LoadedModel:
+def _random(weights: str, config: BevFormerConfig | None) -> LoadedModel[BevFormer]:
     size = weights.partition(':')[2]
     if size and size not in CONFIGS:
         raise ConfigError('weights', weights, f'random or random:<one of {", ".join(CONFIGS)}>')

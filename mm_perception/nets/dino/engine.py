@@ -78,7 +78,8 @@ class DinoEngine:
         self._mean, self._deviation = (
             torch.tensor(v, device=device)[:, None, None] for v in fitted.colours
         )
-        self.name, self.sha256, self.logit_scale = name, sha256, fitted.logit_scale
+        self.name, self.sha256, self.licence = name, sha256, clip.licence
+        self.logit_scale = fitted.logit_scale
 
     @torch.inference_mode()
     def look(self, rgb: Picture) -> Sight:

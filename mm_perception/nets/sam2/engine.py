@@ -12,7 +12,8 @@ from mm_perception.nets.sam2.encoder import FrameFeatures, encode_image
 from mm_perception.nets.sam2.heads import Heads
 from mm_perception.nets.sam2.preprocess import to_pixel_values
 from mm_perception.nets.sam2.session import Sam2Session
-from mm_perception.nets.sam2.weights import LoadedModel, Model, load_model
+from mm_perception.nets.sam2.weights import Model, load_model
+from mm_perception.weights import LoadedModel
 
 
 class Sam2Engine:
@@ -30,14 +31,16 @@ class Sam2Engine:
     extension is built); masks of several objects may overlap (as there by default).
     """
 
-    def __init__(self, loaded: LoadedModel, device: torch.device, dtype: torch.dtype) -> None:
+    def __init__(
+        self, loaded: LoadedModel[Model], device: torch.device, dtype: torch.dtype
+    ) -> None:
         self.model: Model = loaded.model.to(device=device)
         for parameter in self.model.parameters():
             # Buffers stay float32: they hold frequencies of position codes, and rounding those to
             # half precision would move a point by several pixels.
             parameter.data = parameter.data.to(dtype)
         self.source = loaded.source
-        self.weights_sha256 = loaded.sha256
+        self.sha256 = loaded.sha256
         self.licence = loaded.licence
         self.device = device
         self.dtype = dtype

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -26,7 +25,7 @@ from mm_perception.nets.sam2.configs import (
     small_config,
     with_image_size,
 )
-from mm_perception.weights import file_sha256, state_sha256
+from mm_perception.weights import LoadedModel, file_sha256, state_sha256
 
 META_LICENCE = 'Apache-2.0 (SAM 2 by Meta; ask its author about a fine-tuned checkpoint)'
 RANDOM_LICENCE = 'Apache-2.0 (random numbers, made here)'
@@ -39,17 +38,7 @@ _MAX_LISTED_KEYS = 8
 Model: TypeAlias = Any
 
 
-@dataclass(frozen=True)
-class LoadedModel:
-    """A model in eval mode on the CPU in float32, and where it came from."""
-
-    model: Model
-    source: str
-    sha256: str  # of the weights file; of all tensors for random weights
-    licence: str
-
-
-def load_model(weights: str, image_size: int | None = None) -> LoadedModel:
+def load_model(weights: str, image_size: int | None = None) -> LoadedModel[Model]:
     """Load from a hub id, a hub-layout directory, a `.pt` file, `random` or `random:<size>`.
 
     Args:
@@ -72,7 +61,7 @@ def load_model(weights: str, image_size: int | None = None) -> LoadedModel:
     return loaded
 
 
-def _load_hub(weights: str, image_size: int | None) -> LoadedModel:
+def _load_hub(weights: str, image_size: int | None) -> LoadedModel[Model]:
     fix = f'run: mmp fetch {weights}'
     try:
         directory = (
@@ -114,7 +103,7 @@ def _load_hub(weights: str, image_size: int | None) -> LoadedModel:
     return LoadedModel(model, weights, _files_sha256(Path(directory)), META_LICENCE)
 
 
-def _load_meta(weights: str, image_size: int) -> LoadedModel:
+def _load_meta(weights: str, image_size: int) -> LoadedModel[Model]:
     if not Path(weights).is_file():
         raise WeightsError(weights, 'there is no such file', 'check the path')
     state = meta_checkpoint.read_state(weights)
@@ -138,7 +127,7 @@ def _load_meta(weights: str, image_size: int) -> LoadedModel:
     return LoadedModel(model, weights, file_sha256(Path(weights)), META_LICENCE)
 
 
-def _load_random(weights: str, image_size: int | None) -> LoadedModel:
+def _load_random(weights: str, image_size: int | None) -> LoadedModel[Model]:
     size = weights.partition(':')[2]
     if size and size not in SIZES:
         raise ConfigError('weights', weights, f'random or random:<one of {", ".join(SIZES)}>')

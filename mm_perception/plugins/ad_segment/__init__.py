@@ -24,7 +24,7 @@ import numpy as np
 
 from mm_perception.config import parameter
 from mm_perception.errors import ConfigError, ShapeError
-from mm_perception.model_cache import Shared
+from mm_perception.model_plugin import ModelPlugin
 from mm_perception.plugin import (
     Card,
     Context,
@@ -32,7 +32,6 @@ from mm_perception.plugin import (
     Latest,
     Output,
     Outputs,
-    Plugin,
     Port,
     PublicWeights,
     Queue,
@@ -83,7 +82,7 @@ class AdSegmentConfig:
     )
 
 
-class AdSegment(Plugin[AdSegmentConfig]):
+class AdSegment(ModelPlugin[AdSegmentConfig, 'ClipEngine']):
     """Masks of products and preferences in; ranked offers out."""
 
     card: ClassVar[Card] = Card(
@@ -118,7 +117,6 @@ class AdSegment(Plugin[AdSegmentConfig]):
 
     def __init__(self, config: AdSegmentConfig, context: Context | None = None) -> None:
         super().__init__(config, context)
-        self._clip: Shared[ClipEngine] | None = None
         self._offers: tuple[Offer, ...] = ()
         self._profiles: dict[str, Profile] = {}
         self._products: dict[tuple[str, int], tuple[int, Product]] = {}
@@ -136,17 +134,7 @@ class AdSegment(Plugin[AdSegmentConfig]):
         if self.config.weights:
             from mm_perception.nets.clip import shared_clip
 
-            self._clip = shared_clip(self.config.weights, device)
-
-    def model_info(self) -> dict[str, str]:
-        """Weights, their hash and licence."""
-        if self._clip is None:
-            return {}
-        engine = self._clip.model
-        return {
-            'weights': self.config.weights, 'weights_sha256': engine.sha256,
-            'licence': engine.licence,
-        }  # fmt: skip
+            self._shared = shared_clip(self.config.weights, device)
 
     @property
     def profile(self) -> Profile:
@@ -196,12 +184,6 @@ class AdSegment(Plugin[AdSegmentConfig]):
         self._last = []
         self._profiles = read_profiles(self.config.profile_file)
 
-    def close(self) -> None:
-        """Give the network back."""
-        if self._clip is not None:
-            self._clip.release()
-        self._clip = None
-
     def _command(self, command: Command) -> list[str]:
         if command.intent is Intent.PREFER:
             return self._hear(command.text or f'{command.value} {command.target}')
@@ -243,7 +225,7 @@ class AdSegment(Plugin[AdSegmentConfig]):
         rgb = image.rgb()
         if rgb.shape[:2] != masks.id_map.shape:
             raise ShapeError('image', f'{masks.id_map.shape}, as the masks', f'{rgb.shape[:2]}')
-        clip = None if self._clip is None else self._clip.model
+        clip = None if self._shared is None else self._shared.model
         counts = np.bincount(masks.id_map.reshape(-1), minlength=65536)
         kinds = {kind for offer in self._offers for kind in offer.phrase.kinds}
         found = []
@@ -263,7 +245,7 @@ class AdSegment(Plugin[AdSegmentConfig]):
         return found
 
     def _match(self, product: Product) -> Any:
-        clip = None if self._clip is None else self._clip.model
+        clip = None if self._shared is None else self._shared.model
         return match(product, self._offers, clip, self.config.likeness_share)
 
 

@@ -19,7 +19,7 @@ from mm_perception.errors import MissingInputError, RequestError, ShapeError
 from mm_perception.geometry.cameras import picture_size, project
 from mm_perception.geometry.scans import points_at, points_of_depth
 from mm_perception.matcher import LATE_TOLERANCE_NS
-from mm_perception.model_cache import Shared
+from mm_perception.model_plugin import ModelPlugin
 from mm_perception.plugin import (
     Card,
     Context,
@@ -27,7 +27,6 @@ from mm_perception.plugin import (
     Latest,
     Output,
     Outputs,
-    Plugin,
     Port,
     PublicWeights,
     Queue,
@@ -101,7 +100,7 @@ class BevTextConfig:
     )
 
 
-class BevText(Plugin[BevTextConfig]):
+class BevText(ModelPlugin[BevTextConfig, 'ClipEngine']):
     """Pictures and a scan in; where is what a text names, out."""
 
     card: ClassVar[Card] = Card(
@@ -152,7 +151,6 @@ class BevText(Plugin[BevTextConfig]):
 
     def __init__(self, config: BevTextConfig, context: Context | None = None) -> None:
         super().__init__(config, context)
-        self._shared: Shared[ClipEngine] | None = None
         self._question = _question(config.query)
         self._map: BevGrid | None = None
         self._is_rewound = False
@@ -172,17 +170,6 @@ class BevText(Plugin[BevTextConfig]):
         from mm_perception.nets.clip import shared_clip
 
         self._shared = shared_clip(self.config.weights, device)
-
-    def model_info(self) -> dict[str, str]:
-        """Weights, their hash and licence."""
-        if self._shared is None:
-            return {}
-        engine = self._shared.model
-        return {
-            'weights': self.config.weights,
-            'weights_sha256': engine.sha256,
-            'licence': engine.licence,
-        }
 
     def infer(self, inputs: Inputs) -> Outputs:
         """Look at a picture, and answer what is asked.
@@ -325,18 +312,6 @@ class BevText(Plugin[BevTextConfig]):
         if config.query != self.config.query:
             self._question = _question(config.query)
         self.config = config
-
-    def close(self) -> None:
-        """Give the model back."""
-        if self._shared is not None:
-            self._shared.release()
-        self._shared = None
-
-    @property
-    def _engine(self) -> ClipEngine:
-        if self._shared is None:
-            raise RequestError('the model is not loaded', 'bev_text', 'configure the node first')
-        return self._shared.model
 
     def _new_cells(self) -> CellMemory:
         config = self.config

@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 import numpy as np
 
 from mm_perception.config import parameter
-from mm_perception.errors import ConfigError, MissingInputError, MmPerceptionError
+from mm_perception.errors import MissingInputError, MmPerceptionError
 from mm_perception.model_cache import Shared
+from mm_perception.model_plugin import ModelPlugin
 from mm_perception.plugin import (
     Card,
     Context,
@@ -30,7 +31,6 @@ from mm_perception.plugin import (
     Latest,
     Output,
     Outputs,
-    Plugin,
     Port,
     PublicWeights,
     Surround,
@@ -75,7 +75,7 @@ class BevFormerSettings:
     )
 
 
-class BevFormerPlugin(Plugin[BevFormerSettings]):
+class BevFormerPlugin(ModelPlugin[BevFormerSettings, 'BevFormerEngine']):
     """Cameras and a scan in; boxes and a map out."""
 
     card: ClassVar[Card] = Card(
@@ -128,7 +128,6 @@ class BevFormerPlugin(Plugin[BevFormerSettings]):
 
     def __init__(self, config: BevFormerSettings, context: Context | None = None) -> None:
         super().__init__(config, context)
-        self._shared: Shared[BevFormerEngine] | None = None
         self._state: BevState | None = None
         self._memory: Memory | None = None
         self._has_come: set[str] = set()
@@ -152,16 +151,10 @@ class BevFormerPlugin(Plugin[BevFormerSettings]):
 
     def model_info(self) -> dict[str, str]:
         """Weights, their hash and licence."""
-        if self._shared is None:
-            return {}
-        engine = self._shared.model
-        return {
-            'weights': self.config.weights,
-            'weights_sha256': engine.weights_sha256,
-            'licence': engine.licence,
-            'network': engine.config.name,
-            'sees': _senses(engine),
-        }
+        info = super().model_info()
+        if info:
+            info |= {'network': self._engine.config.name, 'sees': _senses(self._engine)}
+        return info
 
     def infer(self, inputs: Inputs) -> Outputs:
         """Look around.
@@ -203,14 +196,13 @@ class BevFormerPlugin(Plugin[BevFormerSettings]):
 
     def close(self) -> None:
         """Give the model back."""
-        if self._shared is not None:
-            self._shared.release()
-        self._shared = self._state = self._memory = None
+        super().close()
+        self._state = self._memory = None
 
     def _loaded(self) -> tuple[BevFormerEngine, BevState]:
-        if self._shared is None or self._state is None:
-            raise ConfigError('model', 'not loaded', 'a node that was configured first')
-        return self._shared.model, self._state
+        engine = self._engine
+        assert self._state is not None, 'it comes with the engine'
+        return engine, self._state
 
     def _pictures(self, inputs: Inputs, ego: Ego, bev: Array) -> Pictures:
         images = cast('dict[str, Image]', inputs.many('images'))

@@ -74,7 +74,11 @@ class Dialogue:
         """Put in what "it" means, and remember what is named."""
         is_recent = stamp_ns - self.named_ns <= self.patience_s * 1e9
         if reading.is_spoken_of and self.named and is_recent:
-            reading = replace(reading, target=self.named, is_deictic=False, is_spoken_of=False)
+            # "Move it there": a ray still says where.
+            is_pointed = reading.intent is Intent.MOVE and reading.relation is Relation.NONE
+            reading = replace(
+                reading, target=self.named, is_deictic=is_pointed, is_spoken_of=False
+            )
         if reading.target:
             self.named, self.named_ns = reading.target, stamp_ns
         return reading

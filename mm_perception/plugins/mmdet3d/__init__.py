@@ -20,6 +20,7 @@ from mm_perception.config import parameter
 from mm_perception.errors import ConfigError, MissingInputError
 from mm_perception.geometry import moved
 from mm_perception.model_cache import Shared
+from mm_perception.model_plugin import ModelPlugin
 from mm_perception.plugin import (
     Card,
     Context,
@@ -27,7 +28,6 @@ from mm_perception.plugin import (
     Latest,
     Output,
     Outputs,
-    Plugin,
     Port,
     PublicWeights,
     Reference,
@@ -85,7 +85,7 @@ class Mmdet3dConfig:
     fixed_frame: str = parameter('odom', 'Frame that stands still between scans and pictures.')
 
 
-class Mmdet3d(Plugin[Mmdet3dConfig]):
+class Mmdet3d(ModelPlugin[Mmdet3dConfig, 'Detector']):
     """A scan in, with pictures for fusion detectors; boxes out."""
 
     card: ClassVar[Card] = Card(
@@ -129,7 +129,6 @@ class Mmdet3d(Plugin[Mmdet3dConfig]):
 
     def __init__(self, config: Mmdet3dConfig, context: Context | None = None) -> None:
         super().__init__(config, context)
-        self._shared: Shared[Detector] | None = None
         self._past = PastScans(0, config.sweep_memory_s)
 
     @classmethod
@@ -180,7 +179,7 @@ class Mmdet3d(Plugin[Mmdet3dConfig]):
             ShapeError: The cloud lacks a field, or a picture is not of its calibration's size.
             TransformUnavailableError: TF does not know a frame.
         """
-        cloud, detector = cast(PointCloud, inputs.one('cloud')), self._detector
+        cloud, detector = cast(PointCloud, inputs.one('cloud')), self._engine
         frame = self.config.detector_frame or cloud.frame_id
         lookup = self.context.lookup_transform
         scanner = Scanner(
@@ -204,7 +203,7 @@ class Mmdet3d(Plugin[Mmdet3dConfig]):
 
     def _views(self, inputs: Inputs, cloud: PointCloud, frame: str) -> list[View]:
         """Pictures that have a calibration, where the detector takes pictures."""
-        wanted = self._detector.loading.pictures
+        wanted = self._engine.loading.pictures
         if wanted == 'none':
             return []
         infos = inputs.many('camera_info')
@@ -235,18 +234,6 @@ class Mmdet3d(Plugin[Mmdet3dConfig]):
     def reset(self) -> None:
         """Forget all past scans."""
         self._past.clear()
-
-    def close(self) -> None:
-        """Give the network back."""
-        if self._shared is not None:
-            self._shared.release()
-        self._shared = None
-
-    @property
-    def _detector(self) -> Detector:
-        if self._shared is None:
-            raise ConfigError('mmdet3d', 'not loaded', 'a configured node')
-        return self._shared.model
 
 
 PLUGIN = Mmdet3d

@@ -14,6 +14,8 @@ import numpy as np
 
 from mm_perception.samples import Relation
 from mm_perception.samples.sample import Array
+from mm_perception.text.phrases import split_at_relation
+from mm_perception.text.selection import Order
 from mm_perception.text.thing_phrase import ThingPhrase, read_thing_phrase
 
 #: One is meant, not the other, if its distance to the anchor is a smaller share than this.
@@ -29,14 +31,6 @@ _NEIGHBOURS: dict[str, tuple[str, ...]] = {
     'black': ('grey',),
 }  # fmt: skip
 _NEIGHBOUR_SHARE = 0.35
-_RELATION_WORDS = (
-    ('to the left of', Relation.LEFT_OF), ('left of', Relation.LEFT_OF),
-    ('to the right of', Relation.RIGHT_OF), ('right of', Relation.RIGHT_OF),
-    ('in front of', Relation.IN_FRONT_OF), ('next to', Relation.NEXT_TO),
-    ('beside', Relation.NEXT_TO), ('near', Relation.NEXT_TO), ('by', Relation.NEXT_TO),
-    ('behind', Relation.BEHIND), ('between', Relation.BETWEEN), ('under', Relation.UNDER),
-    ('on', Relation.ON),
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -124,11 +118,8 @@ def read_reference(text: str) -> Reference:
     Convention:
         'the red lamp next to the sofa' is a red lamp with the relation next_to to a sofa.
     """
-    for words, relation in _RELATION_WORDS:
-        parts = re.split(rf'\b{words}\b', text.lower(), maxsplit=1)
-        if len(parts) == 2 and parts[1].strip() and read_thing_phrase(parts[0]).noun:
-            return reference_of(parts[0], relation, parts[1])
-    return reference_of(text)
+    split = split_at_relation(' '.join(text.lower().split()))
+    return reference_of(*split) if split is not None and split[0] else reference_of(text)
 
 
 def bind(reference: Reference, things: Sequence[Seen]) -> Bound:
@@ -148,7 +139,7 @@ def bind(reference: Reference, things: Sequence[Seen]) -> Bound:
         lacks = [anchor for anchor, seen in pairs if not seen]
         if not lacks:
             fitting = _related(reference.relation, fitting, found)
-    if target.side and len(fitting) > 1:
+    if target.side is not None and len(fitting) > 1:
         fitting = _at_side(target.side, fitting)
     return Bound(tuple(fitting), tuple(lacks))
 
@@ -235,14 +226,14 @@ _CHECKS: dict[Relation, Callable[[Seen, Seen], bool]] = {
 }
 
 
-def _at_side(side: str, things: list[Seen]) -> list[Seen]:
-    if side in ('near', 'far'):
+def _at_side(side: Order, things: list[Seen]) -> list[Seen]:
+    if side in (Order.NEAREST, Order.FARTHEST):
         ordered = sorted(things, key=lambda t: t.depth_m if t.depth_m else -t.box[3])
-        return [ordered[0 if side == 'near' else -1]]
+        return [ordered[0 if side is Order.NEAREST else -1]]
     ordered = sorted(things, key=lambda t: t.x)
-    if side == 'middle':
+    if side is Order.MIDDLE:
         return [ordered[len(ordered) // 2]]
-    return [ordered[0 if side == 'left' else -1]]
+    return [ordered[0 if side is Order.LEFT else -1]]
 
 
 def words_apart(things: Sequence[Seen]) -> list[str]:

@@ -30,7 +30,8 @@ class Question:
 
     def answer(self, said: ThingPhrase) -> Seen | None:
         """The thing that an answer picks; None if it picks none, or several."""
-        spoken = {said.colour, said.side, *said.text.split()} - {''}
+        side = '' if said.side is None else said.side.value
+        spoken = {said.colour, side, *said.text.split()} - {''}
         chosen = [t for t, word in zip(self.options, self.words, strict=True) if word in spoken]
         return chosen[0] if len(chosen) == 1 else None
 

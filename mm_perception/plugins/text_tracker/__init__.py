@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from mm_perception.config import parameter
 from mm_perception.errors import ConfigError, PromptError
 from mm_perception.model_cache import Shared
+from mm_perception.model_plugin import ModelPlugin
 from mm_perception.plugin import (
     Card,
     Context,
     Inputs,
     Output,
     Outputs,
-    Plugin,
     Port,
     PublicWeights,
     Queue,
@@ -45,7 +45,7 @@ from mm_perception.samples import (
     PromptStatus,
     Sample,
 )
-from mm_perception.segmenting import DTYPES, engine_info, masks_sample, overlay, shared_engine
+from mm_perception.segmenting import DTYPES, masks_sample, overlay, shared_engine
 from mm_perception.track_ids import TrackIds
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ class TextTrackerConfig:
         )  # fmt: skip
 
 
-class TextTracker(Plugin[TextTrackerConfig]):
+class TextTracker(ModelPlugin[TextTrackerConfig, 'Sam2Engine']):
     """Free text in; masks, tracks and an honest "not found" out."""
 
     card: ClassVar[Card] = Card(
@@ -197,7 +197,6 @@ class TextTracker(Plugin[TextTrackerConfig]):
 
     def __init__(self, config: TextTrackerConfig, context: Context | None = None) -> None:
         super().__init__(config, context)
-        self._shared: Shared[Sam2Engine] | None = None
         self._grounder: Grounder | None = None
         self._verifier: Shared[ClipEngine] | None = None
         self._cameras: dict[str, Camera] = {}
@@ -237,8 +236,11 @@ class TextTracker(Plugin[TextTrackerConfig]):
         """Weights, their hashes and licence."""
         if self._shared is None or self._grounder is None:
             return {}
-        info = engine_info(self._shared.model, self.config.segmenter_weights)
-        info['grounder'] = self.config.grounder
+        info = {
+            'weights': self.config.segmenter_weights, 'weights_sha256': self._engine.sha256,
+            'licence': self._engine.licence, 'image_size': str(self._engine.image_size),
+            'grounder': self.config.grounder,
+        }  # fmt: skip
         info['grounder_weights'] = self.config.grounder_weights
         info['grounder_sha256'] = self._grounder.weights_sha256
         if self._verifier is not None:
@@ -309,16 +311,14 @@ class TextTracker(Plugin[TextTrackerConfig]):
         self._cameras.clear()
         if self._grounder is not None:
             self._grounder.close()
-        for shared in (self._shared, self._verifier):
-            if shared is not None:
-                shared.release()
-        self._grounder = self._shared = self._verifier = None
+        super().close()
+        if self._verifier is not None:
+            self._verifier.release()
+        self._grounder = self._verifier = None
 
     def _camera(self, name: str) -> Camera:
         if name not in self._cameras:
-            if self._shared is None:
-                raise PromptError('the models are not loaded', name, 'configure the node first')
-            engine = self._shared.model
+            engine = self._engine
             session = engine.open_session(max_objects=self.config.max_tracks)
             camera = Camera(
                 name, engine, session, TrackBook(self._next_id), self._desk,

@@ -30,14 +30,14 @@ def test_hub_layout_reloads_identically(tmp_path):
     again = Sam2Engine.load(str(tmp_path))
     assert torch.equal(logits(engine), logits(again))
     file_hash = hashlib.sha256((tmp_path / 'model.safetensors').read_bytes()).hexdigest()
-    assert again.weights_sha256 == file_hash
+    assert again.sha256 == file_hash
     assert 'Apache-2.0' in again.licence
     assert Sam2Engine.load(str(tmp_path), image_size=64).image_size == 64
 
 
 def test_random_is_the_same_every_time_and_its_masks_have_two_sides():
     first, second = Sam2Engine.load('random'), Sam2Engine.load('random')
-    assert first.weights_sha256 == second.weights_sha256
+    assert first.sha256 == second.sha256
     assert torch.equal(logits(first), logits(second))
     assert 0.01 < (logits(first) > 0).float().mean() < 0.99
 

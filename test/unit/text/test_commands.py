@@ -21,6 +21,8 @@ from mm_perception.text.reading import Question, Reading
         ('do not follow the bus any more', Reading(Intent.STOP, 'the bus')),
         ('put the cup next to the plate',
          Reading(Intent.MOVE, 'the cup', Relation.NEXT_TO, 'the plate')),
+        ('put the cup over there', Reading(Intent.MOVE, 'the cup', is_deictic=True)),
+        ('move it there', Reading(Intent.MOVE, is_deictic=True, is_spoken_of=True)),
         ('make the sofa disappear', Reading(Intent.HIDE, 'the sofa')),
         ('bring back the sofa', Reading(Intent.SHOW, 'the sofa')),
         ('lights on', Reading(Intent.TURN_ON, 'lights')),

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mm_perception.samples import Relation
-from mm_perception.text.selection import Order, Selection, parse_selection, split_relation
+from mm_perception.text.selection import Order, Selection, parse_selection
 
 
 @pytest.mark.parametrize(
@@ -47,19 +46,3 @@ def test_convention_negation() -> None:
     assert parse_selection('everything except the lamp and not the sofa').excluded == (
         Selection('lamp'), Selection('sofa'),
     )  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ('phrase', 'expected'),
-    [
-        ('the car next to the truck', ('the car', Relation.NEXT_TO, 'the truck')),
-        ('the lamp on the left', ('the lamp on the left', Relation.NONE, '')),
-        ('the lamp on the left side', ('the lamp on the left side', Relation.NONE, '')),
-        ('the cup on the left table', ('the cup', Relation.ON, 'the left table')),
-        ('the car to the left of the bus', ('the car', Relation.LEFT_OF, 'the bus')),
-        ('a cup between the sofa and tv', ('a cup', Relation.BETWEEN, 'the sofa and tv')),
-        ('behind the sofa', ('behind the sofa', Relation.NONE, '')),
-    ],
-)  # fmt: skip
-def test_convention_relations(phrase: str, expected: tuple[str, Relation, str]) -> None:
-    assert split_relation(phrase) == expected

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import pytest
 
+from mm_perception.text.selection import Order
 from mm_perception.text.thing_phrase import read_thing_phrase
 
 
 @pytest.mark.parametrize(
     ('text', 'noun', 'colour', 'side', 'is_all'),
     [
-        ('the left red lamp', 'lamp', 'red', 'left', False),
-        ('all lights', 'lamp', '', '', True),
-        ('the lamps', 'lamp', '', '', True),
-        ('The TV', 'tv', '', '', False),
-        ('the blue toaster', 'toaster', 'blue', '', False),
-        ('the gray one', '', 'grey', '', False),
-        ('traffic cone', 'traffic cone', '', '', False),
-        ('that one', '', '', '', False),
+        ('the left red lamp', 'lamp', 'red', Order.LEFT, False),
+        ('all lights', 'lamp', '', None, True),
+        ('the lamps', 'lamp', '', None, True),
+        ('The TV', 'tv', '', None, False),
+        ('the blue toaster', 'toaster', 'blue', None, False),
+        ('the gray one', '', 'grey', None, False),
+        ('traffic cone', 'traffic cone', '', None, False),
+        ('that one', '', '', None, False),
     ],
 )
 def test_convention_parts(text, noun, colour, side, is_all) -> None:

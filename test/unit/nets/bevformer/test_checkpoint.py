@@ -46,7 +46,7 @@ def test_a_file_becomes_a_model(tmp_path, state):
     assert not loaded.model.training
     ours = loaded.model.state_dict()
     assert all(torch.equal(ours[rename(name)], value) for name, value in state.items())
-    assert BevFormerEngine.load(path, config=NARROW).weights_sha256 == loaded.sha256
+    assert BevFormerEngine.load(path, config=NARROW).sha256 == loaded.sha256
 
 
 @pytest.mark.parametrize(
