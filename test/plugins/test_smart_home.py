@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mm_perception.errors import ConfigError, ShapeError
+from mm_perception.errors import ConfigError, RequestError, ShapeError
 from mm_perception.matcher import Inputs
 from mm_perception.plugins.smart_home import SmartHome, SmartHomeConfig
 from mm_perception.plugins.smart_home.binding import (
@@ -20,7 +20,15 @@ from mm_perception.plugins.smart_home.binding import (
 )
 from mm_perception.plugins.smart_home.devices import brightness_of, read_devices
 from mm_perception.plugins.smart_home.looking import Judging, Look, Watch
-from mm_perception.samples import Command, Image, Intent, Masks, Relation
+from mm_perception.samples import (
+    Command,
+    Image,
+    Intent,
+    Masks,
+    PromptReply,
+    Relation,
+    Text,
+)
 from mm_perception.text.thing_phrase import read_thing_phrase
 
 STEP_NS = 250_000_000
@@ -255,3 +263,37 @@ def test_a_picture_of_another_size_is_refused() -> None:
     small = Image(stamp_ns=1, frame_id='camera', data=np.zeros((9, 9, 3), np.uint8))
     with pytest.raises(ShapeError, match='as the masks'):
         talk.plugin.infer(Inputs(1, 'camera', samples={**inputs.samples, 'image': small}))
+
+
+def ask(talk: Talk, sentence: str) -> PromptReply:
+    return talk.plugin.answer('ask', Text(stamp_ns=0, text=sentence))
+
+
+def test_a_sentence_sent_as_a_request_is_obeyed_and_answered_with_json() -> None:
+    talk = Talk()
+    talk.go(2)
+    reply = ask(talk, 'please turn on the lamp next to the sofa')
+    sent = json.loads(reply.message)
+    assert reply.success
+    assert sent['device'] == 'lamp_2'
+    assert sent['payload']['state'] == 'ON'
+    talk.lit.add(2)
+    talk.go(2)
+    assert talk.commands == [sent]  # once, and on the topic too
+    assert [event.kind for event in talk.events] == ['sent', 'confirmed']
+
+
+def test_a_request_may_be_asked_back_refused_or_come_too_early() -> None:
+    talk = Talk()
+    with pytest.raises(RequestError, match='no picture'):
+        ask(talk, 'turn on the lamp')
+    talk.go()
+    question = ask(talk, 'turn on the lamp')
+    assert question.message == 'Which lamp: the left or the right one?'
+    assert json.loads(ask(talk, 'the left one').message)['device'] == 'lamp_1'
+    refused = ask(talk, 'turn off the oven')
+    assert not refused.success
+    assert refused.message == 'I see no oven.'
+    idle = ask(talk, 'good morning')
+    assert not idle.success
+    assert "'good morning' switches nothing" in idle.message

@@ -13,11 +13,11 @@ is what is seen.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar, cast
 
 from mm_perception.config import parameter
-from mm_perception.errors import ConfigError
+from mm_perception.errors import ConfigError, RequestError
 from mm_perception.plugin import (
     Card,
     Context,
@@ -29,6 +29,7 @@ from mm_perception.plugin import (
     Port,
     Queue,
     Reference,
+    Request,
 )
 from mm_perception.plugins.smart_home.binding import Seen, bind, reference_of, words_apart
 from mm_perception.plugins.smart_home.camera import HomeCamera
@@ -40,8 +41,20 @@ from mm_perception.plugins.smart_home.devices import (
     read_devices,
 )
 from mm_perception.plugins.smart_home.looking import Judging, Watch
+from mm_perception.plugins.smart_home.reply import Reply
 from mm_perception.plugins.smart_home.tasks import Question, Task, judge
-from mm_perception.samples import CameraInfo, Command, Event, Image, Intent, Masks, Text
+from mm_perception.samples import (
+    CameraInfo,
+    Command,
+    Event,
+    Image,
+    Intent,
+    Masks,
+    PromptReply,
+    Sample,
+    Text,
+)
+from mm_perception.text.commands import understand_all
 from mm_perception.text.thing_phrase import ThingPhrase, read_thing_phrase
 
 _SWITCHES = (Intent.TURN_ON, Intent.TURN_OFF, Intent.SET)
@@ -98,37 +111,6 @@ class SmartHomeConfig:
         return Judging(self.min_change, self.on_above, self.max_resize)
 
 
-@dataclass
-class _Reply:
-    """What one inference gives."""
-
-    stamp_ns: int
-    frame_id: str
-    commands: list[Text] = field(default_factory=list)
-    events: list[Event] = field(default_factory=list)
-    said: list[Text] = field(default_factory=list)
-
-    def say(self, text: str) -> None:
-        sentence = text[:1].upper() + text[1:] + ('' if text.endswith(('?', '.')) else '.')
-        self.said.append(Text(**self._header, text=sentence, language='en'))
-
-    def command(self, text: str) -> None:
-        self.commands.append(Text(**self._header, text=text))
-
-    def event(self, kind: str, since_ns: int, message: str, **values: Any) -> None:
-        first = min(since_ns, self.stamp_ns)
-        self.events.append(
-            Event(
-                **self._header, kind=kind, start_ns=first, end_ns=self.stamp_ns, message=message,
-                **values,
-            )
-        )  # fmt: skip
-
-    @property
-    def _header(self) -> dict[str, Any]:
-        return {'stamp_ns': self.stamp_ns, 'frame_id': self.frame_id}
-
-
 class SmartHome(Plugin[SmartHomeConfig]):
     """Masks, pictures and commands in; commands to devices, and whether they worked, out."""
 
@@ -138,7 +120,8 @@ class SmartHome(Plugin[SmartHomeConfig]):
         paper='none: an explicit policy over masks and commands',
         reference_code='Zigbee2MQTT and Home Assistant for topic and payload',
         limits=(
-            'It gives commands as JSON and calls no service: a bridge has to pass them on.',
+            'It gives commands as JSON, on a topic and in the reply of `ask`, and calls no '
+            'service of a device: a bridge has to pass them on.',
             'A device whose light is not seen (a fridge, a screen from behind) is not confirmed.',
             'A dark scene on a television looks like one that is off.',
             'Whether it was on before is a guess by brightness until a change was seen.',
@@ -158,6 +141,9 @@ class SmartHome(Plugin[SmartHomeConfig]):
             Image, 'Depth in the size of the masks (REP-118).', tolerance_s=0.05, follows='masks'
         ),
         'command': Queue(Command, 'turn_on, turn_off, set, ask; answers to what it asked.'),
+        'ask': Request(
+            Text, 'The same in words; JSON or a sentence back.', reply_type=PromptReply
+        ),
     }
     outputs: ClassVar[dict[str, Output]] = {
         'device_command': Output(
@@ -175,6 +161,7 @@ class SmartHome(Plugin[SmartHomeConfig]):
         self._devices: tuple[Device, ...] = ()
         self._question: Question | None = None
         self._tasks: list[Task] = []
+        self._told: list[Reply] = []  # to requests; published with the next picture
 
     def load(self, device: str) -> None:
         """Read the registry."""
@@ -187,21 +174,55 @@ class SmartHome(Plugin[SmartHomeConfig]):
             ShapeError: Picture or depth are not of the size of the masks.
         """
         self._look(inputs)
-        reply = _Reply(inputs.stamp_ns, inputs.frame_id)
+        reply = Reply(inputs.stamp_ns, inputs.frame_id)
         for command in inputs.all('command'):
             self._take(cast(Command, command), reply)
         self._judge(reply)
-        return {'device_command': reply.commands, 'event': reply.events, 'say': reply.said}
+        told, self._told = [*self._told, reply], []
+        return {
+            'device_command': [text for one in told for text in one.commands],
+            'event': [event for one in told for event in one.events],
+            'say': [text for one in told for text in one.said],
+        }
+
+    def answer(self, port: str, request: Sample) -> Sample:
+        """Obey a sentence: the JSON of each device command, or what is said instead.
+
+        Raises:
+            RequestError: No picture has come yet.
+        """
+        stamp_ns = max((camera.stamp_ns for camera in self._cameras.values()), default=0)
+        if not stamp_ns:
+            raise RequestError('no picture has come yet', port, 'wait for the camera')
+        text = request.text if isinstance(request, Text) else ''
+        readings, reply = understand_all(text), Reply(stamp_ns, request.frame_id)
+        for reading in readings if isinstance(readings, list) else ():
+            command = Command(
+                stamp_ns=stamp_ns, end_ns=stamp_ns, intent=reading.intent, text=text,
+                target=reading.target, relation=reading.relation, anchor=reading.anchor,
+                value=reading.value,
+            )  # fmt: skip
+            self._take(command, reply)
+        if not (reply.commands or reply.said):
+            message = f'{text!r} switches nothing; say such as "turn on the lamp"'
+            reply.event('refused', stamp_ns, message, score=1.0)
+            reply.say(message)
+        told = [*reply.commands, *reply.said]
+        self._told.append(reply)
+        return PromptReply(
+            stamp_ns=stamp_ns, success=bool(reply.commands) or not reply.events,
+            message='\n'.join(said.text for said in told),
+        )  # fmt: skip
 
     def rewind(self, stream: str) -> None:
         """Forget what a camera saw, and what was awaited."""
         self._cameras.pop(stream, None)
-        self._question, self._tasks = None, []
+        self._question, self._tasks, self._told = None, [], []
 
     def reset(self) -> None:
         """Forget everything."""
         self._cameras.clear()
-        self._question, self._tasks = None, []
+        self._question, self._tasks, self._told = None, [], []
 
     def _look(self, inputs: Inputs) -> None:
         camera = self._cameras.setdefault(inputs.stream, HomeCamera())
@@ -230,7 +251,7 @@ class SmartHome(Plugin[SmartHomeConfig]):
             for number, watch in camera.watches.items()
         }
 
-    def _take(self, command: Command, reply: _Reply) -> None:
+    def _take(self, command: Command, reply: Reply) -> None:
         question, now_ns = self._question, reply.stamp_ns
         if question is not None and now_ns <= question.until_ns:
             if command.intent in (Intent.DENY, Intent.STOP):
@@ -248,7 +269,7 @@ class SmartHome(Plugin[SmartHomeConfig]):
         elif command.intent is Intent.ASK:
             self._tell(command, reply)
 
-    def _bind(self, command: Command, reply: _Reply) -> None:
+    def _bind(self, command: Command, reply: Reply) -> None:
         """Find what is meant; ask back where that is not one thing."""
         if not command.target:
             self._refuse(command, 'which device do you mean?', reply)
@@ -263,7 +284,7 @@ class SmartHome(Plugin[SmartHomeConfig]):
         else:
             self._ask(command, bound.things, f'I see no {lacks}; ' if lacks else '', reply)
 
-    def _ask(self, command: Command, options: tuple[Seen, ...], why: str, reply: _Reply) -> None:
+    def _ask(self, command: Command, options: tuple[Seen, ...], why: str, reply: Reply) -> None:
         options = tuple(sorted(options, key=lambda thing: thing.x))
         words = tuple(words_apart(options))
         until_ns = reply.stamp_ns + int(self.config.ask_for_s * 1e9)
@@ -272,11 +293,11 @@ class SmartHome(Plugin[SmartHomeConfig]):
         listed = ', '.join(dict.fromkeys(words[:-1]))
         reply.say(f'{why}which {noun}: the {listed} or the {words[-1]} one?')
 
-    def _refuse(self, command: Command, message: str, reply: _Reply) -> None:
+    def _refuse(self, command: Command, message: str, reply: Reply) -> None:
         reply.event('refused', command.stamp_ns, message, label=command.target, score=1.0)
         reply.say(message)
 
-    def _switch_unseen(self, command: Command, target: ThingPhrase, reply: _Reply) -> None:
+    def _switch_unseen(self, command: Command, target: ThingPhrase, reply: Reply) -> None:
         """No camera sees it: a device of that name gets the command all the same."""
         fitting = [d for d in self._devices if target.can_mean(d.reference.target)]
         if len(fitting) == 1:
@@ -285,7 +306,7 @@ class SmartHome(Plugin[SmartHomeConfig]):
             self._refuse(command, f'I see no {target.noun or "such thing"}', reply)
 
     def _switch(
-        self, command: Command, things: tuple[Seen, ...] | list[Seen], reply: _Reply
+        self, command: Command, things: tuple[Seen, ...] | list[Seen], reply: Reply
     ) -> None:
         """Give the command to what each thing is."""
         everything = self._things(reply.stamp_ns)
@@ -298,7 +319,7 @@ class SmartHome(Plugin[SmartHomeConfig]):
                 self._send(command, device, name, thing, reply)
 
     def _send(
-        self, command: Command, device: Device, name: str, thing: Seen | None, reply: _Reply
+        self, command: Command, device: Device, name: str, thing: Seen | None, reply: Reply
     ) -> None:
         is_on, brightness = command.intent is not Intent.TURN_OFF, None
         if command.intent is Intent.SET:
@@ -321,7 +342,7 @@ class SmartHome(Plugin[SmartHomeConfig]):
             **_where(key),
         )  # fmt: skip
 
-    def _judge(self, reply: _Reply) -> None:
+    def _judge(self, reply: Reply) -> None:
         """Look again at everything whose effect is awaited."""
         watches, waiting = self._watches(), []
         for task in self._tasks:
@@ -336,7 +357,7 @@ class SmartHome(Plugin[SmartHomeConfig]):
             reply.say(verdict.message)
         self._tasks = waiting
 
-    def _tell(self, command: Command, reply: _Reply) -> None:
+    def _tell(self, command: Command, reply: Reply) -> None:
         """Whether a device is on; questions about anything else are for others."""
         if not set(command.text.lower().strip('?').split()) & set(_STATE_WORDS):
             return
