@@ -10,6 +10,7 @@ import pytest
 import torch
 from torchvision.ops import generalized_box_iou
 
+from mm_perception.nets.bevformer import BevFormerEngine
 from mm_perception.nets.grounders import Found, Grounder, load_grounder
 from mm_perception.nets.grounders.grounder import GrounderSettings
 from mm_perception.text.words import NOUNS
@@ -224,3 +225,17 @@ def test_scores_tell_who_knows_from_who_guesses() -> None:
     nowhere = ask(Knows(lambda text: None), asked)
     assert not nowhere.alarms.any()
     assert nowhere.overlaps == pytest.approx(0)
+
+
+def test_its_eyes_begin_as_those_of_the_nano_bevformer() -> None:
+    bevformer: Any = BevFormerEngine.load('nano', 'cpu').model
+    encoder = task(Phase(1, pictures=1, texts=0)).build().model.vision_encoder.backbone.eval()
+    pixels = torch.randn(1, 3, 64, 96, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        hidden = encoder.embedder(pixels)
+        levels = [hidden := stage(hidden) for stage in encoder.encoder.stages]
+        expected = bevformer.backbone.eval()(pixels)
+    assert [level.shape for level in levels[1:]] == [level.shape for level in expected]
+    for level, other in zip(levels[1:], expected, strict=True):
+        assert other.std() > 0.01
+        torch.testing.assert_close(level, other, rtol=1e-4, atol=1e-5)
