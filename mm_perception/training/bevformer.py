@@ -8,7 +8,7 @@ CMT, arXiv 2301.01283, section 3.5).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, cast
@@ -159,12 +159,6 @@ def _save(model: Any, folder: Path) -> None:
     save_model(_core(model), folder)
 
 
-def _score(weights: Path, device: str, progress: Callable[[int], None]) -> dict[str, Any]:
-    from mm_perception.training.bevformer_scores import final_scores
-
-    return final_scores(weights, device, progress)
-
-
 RECIPE = Recipe(
     net='bevformer',
     title='Boxes and a map around a robot, from cameras, a LiDAR or both, and memory: a BEVFormer '
@@ -173,7 +167,6 @@ RECIPE = Recipe(
     make=_make,
     save=_save,
     core=_core,
-    score=_score,
     worlds=_worlds,
     data='{training_drives} drives of 3 moments (version {drive_version}) with 4 to 7 cameras of '
     '320 x 180 px and a LiDAR of 32 beams, of the split `train`, seeds from 0; no other data. '

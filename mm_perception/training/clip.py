@@ -9,7 +9,7 @@ one: a crop is never told that it is not of a class that its colour never goes w
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -286,12 +286,6 @@ def _save(model: Any, folder: Path) -> None:
     (folder / CONFIG_FILE).write_text(json.dumps(config, indent=1) + '\n')
 
 
-def _score(weights: Path, device: str, progress: Callable[[int], None]) -> dict[str, Any]:
-    from mm_perception.training.clip_scores import final_scores
-
-    return final_scores(weights, device, progress)
-
-
 RECIPE = Recipe(
     net='clip',
     title='Pictures and texts in one space: CLIP with a ResNet, in the layout of open_clip.',
@@ -301,7 +295,6 @@ RECIPE = Recipe(
     num_held_out=60,
     make=_make,
     save=_save,
-    score=_score,
     core=_core,
     notes=(
         'The modified ResNet of the paper (section 2.4), 28 wide, in 1, 2, 2 and 1 blocks on '

@@ -9,7 +9,7 @@ carries CLIP's vectors of texts into it (Barsellotti et al., Talk2DINO, arXiv 24
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -282,12 +282,6 @@ def _restore(model: Any, folder: Path) -> None:
     model.load_state_dict(kept, strict=False)
 
 
-def _score(weights: Path, device: str, progress: Callable[[int], None]) -> dict[str, Any]:
-    from mm_perception.training.dino_scores import final_scores
-
-    return final_scores(weights, device, progress)
-
-
 RECIPE = Recipe(
     net='dino',
     title='Patches of a picture in words of CLIP: a Dinov2WithRegistersModel and a small map.',
@@ -297,7 +291,6 @@ RECIPE = Recipe(
     num_held_out=60,
     make=_make,
     save=_save,
-    score=_score,
     core=_core,
     restore=_restore,
     notes=(

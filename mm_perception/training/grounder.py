@@ -9,7 +9,7 @@ decided once per text, places are found by queries).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -258,12 +258,6 @@ def _save(model: Any, folder: Path) -> None:
     Sam3Processor(image_processor(), make_tokenizer(TEXT_LENGTH)).save_pretrained(folder)
 
 
-def _score(weights: Path, device: str, progress: Callable[[int], None]) -> dict[str, Any]:
-    from mm_perception.training.grounder_scores import final_scores
-
-    return final_scores(weights, device, progress)
-
-
 RECIPE = Recipe(
     net='grounder',
     title='From a text to masks, or to the answer that nothing is there: a Sam3Model.',
@@ -273,7 +267,6 @@ RECIPE = Recipe(
     num_held_out=60,
     make=_make,
     save=_save,
-    score=_score,
     core=_core,
     notes=(
         'ResNet of 96 to 768 channels on 320 px, begun as the one of `bevformer`, whose stages '

@@ -87,11 +87,12 @@ class Recipe:
         make: The stages from training and held-out clips and a factor on the number of steps;
             each starts with the weights of the one before, and an optimizer of its own.
         save: Writes network (and tokenizer) in hub layout.
-        score: Final scores from the folder of weights, with baselines.
         num_clips: Training clips of eight pictures, seeds from 0.
         num_stills: Of one picture, seeds from `num_clips`.
         num_reshaped: Of one picture with reshaped things, seeds from 0.
         notes: Paragraphs for the card: architecture, limits.
+        score: Final scores from the folder of weights, with baselines; None takes `final_scores`
+            of the module `<net>_scores`.
         core: What is saved of what is trained.
         restore: Reads what `save` wrote, where that is more than the parameters of the core.
         worlds: Makes what is trained on, from the recipe, a share of it, and a number of
@@ -104,8 +105,8 @@ class Recipe:
     num_held_out: int
     make: Callable[[Sequence[Any], Sequence[Any], float], Sequence[loop.Task]]
     save: Callable[[nn.Module, Path], None]
-    score: Callable[[Path, str, Callable[[int], None]], dict[str, Any]]
     notes: tuple[str, ...]
+    score: Callable[[Path, str, Callable[[int], None]], dict[str, Any]] | None = None
     core: Callable[[nn.Module], Any] = lambda model: model
     restore: Callable[[nn.Module, Path], None] | None = None
     num_clips: int = 0
@@ -261,7 +262,11 @@ def score_net(
     recipe: Recipe, weights: Path, device: str, progress: Callable[[int], None] = lambda done: None
 ) -> dict[str, Any]:
     """Scores on held-out worlds, and those of baselines."""
-    return recipe.score(weights, device, progress)
+    score = recipe.score
+    if score is None:
+        scores: Any = importlib.import_module(f'mm_perception.training.{recipe.net}_scores')
+        score = scores.final_scores
+    return dict(score(weights, device, progress))
 
 
 def weights_of(net: str) -> Path:

@@ -8,7 +8,7 @@ appendix D) at a scale of minutes on one GPU.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -155,12 +155,6 @@ def _save(model: Any, folder: Path) -> None:
     save_half(_core(model), folder)
 
 
-def _score(weights: Path, device: str, progress: Callable[[int], None]) -> dict[str, Any]:
-    from mm_perception.training.sam2_scores import final_scores
-
-    return final_scores(weights, device, progress)
-
-
 RECIPE = Recipe(
     net='sam2',
     title='Promptable segmentation and tracking: a Sam2VideoModel of 3.7 M parameters.',
@@ -170,7 +164,6 @@ RECIPE = Recipe(
     num_held_out=60,
     make=_make,
     save=_save,
-    score=_score,
     core=_core,
     worlds=_worlds,
     data='{training_films} clips of 24 pictures, ' + CLIP_DATA,

@@ -6,7 +6,7 @@ checkpoint. It begins with short sentences in silence; noise, echoes and long on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -97,19 +97,12 @@ def _save(model: Any, folder: Path) -> None:
     make_processor().save_pretrained(folder)
 
 
-def _score(weights: Path, device: str, progress: Callable[[int], None]) -> dict[str, Any]:
-    from mm_perception.training.speech_scores import final_scores
-
-    return final_scores(weights, device, progress)
-
-
 RECIPE = Recipe(
     net='speech',
     title='English speech to letters: a small conformer with CTC, in the layout of Wav2Vec2Bert.',
     num_held_out=_NUM_HELD_OUT,
     make=_make,
     save=_save,
-    score=_score,
     worlds=_worlds,
     data='{sentences} sentences, {minutes_of_speech} minutes (version {version}), spoken by '
     'espeak-ng in 59 voices of 6 accents with any pitch and speed, in noise and in rooms: six in '
