@@ -8,6 +8,7 @@ Nothing but `fetch` downloads.
 from __future__ import annotations
 
 import hashlib
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +26,8 @@ _FOREIGN_FILES = ('*.h5', '*.msgpack', '*.onnx', '*.onnx_data', '*.ot', '*.tflit
 _offline_lock = threading.RLock()
 M = TypeVar('M')
 _MODEL_FILES = ('*.safetensors', '*.bin', '*.pt', '*.pth')
+_SUFFIXES = tuple(pattern[1:] for pattern in _MODEL_FILES)
+_HUB_ID = re.compile(r'[\w.-]+/[\w.-]+')
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,26 @@ def local_directory(source: str) -> Path:
         return Path(snapshot_download(source, local_files_only=True))
     except (LocalEntryNotFoundError, HFValidationError) as error:
         raise WeightsError(source, 'not on this machine', f'run: mmp fetch {source}') from error
+
+
+def problem_with(source: str) -> WeightsError | None:
+    """What is known to be wrong with a `weights:` value, without loading it; None if nothing is.
+
+    Files and hub ids are looked for. Of a word that is neither (nano, random, the name of a
+    library's own model) nothing is known.
+    """
+    path = Path(source).expanduser()
+    if source.startswith(('/', '~', '.')) or path.suffix in _SUFFIXES:
+        if path.exists():
+            return None
+        return WeightsError(source, 'there is no such file', 'give a path that exists')
+    if path.exists() or not _HUB_ID.fullmatch(source):
+        return None
+    try:
+        local_directory(source)
+    except WeightsError as error:
+        return error
+    return None
 
 
 @contextmanager

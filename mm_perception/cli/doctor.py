@@ -1,9 +1,12 @@
 """Say why it is silent: what is missing, mismatched, late or unusable, each with its fix.
 
   mmp doctor                      look at the running system for a few seconds
-  mmp doctor --stack text_tracker are the inputs of this stack there, and usable
+  mmp doctor --stack track        are inputs, weights and device of this stack there, and usable
   mmp doctor --bag BAG            the same questions about a recording
   eval "$(mmp doctor --profile)"  give this shell the transport profile for large messages
+
+Causes come first, what follows from them behind; docs/doctor.md has all of them. If something is
+missing here, the other domains of this machine are looked into, up to 8 s more.
 
 Exit status: 0 fine, 1 warnings, 2 errors. Listening to topics costs their bandwidth; --graph looks
 at names, types and QoS only.
@@ -17,22 +20,30 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+from mm_perception import faults
+from mm_perception.diagnosis import causes
 from mm_perception.diagnosis.checks import run_checks
+from mm_perception.diagnosis.domains import suspects
 from mm_perception.diagnosis.finding import Finding, exit_code, table
+from mm_perception.diagnosis.machine import read_machine
+from mm_perception.diagnosis.preflight import check_stack
 from mm_perception.diagnosis.snapshot import Snapshot
 from mm_perception.diagnosis.stack import wanted_inputs
-from mm_perception.graph import load_stack
+from mm_perception.graph import StackSpec, load_stack
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument('--bag', type=Path, help='look at this bag instead of the running system')
-    parser.add_argument('--stack', help='name or file of a stack whose inputs must be there')
+    parser.add_argument(
+        '--stack', help='name or file of a stack: are its inputs there, its weights, its device'
+    )
     parser.add_argument('--namespace', default='', help='namespace of the nodes of the stack')
     parser.add_argument('--seconds', type=float, default=5.0, help='how long to look (default 5)')
     parser.add_argument('--graph', action='store_true', help='do not subscribe to anything')
     parser.add_argument('--json', action='store_true', help='findings as JSON')
     parser.add_argument('--profile', action='store_true', help='print the profile as exports')
+    parser.add_argument('--markdown', action='store_true', help='the tables of docs/, all causes')
 
 
 def run(args: argparse.Namespace) -> int:
@@ -42,10 +53,16 @@ def run(args: argparse.Namespace) -> int:
 
         print(dds.shell_exports())
         return 0
+    if args.markdown:
+        print(f'{causes.markdown_table()}\n{faults.markdown_table()}', end='')
+        return 0
+    stack = load_stack(args.stack) if args.stack else None
     snapshot = _with_converters(_look(args))
-    if args.stack:
-        snapshot = _with_stack(snapshot, args.stack, args.namespace)
-    findings = run_checks(snapshot)
+    also: list[Finding] = []
+    if stack is not None:
+        snapshot = _with_stack(snapshot, stack, args.namespace)
+        also = check_stack(stack, snapshot.machine or read_machine(), args.namespace)
+    findings = run_checks(_with_domains(snapshot), also)
     if args.json:
         print(json.dumps(_as_json(snapshot, findings), indent=2))
     else:
@@ -71,7 +88,16 @@ def _with_converters(snapshot: Snapshot) -> Snapshot:
     return replace(snapshot, encodings=convert.ENCODINGS, formats=convert.FORMATS)
 
 
-def _with_stack(snapshot: Snapshot, stack: str, namespace: str) -> Snapshot:
+def _with_domains(snapshot: Snapshot) -> Snapshot:
+    others = suspects(snapshot)
+    if not others:
+        return snapshot
+    from mm_perception.ros.elsewhere import look_elsewhere
+
+    return replace(snapshot, elsewhere=look_elsewhere(others))
+
+
+def _with_stack(snapshot: Snapshot, stack: StackSpec, namespace: str) -> Snapshot:
     from mm_perception.ros import convert
 
     there = {
@@ -79,8 +105,9 @@ def _with_stack(snapshot: Snapshot, stack: str, namespace: str) -> Snapshot:
         for name, topic in snapshot.topics.items()
         if topic.publishers
     }
-    wanted = wanted_inputs(load_stack(stack), convert.accepted_types, there, namespace)
-    return replace(snapshot, wanted=wanted)
+    wanted = wanted_inputs(stack, convert.accepted_types, there, namespace)
+    uses_transforms = any(spec.plugin_class().uses_transforms for spec in stack.nodes)
+    return replace(snapshot, wanted=wanted, uses_transforms=uses_transforms)
 
 
 def _headline(snapshot: Snapshot) -> str:
@@ -97,8 +124,11 @@ def _headline(snapshot: Snapshot) -> str:
 
 
 def _verdict(findings: list[Finding]) -> str:
-    counts = {level: sum(f.level.name == level for f in findings) for level in ('ERROR', 'WARN')}
-    return f'{counts["ERROR"]} errors, {counts["WARN"]} warnings'
+    causes_only = [f for f in findings if not f.follows]
+    counts = [sum(f.level.name == level for f in causes_only) for level in ('ERROR', 'WARN')]
+    text = f'{counts[0]} errors, {counts[1]} warnings'
+    first = findings[0] if findings and findings[0].level.name != 'OK' else None
+    return f'{text}; begin with {first.cause}' if first else text
 
 
 def _as_json(snapshot: Snapshot, findings: list[Finding]) -> dict[str, object]:

@@ -20,6 +20,9 @@ class Finding:
         subject: The topic, node, frame or setting.
         evidence: What was seen, with the values.
         fix: The command or parameter that mends it; empty for OK.
+        names: Topics, nodes, frames, words by which its consequences are known; the subject alone
+            if empty.
+        follows: The cause of another finding of which this one is a consequence.
     """
 
     level: Level
@@ -27,10 +30,14 @@ class Finding:
     subject: str
     evidence: str
     fix: str = ''
+    names: tuple[str, ...] = ()
+    follows: str = ''
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: the level by name."""
-        return {**asdict(self), 'level': self.level.name}
+        found = {**asdict(self), 'level': self.level.name}
+        del found['names']
+        return found
 
 
 def ok(cause: str, subject: str, evidence: str) -> Finding:
@@ -44,15 +51,16 @@ def exit_code(findings: Iterable[Finding]) -> int:
 
 
 def table(findings: Sequence[Finding], width: int = 100) -> str:
-    """Findings as text, worst first; long evidence and fixes wrap under their column."""
-    ordered = sorted(findings, key=lambda f: (-f.level, f.cause, f.subject))
-    cause_width = max((len(f.cause) for f in ordered), default=0)
+    """Findings as text in the order given; long evidence and fixes wrap under their column."""
+    cause_width = max((len(f.cause) for f in findings), default=0)
     lines: list[str] = []
-    for finding in ordered:
+    for finding in findings:
         head = f'{finding.level.name:<6} {finding.cause:<{cause_width}}  '
         body = f'{finding.subject}: {finding.evidence}'
         lines += _wrap(body, head, width)
-        if finding.fix:
+        if finding.follows:
+            lines += _wrap(f'follows from {finding.follows}', ' ' * len(head), width)
+        elif finding.fix:
             lines += _wrap(f'fix: {finding.fix}', ' ' * len(head), width)
     return '\n'.join(lines)
 

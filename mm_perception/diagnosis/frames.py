@@ -49,7 +49,9 @@ def missing_frames(snapshot: Snapshot) -> list[Finding]:
             there = ', '.join(sorted(known)[:8]) or 'nothing on /tf and /tf_static'
             evidence = f'frame {frame!r} is not in TF; there is: {there}'
             fix = _STATIC.format(parent=root, child=frame) + ', or start the URDF'
-        findings.append(Finding(Level.WARN, 'frame_missing', topic, evidence, fix))
+        level = Level.ERROR if snapshot.uses_transforms else Level.WARN
+        names = (frame,) if frame else (topic,)
+        findings.append(Finding(level, 'frame_missing', topic, evidence, fix, names))
     return findings
 
 

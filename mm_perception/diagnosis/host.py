@@ -1,41 +1,14 @@
-"""This computer and this shell: domain, shared memory, GPU."""
+"""This computer and this shell: discovery, shared memory, GPU."""
 
 from __future__ import annotations
 
-from mm_perception.diagnosis.finding import Finding
+from mm_perception.diagnosis.finding import Finding, ok
 from mm_perception.diagnosis.snapshot import Machine, Snapshot
 from mm_perception.faults import Level
 
 #: Segment of our profile; every ROS process allocates one.
 _SEGMENT_BYTES = 32 * 1024 * 1024
 _ROOM_FOR = 4
-
-
-def nobody_here(snapshot: Snapshot) -> list[Finding]:
-    """An empty graph usually means the wrong domain or discovery range."""
-    machine = snapshot.machine
-    published = [t for t in snapshot.topics.values() if t.publishers]
-    if machine is None or not snapshot.is_live or published:
-        return []
-    others = [d for d in machine.domains if d != machine.domain_id]
-    evidence = (
-        f'no topic at all with ROS_DOMAIN_ID={machine.domain_id}, '
-        f'ROS_AUTOMATIC_DISCOVERY_RANGE={machine.discovery_range}'
-    )
-    if others:
-        evidence += f'; on this machine ROS runs in domain {", ".join(map(str, others))}'
-        fix = f'export ROS_DOMAIN_ID={others[0]}'
-    elif machine.discovery_range in ('LOCALHOST', 'OFF'):
-        fix = (
-            'start the nodes; for those of another machine: '
-            'export ROS_AUTOMATIC_DISCOVERY_RANGE=SUBNET'
-        )
-    else:
-        fix = (
-            'start the nodes; check echo $ROS_DOMAIN_ID in their shell, and that the network '
-            'passes UDP multicast'
-        )
-    return [Finding(Level.ERROR, 'nobody_here', f'domain {machine.domain_id}', evidence, fix)]
 
 
 def discovery_off(snapshot: Snapshot) -> list[Finding]:
@@ -74,7 +47,7 @@ def _mb(size: int) -> str:
 
 
 def cpu_fallback(snapshot: Snapshot) -> list[Finding]:
-    """Nodes that compute on the CPU although there is a GPU."""
+    """Nodes that compute on the CPU although there is a GPU, unless they were told to."""
     machine = snapshot.machine or Machine()
     findings = []
     if machine.gpus and machine.is_cuda_usable is False:
@@ -85,9 +58,14 @@ def cpu_fallback(snapshot: Snapshot) -> list[Finding]:
         )
         findings.append(Finding(Level.ERROR, 'cpu_fallback', 'GPU', evidence, fix))
     for status in snapshot.statuses:
-        device = status.values.get('device', '')
-        if device == 'cpu' and machine.gpus:
-            evidence = f'runs on cpu, there is {", ".join(machine.gpus)}'
+        asked = status.values.get('device_asked', 'auto')
+        if status.values.get('device') != 'cpu' or asked == 'cpu':
+            continue
+        if machine.gpus:
+            evidence = f'device {asked} became cpu, there is {", ".join(machine.gpus)}'
             fix = f'set device: cuda in the parameters of {status.name} and configure it again'
             findings.append(Finding(Level.WARN, 'cpu_fallback', status.name, evidence, fix))
+        else:
+            evidence = f'device {asked} became cpu: this machine has no GPU that Linux knows'
+            findings.append(ok('device', status.name, evidence))
     return findings

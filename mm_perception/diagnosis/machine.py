@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from xml.etree import ElementTree
 
+from mm_perception.diagnosis import processes
 from mm_perception.diagnosis.snapshot import Machine
 
 _FIRST_UNICAST = 7410
@@ -26,7 +28,7 @@ def read_machine() -> Machine:
     return Machine(
         domain_id=int(os.environ.get('ROS_DOMAIN_ID') or 0),
         discovery_range=os.environ.get('ROS_AUTOMATIC_DISCOVERY_RANGE', fallback),
-        domains=open_domains(_udp_ports()),
+        domains=processes.by_domain(open_domains(processes.udp_ports())),
         profile=profile,
         segment_bytes=segment_size(Path(profile)) if profile else 0,
         shm_free_bytes=shm.free if shm else 0,
@@ -36,29 +38,23 @@ def read_machine() -> Machine:
     )
 
 
-def open_domains(ports: set[int]) -> tuple[int, ...]:
-    """ROS domains whose discovery ports are open.
+def open_domains(ports: Mapping[int, str]) -> dict[int, set[str]]:
+    """ROS domains whose discovery ports are open, to the inodes of their sockets.
+
+    Args:
+        ports: Open UDP ports, to the inode of a socket.
 
     Convention:
         DDS: participant p of domain d listens on 7410 + 250 d + 2 p for discovery and on the next
         port for data; both must be there, for one alone may be any program's.
     """
-    found = []
+    found: dict[int, set[str]] = {}
     for domain in range(_LAST_DOMAIN + 1):
         first = _FIRST_UNICAST + _DOMAIN_GAIN * domain
-        if any({p, p + 1} <= ports for p in range(first, first + 2 * _PARTICIPANTS, 2)):
-            found.append(domain)
-    return tuple(found)
-
-
-def _udp_ports() -> set[int]:
-    ports = set()
-    for name in ('/proc/net/udp', '/proc/net/udp6'):
-        path = Path(name)
-        if path.is_file():
-            for line in path.read_text().splitlines()[1:]:
-                ports.add(int(line.split()[1].rpartition(':')[2], 16))
-    return ports
+        for port in range(first, first + 2 * _PARTICIPANTS, 2):
+            if port in ports and port + 1 in ports:
+                found.setdefault(domain, set()).update((ports[port], ports[port + 1]))
+    return found
 
 
 def segment_size(profile: Path) -> int:

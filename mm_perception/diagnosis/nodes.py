@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
-from mm_perception.diagnosis.finding import Finding
-from mm_perception.diagnosis.snapshot import Snapshot
-from mm_perception.faults import Level
+import re
 
+from mm_perception.diagnosis.finding import Finding
+from mm_perception.diagnosis.snapshot import Machine, Snapshot, Status
+from mm_perception.faults import FAULTS, Level
+
+_OURS = ': perception'
+#: `StateError: text`, or `inactive after StateError: text`.
+_ERROR = re.compile(r'^(?:\w+ after )?(\w+): (.*)$', re.DOTALL)
+_FAULTS = {cls.__name__: fault for cls, fault in FAULTS.items()}
+#: Errors of our nodes that are causes of their own.
+CAUSE_OF_ERROR = {
+    'WeightsError': 'model_missing',
+    'DeviceError': 'device_missing',
+    'MissingDependencyError': 'library_missing',
+}
 _NEXT = {'unconfigured': 'configure', 'inactive': 'activate'}
 
 
@@ -43,16 +55,39 @@ def absent_nodes(snapshot: Snapshot) -> list[Finding]:
 
 def diagnostics(snapshot: Snapshot) -> list[Finding]:
     """Warnings and errors on /diagnostics, in the words of the node that reports them."""
-    findings = []
-    for status in snapshot.statuses:
-        if status.level == Level.OK:
-            continue
-        level = Level.ERROR if status.level == Level.ERROR else Level.WARN
+    return [
+        _of_status(status, snapshot.machine or Machine())
+        for status in snapshot.statuses
+        if status.level != Level.OK
+    ]
+
+
+def _of_status(status: Status, machine: Machine) -> Finding:
+    level = Level.ERROR if status.level == Level.ERROR else Level.WARN
+    message = status.message or 'no message'
+    node = status.name
+    if node.endswith(_OURS):
+        node = f'/{node.removesuffix(_OURS)}'
+    match = _ERROR.search(message)
+    fault = _FAULTS.get(match[1]) if match else None
+    if match is None or fault is None:
         fix = 'see the message; all values: ros2 topic echo /diagnostics'
-        findings.append(
-            Finding(level, 'diagnostic', status.name, status.message or 'no message', fix)
-        )
-    return findings
+        return Finding(level, 'diagnostic', node, message, fix)
+    problem, _, own = match[2].partition('; ')
+    cause = CAUSE_OF_ERROR.get(match[1])
+    if cause is None:
+        return Finding(level, 'diagnostic', node, message, own or fault.mend)
+    if cause == 'device_missing':
+        problem += f'. {about_gpus(machine)}'
+    fix = f'{own or fault.mend}; then: ros2 lifecycle set {node} configure'
+    return Finding(level, cause, node, problem, fix)
+
+
+def about_gpus(machine: Machine) -> str:
+    """Why there is no CUDA device, as far as Linux and torch tell."""
+    if not machine.gpus:
+        return 'Linux knows no NVIDIA GPU on this machine (no driver, or no --gpus all in docker)'
+    return f'Linux knows {", ".join(machine.gpus)}, torch cannot use it'
 
 
 def random_weights(snapshot: Snapshot) -> list[Finding]:

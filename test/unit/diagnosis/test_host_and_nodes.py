@@ -22,20 +22,6 @@ MB = 1024**2
 BUSY = {'/x': Topic('/x', (Endpoint('/n', 'std_msgs/msg/String'),))}
 
 
-def test_empty_graph_names_the_domain_in_which_ros_runs() -> None:
-    seen = Snapshot(machine=Machine(domain_id=3, domains=(3, 42)))
-    (finding,) = host.nobody_here(seen)
-    assert 'ROS_DOMAIN_ID=3' in finding.evidence
-    assert finding.fix == 'export ROS_DOMAIN_ID=42'
-
-
-@pytest.mark.parametrize(('scope', 'hint'), [('LOCALHOST', 'SUBNET'), ('SUBNET', 'UDP')])
-def test_empty_graph_without_another_domain(scope: str, hint: str) -> None:
-    (finding,) = host.nobody_here(Snapshot(machine=Machine(discovery_range=scope)))
-    assert hint in finding.fix
-    assert host.nobody_here(Snapshot(topics=BUSY, machine=Machine())) == []
-
-
 def test_discovery_off() -> None:
     (finding,) = host.discovery_off(Snapshot(machine=Machine(discovery_range='OFF')))
     assert finding.level is Level.ERROR
@@ -54,7 +40,11 @@ def test_cpu_although_there_is_a_gpu() -> None:
     with_gpu = Machine(gpus=('RTX',), is_cuda_usable=True)
     (finding,) = host.cpu_fallback(Snapshot(statuses=(status,), machine=with_gpu))
     assert (finding.level, finding.subject) == (Level.WARN, '/seg')
-    assert host.cpu_fallback(Snapshot(statuses=(status,), machine=Machine())) == []
+    (finding,) = host.cpu_fallback(Snapshot(statuses=(status,), machine=Machine()))
+    assert finding.level is Level.OK
+    assert 'device auto became cpu: this machine has no GPU' in finding.evidence
+    told = Status('/seg', 0, '', {'device': 'cpu', 'device_asked': 'cpu'})
+    assert host.cpu_fallback(Snapshot(statuses=(told,), machine=with_gpu)) == []
     broken = Machine(gpus=('RTX',), is_cuda_usable=False)
     (finding,) = host.cpu_fallback(Snapshot(machine=broken))
     assert finding.level is Level.ERROR
@@ -116,11 +106,46 @@ def test_random_weights() -> None:
     assert finding.subject == '/a'
 
 
+@pytest.mark.parametrize(
+    ('message', 'cause', 'words', 'fix'),
+    [
+        (
+            "WeightsError: weights 'a/b': not on this machine; run: mmp fetch a/b",
+            'model_missing', "weights 'a/b': not on this machine",
+            'run: mmp fetch a/b; then: ros2 lifecycle set /robot/seg configure',
+        ),
+        (
+            'inactive after DeviceError: device cuda: there are 0 CUDA devices; set it to cpu',
+            'device_missing', 'Linux knows no NVIDIA GPU', 'set it to cpu; then: ',
+        ),
+        (
+            'MissingDependencyError: x needs y, which is not installed; run: make y',
+            'library_missing', 'x needs y', 'run: make y; then: ',
+        ),
+        (
+            'TransformUnavailableError: no transform a <- b: c; check that both are there',
+            'diagnostic', 'no transform a <- b', 'check that both are there',
+        ),
+        ('StaleInputError: input is old', 'diagnostic', 'is old', 'raise `max_age_s`'),
+        ('waiting for required input: map', 'diagnostic', 'waiting for', '/diagnostics'),
+    ],
+)  # fmt: skip
+def test_errors_of_our_nodes_get_their_cause_and_fix(
+    message: str, cause: str, words: str, fix: str
+) -> None:
+    status = Status('robot/seg: perception', 2, message)
+    (finding,) = nodes.diagnostics(Snapshot(statuses=(status,)))
+    assert (finding.cause, finding.subject) == (cause, '/robot/seg')
+    assert words in finding.evidence
+    assert fix in finding.fix
+
+
 def test_convention_open_domains() -> None:
     """Domain 87: 7410 + 250 * 87 = 29160; one port alone proves nothing."""
-    assert machine.open_domains({29160, 29161, 7410}) == (87,)
-    assert machine.open_domains({29164, 29165, 7410, 7411}) == (0, 87)
-    assert machine.open_domains({29161, 29162}) == ()
+    assert machine.open_domains({29160: 'a', 29161: 'b', 7410: 'c'}) == {87: {'a', 'b'}}
+    found = machine.open_domains({29164: 'a', 29165: 'b', 7410: 'c', 7411: 'd'})
+    assert set(found) == {0, 87}
+    assert machine.open_domains({29161: 'a', 29162: 'b'}) == {}
 
 
 def test_segment_of_a_profile(tmp_path: Path) -> None:

@@ -88,11 +88,32 @@ def test_calibration_in_another_frame() -> None:
     assert "'body'" in finding.evidence
 
 
-def test_distortion_is_reported_in_pixels() -> None:
-    seen = snapshot(camera(), calibrations=(calibration(d=(-0.3, 0.1, 0, 0, 0)),))
+BENT = (-0.3, 0.1, 0, 0, 0)
+
+
+def test_raw_pictures_may_be_distorted() -> None:
+    """Plugins take D into account: nothing to warn of."""
+    (finding,) = payload.camera_info(snapshot(camera(), calibrations=(calibration(d=BENT),)))
+    assert (finding.level, finding.cause) == (Level.OK, 'lens')
+
+
+@pytest.mark.parametrize(
+    ('name', 'encoding', 'hint'),
+    [
+        ('/cam/image_rect', 'rgb8', 'give the plugins /cam/image_raw instead'),
+        ('/cam/image_rect_color', 'rgb8', 'give the plugins /cam/image_raw_color instead'),
+        ('/cam/image_rectified', 'rgb8', 'D = 0'),
+        ('/cam/image_raw', '16UC1', 'rectify'),
+        ('/cam/depth', '32FC1', 'rectify'),
+    ],
+)
+def test_rectified_and_depth_pictures_must_not(name: str, encoding: str, hint: str) -> None:
+    seen = snapshot(camera(name, encoding=encoding), calibrations=(calibration(d=BENT),))
     (finding,) = payload.camera_info(seen)
-    assert finding.cause == 'unrectified'
+    assert (finding.level, finding.cause, finding.subject) == (Level.WARN, 'unrectified', name)
     assert 'px' in finding.evidence
+    assert '[-0.3, 0.1' in finding.evidence
+    assert hint in finding.fix
 
 
 def test_convention_bend_px() -> None:
@@ -102,27 +123,3 @@ def test_convention_bend_px() -> None:
     bent = Calibration('/i', 'f', round(raw_x), 0, 'plumb_bob', k, np.array([-0.1, 0, 0, 0]))
     assert payload.bend_px(bent) == pytest.approx(25.6, abs=0.6)
     assert payload.bend_px(calibration(d=(0, 0, 0, 0, 0))) == 0.0
-
-
-@pytest.mark.parametrize(
-    ('qos', 'size', 'is_found'),
-    [
-        (Qos('best_effort'), 921_664, True),
-        (Qos('best_effort'), 300_000, False),
-        (Qos('reliable'), 921_664, False),
-    ],
-)
-def test_large_best_effort_messages(qos: Qos, size: int, is_found: bool) -> None:
-    findings = payload.large_best_effort(snapshot(camera(qos=qos, size=size)))
-    assert bool(findings) is is_found
-    if findings:
-        assert '0.9 MB' in findings[0].evidence
-        assert 'mmp doctor --profile' in findings[0].fix
-
-
-def test_silent_publisher_and_its_likely_reason() -> None:
-    (finding,) = payload.nothing_arrives(snapshot(camera(qos=Qos('best_effort'), count=0)))
-    assert (finding.level, finding.cause) == (Level.ERROR, 'nothing_arrives')
-    assert '5.0 s' in finding.evidence
-    assert 'large best-effort' in finding.evidence
-    assert payload.nothing_arrives(snapshot(camera())) == []
