@@ -54,8 +54,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Render the drive, replay it as a user would, score it, and say where everything is."""
     from mm_perception.evaluation.replayed import score_replay
-    from mm_perception.evaluation.story import write_story
     from mm_perception.graph import load_stack
+    from mm_perception.reporting.story import write_story
 
     drive, started_s = _drive(args), time.monotonic()
     name = _asked(args, drive)

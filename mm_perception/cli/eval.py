@@ -97,10 +97,10 @@ def _eval_net(args: argparse.Namespace) -> int:
 
 def _eval_stack(args: argparse.Namespace) -> int:
     from mm_perception.evaluation.answers import answering_node
-    from mm_perception.evaluation.report import write_report
     from mm_perception.evaluation.result import Settings
     from mm_perception.evaluation.run import evaluate
     from mm_perception.evaluation.tracking import require_trackeval
+    from mm_perception.reporting.evaluated import write_report
 
     if args.out is None:
         raise ConfigError('--out', None, 'a folder to write')

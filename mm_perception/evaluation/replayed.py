@@ -21,7 +21,6 @@ from mm_perception.bag.reader import BagReader
 from mm_perception.evaluation.answers import answering_node, recorded_answers
 from mm_perception.evaluation.cases import add_cases, world_facts
 from mm_perception.evaluation.naming import FOUND_IOU, Answer, Name, map_of
-from mm_perception.evaluation.pictures import Overlay, close_up, whole
 from mm_perception.evaluation.questions import Questions
 from mm_perception.evaluation.result import (
     DESCRIPTIONS,
@@ -33,6 +32,7 @@ from mm_perception.evaluation.result import (
 )
 from mm_perception.evaluation.scenes import Scene, World, read_pictures, read_world
 from mm_perception.graph import StackSpec
+from mm_perception.reporting.pictures import Overlay, close_up, whole
 
 Floats = npt.NDArray[np.float64]
 _WORST = 4
@@ -89,7 +89,7 @@ class Story:
 
 
 def score_replay(
-    stack: StackSpec, drive: Path, result: Path, name: Name
+    stack: StackSpec, drive: Path, result: Path, name: Name, asked: str = ''
 ) -> tuple[Evaluation, list[Story]]:
     """Score one text.
 
@@ -98,6 +98,7 @@ def score_replay(
         drive: The bag with the truth.
         result: What `mmp replay` wrote; its prompt was the text of the name.
         name: What was asked for.
+        asked: The words of the prompt, where they are others than those of the name.
 
     Returns:
         Scores over all cameras, and a story for each camera that shows the object.
@@ -121,9 +122,9 @@ def score_replay(
         part = scene.only(stamps_ns)
         heard.append(scene)
         shares.append(len(part.truth) / len(scene.truth))
-        answer = log.answer(scene.image_topic, name.text, part.truth)
-        asked, answers = Questions((name,), ()), {STACK: {name.text: answer}}
-        for case in add_cases(evaluation, world, part, scene.camera, asked, answers):
+        answer = log.answer(scene.image_topic, asked or name.text, part.truth)
+        answers, questions = {STACK: {name.text: answer}}, Questions((name,), ())
+        for case in add_cases(evaluation, world, part, scene.camera, questions, answers):
             stories.append(_tell(case, world, part, name, answer))
     share = float(np.mean(shares)) if shares else 0.0
     evaluation.worlds.append(world_facts(world, heard, share))

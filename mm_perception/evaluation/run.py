@@ -12,7 +12,7 @@ import numpy as np
 
 from mm_perception.bag.offline import OfflineReport
 from mm_perception.evaluation.answers import answering_node
-from mm_perception.evaluation.asking import Watch, ask, unwatched
+from mm_perception.evaluation.asking import ask
 from mm_perception.evaluation.baselines import ClipGrid, answer_of, kind_boxes
 from mm_perception.evaluation.cases import add_cases, world_facts
 from mm_perception.evaluation.naming import (
@@ -31,6 +31,7 @@ from mm_perception.evaluation.result import (
 from mm_perception.evaluation.scenes import Scene, World, find_topics, read_pictures, read_world
 from mm_perception.graph import StackSpec
 from mm_perception.samples.sample import Array
+from mm_perception.watching import Watch, unwatched
 
 if TYPE_CHECKING:
     from mm_perception.nets.clip import ClipEngine

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator
 from html import escape
 from pathlib import Path
 
-from mm_perception.evaluation.charts import curves, sparkline
 from mm_perception.evaluation.naming import FOUND_IOU, PresentScore, rounded
-from mm_perception.evaluation.page import (
+from mm_perception.evaluation.result import BOXES, CLIP_GRID, STACK, Case, Evaluation
+from mm_perception.reporting.charts import curves, sparkline
+from mm_perception.reporting.page import (
     bar,
     facts,
     legend,
@@ -21,7 +22,6 @@ from mm_perception.evaluation.page import (
     table,
     tiles,
 )
-from mm_perception.evaluation.result import BOXES, CLIP_GRID, STACK, Case, Evaluation
 
 _SHOWN = 8  # cases with pictures, of each kind
 #: CSS class of a system's curve.
