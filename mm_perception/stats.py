@@ -94,7 +94,7 @@ class Stats:
             }
 
     def timings_ms(self) -> dict[str, float]:
-        """p50, p95 and p99 of inference and end-to-end latency over the newest inferences, in ms."""
+        """p50, p95 and p99 of inference and end-to-end latency of the newest inferences, in ms."""
         with self._lock:
             series = {'inference': list(self._inference_s), 'latency': list(self._latency_s)}
         return {

@@ -17,6 +17,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+from mm_perception.cli._progress import Progress
 from mm_perception.diagnosis.checks import run_checks
 from mm_perception.diagnosis.finding import Finding, exit_code, table
 from mm_perception.diagnosis.snapshot import Snapshot
@@ -42,7 +43,8 @@ def run(args: argparse.Namespace) -> int:
 
         print(dds.shell_exports())
         return 0
-    snapshot = _with_converters(_look(args))
+    with Progress(0, 'looking'):
+        snapshot = _with_converters(_look(args))
     if args.stack:
         snapshot = _with_stack(snapshot, args.stack, args.namespace)
     findings = run_checks(snapshot)

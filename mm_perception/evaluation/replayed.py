@@ -37,8 +37,8 @@ from mm_perception.reporting.pictures import Overlay, close_up, whole
 Floats = npt.NDArray[np.float64]
 _WORST = 4
 _APART_S = 0.5
-#: What a node says of itself that is worth telling.
-_MODEL = ('device', 'weights', 'grounder', 'grounder_weights')
+#: What a node says of itself that is worth telling, besides what it calls so.
+_MODEL = ('device', 'grounder', 'network', 'licence')
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,8 +201,13 @@ def _note_run(evaluation: Evaluation, stack: StackSpec, summary: Mapping[str, An
             plugin=stack.node(name).plugin,
             inferences=node.get('inferences', 0),
             inference_ms=[node[key] for key in ('inference_p50_ms',) if key in node],
+            inference_p95_ms=[node[key] for key in ('inference_p95_ms',) if key in node],
             failures=dict(node['failures']),
             last_failure=str(node.get('last_failure', '')),
-            model={key: str(node[key]) for key in _MODEL if key in node},
+            model={key: str(node[key]) for key in node if _is_of_model(key)},
             drops=dict(node['drops']),
         )
+
+
+def _is_of_model(key: str) -> bool:
+    return key in _MODEL or key.endswith(('weights', '_sha256', '_licence'))

@@ -6,7 +6,8 @@ from html import escape
 
 from mm_perception.reporting.lanes import lanes_of, timeline
 from mm_perception.reporting.map import map_of
-from mm_perception.reporting.page import gallery, legend, number, strip_of, table
+from mm_perception.reporting.page import album as scenes
+from mm_perception.reporting.page import gallery, legend, number, picture, table
 from mm_perception.reporting.recording import Recording
 from mm_perception.reporting.shots import Album, camera_of
 from mm_perception.reporting.truth import Scores
@@ -43,9 +44,10 @@ def storyboard(album: Album) -> str:
     """Moments with masks drawn on, and what the stack itself has drawn."""
     parts = ''
     if album.moments:
-        parts += f'<h2>What happens</h2>\n{strip_of(album.moments)}'
+        parts += f'<h2>What happens</h2>\n{scenes(album.moments)}'
     if album.boards:
-        parts += f'<h2>Storyboard of the stack</h2>\n{strip_of(album.boards, whole=True)}'
+        boards = ''.join(picture(shot.jpeg, shot.caption, 'board') for shot in album.boards)
+        parts += f'<h2>Storyboard of the stack</h2>\n{boards}'
     return parts
 
 

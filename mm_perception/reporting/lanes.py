@@ -10,7 +10,7 @@ from statistics import median
 
 from mm_perception.reporting.charts import ticks
 from mm_perception.reporting.recording import Recording, said_of
-from mm_perception.reporting.shots import camera_of, shown
+from mm_perception.reporting.shots import camera_of
 from mm_perception.samples import PromptState
 
 #: Most lanes of each kind.
@@ -82,7 +82,7 @@ def _of_prompts(recording: Recording) -> list[Lane]:
     lanes = []
     for (node, prompt_id, stream), states in told.items():
         where = f'{node} · {stream}' if stream else node
-        lane = Lane(f'“{shown(prompt_id)}”', f'prompt, {where}')
+        lane = Lane(f'“{recording.words_of(prompt_id)}”', f'prompt, {where}')
         for (start_s, state), (end_s, _) in pairwise(
             [*states, (recording.seconds, states[-1][1])]
         ):
@@ -108,7 +108,7 @@ def _of_paths(recording: Recording) -> list[Lane]:
     paths = sorted(recording.paths.values(), key=lambda path: -len(path.places))
     lanes = []
     for path in paths:
-        usual = _usual([stamp_ns for stamp_ns, _ in recording.boxes[path.topic]])
+        usual = _usual(recording.boxes[path.topic])
         times = [recording.at_s(stamp_ns) for stamp_ns, _, _ in path.places]
         name = f'{path.label} #{path.track_id}'
         lanes.append(Lane(name, f'in space, {camera_of(path.topic)}', _stays(times, usual)))

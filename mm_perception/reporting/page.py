@@ -118,12 +118,16 @@ def gallery(shots: Iterable[Shot]) -> str:
     return f'<div class="small">\n{figures}</div>\n' if figures else ''
 
 
-def strip_of(shots: Sequence[Shot], *, whole: bool = False) -> str:
-    """Pictures in rows: six in a block without gaps; or each as wide as the page."""
-    if whole:
-        return ''.join(picture(shot.jpeg, shot.caption) for shot in shots)
-    pairs = [(shot.jpeg, shot.caption) for shot in shots]
-    return ''.join(strip(pairs[first : first + 6]) for first in range(0, len(pairs), 6))
+def album(shots: Iterable[Shot]) -> str:
+    """Pictures of whole scenes, three in a row."""
+    figures = ''.join(picture(shot.jpeg, shot.caption) for shot in shots)
+    return f'<div class="album">\n{figures}</div>\n' if figures else ''
+
+
+def links(pages: Iterable[tuple[str, str]]) -> str:
+    """The way to other pages that lie beside this one: what they tell of, and their path."""
+    items = ' · '.join(f'<a href="{escape(path)}">{escape(name)}</a>' for name, path in pages)
+    return f'<p>A page for each run: {items}</p>\n' if items else ''
 
 
 def film(mp4: bytes) -> str:

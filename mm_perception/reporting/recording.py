@@ -16,7 +16,7 @@ import numpy as np
 
 from mm_perception.bag.reader import BagReader, Record
 from mm_perception.errors import BagError, MmPerceptionError
-from mm_perception.faults import Level
+from mm_perception.faults import Level, tally
 from mm_perception.reporting import told
 from mm_perception.ros import convert
 from mm_perception.ros.convert.boxes3d import BOXES
@@ -30,7 +30,6 @@ from mm_perception.watching import Watch, unwatched
 TRUTH = '/ground_truth/'
 DIAGNOSTICS = '/diagnostics'
 _SUFFIX = '/detections'
-_LEVELS = {level.value: level for level in Level}
 
 
 @dataclass(eq=False)
@@ -91,7 +90,8 @@ class Recording:
         prompts: As they were asked.
         statuses: What became of prompts, in order, with the topic.
         lines: What was said, heard, advised, and what happened.
-        boxes: Topic of boxes in space to (stamp_ns, labels) of each message.
+        boxes: Topic of boxes in space to the stamps of its messages.
+        frames: Topic of boxes in space to their frame.
         paths: Boxes in space with ids, by topic and id.
         odometry: Topic to (stamp_ns, x, y, yaw) and the frames of it and of the body.
         warnings: How often (node, level, message) was diagnosed.
@@ -107,7 +107,8 @@ class Recording:
     prompts: list[Prompt] = field(default_factory=list)
     statuses: list[tuple[str, PromptStatus]] = field(default_factory=list)
     lines: list[told.Line] = field(default_factory=list)
-    boxes: dict[str, list[tuple[int, tuple[str, ...]]]] = field(default_factory=dict)
+    boxes: dict[str, list[int]] = field(default_factory=dict)
+    frames: dict[str, str] = field(default_factory=dict)
     paths: dict[tuple[str, str], Path3D] = field(default_factory=dict)
     odometry: dict[str, Ego] = field(default_factory=dict)
     warnings: Counter[tuple[str, str, str]] = field(default_factory=Counter)
@@ -117,6 +118,11 @@ class Recording:
     def seconds(self) -> float:
         """From the first message to the last."""
         return max((self.end_ns - self.start_ns) / 1e9, 1e-3)
+
+    def words_of(self, prompt_id: str) -> str:
+        """The text of a prompt; its id where it has none, as points and boxes do."""
+        texts = (p.text for p in self.prompts if p.prompt_id == prompt_id and p.text)
+        return next(texts, prompt_id)
 
     def at_s(self, stamp_ns: int) -> float:
         """Seconds from the first message."""
@@ -214,8 +220,8 @@ def _take_detections(recording: Recording, record: Record, message: Any) -> None
 def _take_boxes(recording: Recording, record: Record, message: Any) -> None:
     boxes = convert.from_msg(message, Boxes3D, record.log_time_ns)
     assert isinstance(boxes, Boxes3D)
-    found = recording.boxes.setdefault(record.topic, [])
-    found.append((boxes.stamp_ns, boxes.labels))
+    recording.boxes.setdefault(record.topic, []).append(boxes.stamp_ns)
+    recording.frames[record.topic] = boxes.frame_id
     places = boxes.centres[:, :2].tolist()
     for track_id, label, (x, y) in zip(boxes.track_ids, boxes.labels, places, strict=False):
         path = Path3D(record.topic, track_id, label, boxes.frame_id)
@@ -246,18 +252,8 @@ def _take_status(recording: Recording, record: Record, message: Any) -> None:
 
 def _take_diagnostics(recording: Recording, record: Record, message: Any) -> None:
     for status in message.status:
-        level = _LEVELS.get(status.level[0] if status.level else 0, Level.ERROR)
+        level = Level(min(status.level[0], Level.STALE))
         tally(recording.warnings, status.name.split(':')[0], level, status.message)
-
-
-def tally(warnings: Counter[tuple[str, str, str]], node: str, level: Level, text: str) -> None:
-    """Count a diagnosis that is worse than OK; those that differ in numbers only are one kind.
-
-    Convention:
-        'silent for 5.0 s' and 'silent for 6.1 s' are both 'silent for # s'.
-    """
-    if level is not Level.OK:
-        warnings[node, level.name, told.without_numbers(text)] += 1
 
 
 def said_of(state: PromptState) -> str:

@@ -72,18 +72,17 @@ def write_run_report(result: Path, out: Path | None = None, *, watch: Watch = un
 
 def read_run(result: Path, watch: Watch = unwatched) -> Run:
     """Read a result, with its pictures and scores; what cannot be read is told in the page."""
-    if not (result / SUMMARY).is_file():
-        return _read_bag(result, watch)
-    try:
-        summary = json.loads((result / SUMMARY).read_text())
-    except ValueError as error:
-        raise ConfigError(str(result / SUMMARY), str(error), 'the JSON of a replay') from error
-    if 'nodes' not in summary:
-        raise ConfigError(str(result / SUMMARY), 'without nodes', 'a result of mmp replay')
+    summary = _summary_of(result)
+    if not summary:
+        inner = result / 'bag'
+        return _read_bag(inner if inner.is_dir() else result, watch)
     run = Run(_title(summary), summary)
     bag = Path(summary.get('bag', ''))
     run.stack = _stack_of(result, summary, bag, run.problems)
     _read_into(run, result / 'bag', watch)
+    if run.recording is not None and not summary.get('prompts'):
+        summary['understood'] = [p.text for p in run.recording.prompts if p.text]
+        run.title = _title(summary)
     if run.recording is not None and run.stack is not None:
         try:
             if has_truth(bag):
@@ -94,6 +93,16 @@ def read_run(result: Path, watch: Watch = unwatched) -> Run:
     return run
 
 
+def _summary_of(result: Path) -> dict[str, Any]:
+    """What a replay has counted; nothing where there is none, as for `mmp summary` and bags."""
+    path = result / SUMMARY
+    try:
+        summary = json.loads(path.read_text()) if path.is_file() else {}
+    except ValueError as error:
+        raise ConfigError(str(path), str(error), 'the JSON of a replay') from error
+    return summary if 'nodes' in summary else {}
+
+
 def _read_bag(bag: Path, watch: Watch) -> Run:
     try:
         BagReader(bag).__exit__(None, None, None)
@@ -101,7 +110,8 @@ def _read_bag(bag: Path, watch: Watch) -> Run:
         raise ConfigError(
             'result', str(bag), f'a folder of mmp replay, or a bag ({error})'
         ) from error
-    run = Run(bag.resolve().name, {})
+    folder = bag.resolve()
+    run = Run(folder.parent.name if folder.name == 'bag' else folder.name, {})
     _read_into(run, bag, watch)
     return run
 
@@ -132,7 +142,8 @@ def _stack_of(
 
 def _title(summary: Mapping[str, Any]) -> str:
     bag = Path(summary.get('bag', '')).name
-    asked = ', '.join(f'“{text}”' for text in summary.get('prompts', []))
+    texts = summary.get('prompts') or dict.fromkeys(summary.get('understood', []))
+    asked = ', '.join(f'“{text}”' for text in texts)
     return f'{asked or summary.get("stack", "a stack")} in {bag or "a bag"}'
 
 
@@ -220,6 +231,7 @@ def _asked(run: Run) -> str:
     if not summary:
         return ''
     pairs = [('prompts', ', '.join(summary.get('prompts', [])) or 'none')]
+    pairs.append(('understood', ', '.join(dict.fromkeys(summary.get('understood', [])))))
     pairs += [('stack', str(summary.get('stack', ''))), ('bag', str(summary.get('bag', '')))]
     if run.stack is not None:
         for spec in run.stack.nodes:

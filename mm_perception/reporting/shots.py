@@ -78,7 +78,7 @@ def moments_of(recording: Recording) -> list[Moment]:
         for masks, stamps in recording.answered.items():
             stamp_ns = _next(stamps, status.stamp_ns)
             if masks.startswith(f'{node}/') and stamp_ns and status.state in _TOLD:
-                text = f'“{shown(status.prompt_id)}” {_TOLD[status.state]}'
+                text = f'“{recording.words_of(status.prompt_id)}” {_TOLD[status.state]}'
                 found[masks, stamp_ns] = text
     chosen = dict(sorted(found.items(), key=lambda item: item[0][1])[:MOST_MOMENTS])
     room = MOST_MOMENTS - len(chosen)
@@ -95,11 +95,6 @@ _TOLD = {
     PromptState.FOUND: 'found', PromptState.NOT_FOUND: 'not found',
     PromptState.REMOVED: 'removed', PromptState.REJECTED: 'rejected',
 }  # fmt: skip
-
-
-def shown(prompt_id: str) -> str:
-    """A prompt's id for people; ids of spoken ones are long numbers."""
-    return 'what was said' if prompt_id.startswith('said-') else prompt_id
 
 
 def _next(stamps: Sequence[int], stamp_ns: int) -> int | None:
@@ -206,9 +201,11 @@ class _Painter:
         if not self._wanted:
             return
         for name, topic in reader.topics.items():
-            if name in self._recording.answered or name.removesuffix('/detections') in (
-                self._recording.answered
-            ) or (Image in convert.sample_types_of(topic.type_name) and _is_input(name)):
+            if (
+                name in self._recording.answered
+                or name.removesuffix('/detections') in (self._recording.answered)
+                or (Image in convert.sample_types_of(topic.type_name) and _is_input(name))
+            ):
                 yield name
 
     def take(self, record: Record) -> None:
@@ -256,7 +253,7 @@ class _Painter:
         if moment is not None:
             large = enlarged(rgb)
             drawn = _narrowed(draw_masks(large, fitted(masks, large)), _WIDTH)
-            words = moment.title or (', '.join(dict.fromkeys(masks.labels)) or 'nothing found')
+            words = moment.title or (', '.join(dict.fromkeys(masks.labels)) or 'nothing marked')
             where = f' · {camera_of(key[0])}' if len(self._recording.answered) > 1 else ''
             self._album.moments.append(Shot(jpeg_of(drawn), f'{when}: {words}{where}'))
         for track in self._tracks.get(key, []):
@@ -278,7 +275,7 @@ class _Above:
 
     def __init__(self, topic: str, reader: BagReader, recording: Recording, album: Album) -> None:
         self._topic, self._recording, self._album = topic, recording, album
-        stamps = [stamp_ns for stamp_ns, _ in recording.boxes[topic]]
+        stamps = recording.boxes[topic]
         self._stamps = set(stamps[:: max(1, -(-len(stamps) // MOST_ABOVE))])
         node = topic.split('/output/')[0]
         join = convert.assemble(BevGrid)
@@ -318,8 +315,9 @@ class _Above:
 
 
 def _is_around_robot(recording: Recording, topic: str) -> bool:
-    """Boxes without ids come from a detector, in the frame of the robot."""
-    return not any(path.topic == topic for path in recording.paths.values())
+    """Whether boxes are in a frame that moves with the robot, which is in its middle."""
+    still = {ego.frame_id for ego in recording.odometry.values()} | {'map', 'odom', 'world'}
+    return recording.frames[topic] not in still
 
 
 def camera_of(topic: str) -> str:

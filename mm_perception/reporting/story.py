@@ -10,11 +10,11 @@ from pathlib import Path
 from mm_perception.evaluation.naming import FOUND_IOU, rounded
 from mm_perception.evaluation.replayed import Story
 from mm_perception.evaluation.result import Evaluation
-from mm_perception.reporting.evaluated import facts_of, warnings_of
+from mm_perception.reporting.evaluated import facts_of, made_how, warned
 from mm_perception.reporting.page import (
     facts,
     film,
-    notes,
+    links,
     number,
     page,
     percent,
@@ -34,6 +34,7 @@ def write_story(
     setting: str = '',
     movies: Sequence[Path] = (),
     made_by: Sequence[tuple[str, str]] = (),
+    pages: Sequence[tuple[str, str]] = (),
 ) -> tuple[Path, Path]:
     """Write `scores.json` and `report.html`.
 
@@ -44,13 +45,16 @@ def write_story(
         setting: One sentence on what was replayed, and how.
         movies: MP4 files to show in the page.
         made_by: What was done, and the command that does it again.
+        pages: Reports of the single runs: the stack, and where its page is from this one.
 
     Returns:
         Both paths.
     """
     plain, readable = out / 'scores.json', out / 'report.html'
     plain.write_text(json.dumps(result.as_json(), indent=1, allow_nan=False) + '\n')
-    readable.write_text(_story_page(result, stories, setting, movies, made_by), encoding='utf-8')
+    more = links(pages)
+    text = _story_page(result, stories, setting, movies, made_by, more)
+    readable.write_text(text, encoding='utf-8')
     return plain, readable
 
 
@@ -60,12 +64,14 @@ def _story_page(
     setting: str,
     movies: Sequence[Path],
     made_by: Sequence[tuple[str, str]],
+    more: str,
 ) -> str:
     text = stories[0].case.text if stories else 'nothing'
     title = f'“{text}” through a street'
-    sections = [_head(title, setting), notes(warnings_of(result)), _tiles(result, stories)]
+    sections = [_head(title, setting), warned(result), _tiles(result, stories)]
     sections += [film(movie.read_bytes()) for movie in movies if movie.is_file()]
     sections += [_chapter(result, story) for story in stories]
+    sections += [more, *made_how(result)]
     return page(title, [*sections, _method(result, made_by)])
 
 

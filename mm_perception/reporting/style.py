@@ -72,7 +72,12 @@ _PICTURES = """
 .strip figure.wide { grid-column: span 3; }
 .small { display: grid; gap: 10px;
   grid-template-columns: repeat(auto-fill, minmax(200px, 1fr)); }
-.small figure { border-radius: 8px; overflow: hidden; }
+.album { display: grid; gap: 12px; grid-template-columns: repeat(3, minmax(0, 1fr)); }
+.album figure { border-radius: 8px; overflow: hidden; } .board { margin: 12px 0; }
+.small + table { margin-top: 12px; } details { margin-top: 22px; }
+summary { cursor: pointer; color: var(--soft); }
+.small img { border-radius: 8px; } .small figure { background: none; }
+.small figcaption { position: static; padding: 3px 2px 0; background: none; color: var(--soft); }
 video { display: block; width: 100%; border-radius: 10px; background: #14181c; margin: 22px 0; }
 figure { margin: 0; position: relative; background: var(--wash); }
 figure img { display: block; width: 100%; height: auto; }
@@ -147,10 +152,10 @@ _PHONE = """
 @media (max-width: 620px) { main { padding: 24px 16px 48px; } h1 { font-size: 24px; }
   dl, .cases, .strip { grid-template-columns: minmax(0, 1fr); } dt { margin-top: 6px; }
   .strip figure, .strip figure.wide { grid-column: auto; }
-  .small { grid-template-columns: 1fr 1fr; }
+  .small { grid-template-columns: 1fr 1fr; } .album { grid-template-columns: 1fr; }
   .tiles { grid-template-columns: 1fr 1fr; } .tile b { font-size: 22px; }
   .times { grid-template-columns: minmax(0, 1fr); gap: 2px; } .times .who { margin-top: 7px; }
-  .times .who small { display: inline; }
+  .times .who small { display: inline; margin-left: 8px; }
   .told li { grid-template-columns: 74px 1fr; } .told li div { grid-column: 1 / -1; }
   table, tbody, tr, td { display: block; width: auto; } thead { display: none; }
   tr { padding: 10px 0; border-bottom: 1px solid var(--faint); }

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
 from mm_perception.bag.reader import Record
+from mm_perception.faults import without_numbers
 from mm_perception.ros import convert
 from mm_perception.ros.convert.event import EVENT
 from mm_perception.ros.convert.speech import COMMAND, TRANSCRIPT
@@ -15,7 +15,6 @@ from mm_perception.samples import Command, Event, Image, Labels, Text, Transcrip
 
 #: Message types that become lines.
 TYPES = (EVENT, COMMAND, TRANSCRIPT, CLASSIFICATION, STRING, TEXT)
-_NUMBER = re.compile(r'-?\d+(?:\.\d+)?')
 _ADVICE = '/advice'
 _LEVELS = {'go': 'good', 'slow': 'wait', 'yield': 'wait', 'stop': 'bad'}
 
@@ -67,15 +66,6 @@ class Teller:
             return
         self._last[record.topic] = line
         self._lines.append(line)
-
-
-def without_numbers(text: str) -> str:
-    """The same text for the same situation.
-
-    Convention:
-        'slow, at most 8.3 m/s' becomes 'slow, at most # m/s'.
-    """
-    return _NUMBER.sub('#', text)
 
 
 def _alike(last: Line, line: Line) -> bool:

@@ -139,7 +139,8 @@ def _score_boxes(scores: Scores, recording: Recording, bag: Path) -> None:
         if any(len(true) for true, _ in pairs):
             scores.boxes[topic] = score_boxes(pairs)
         else:
-            scores.remarks.append(f'{topic} shares no moment and frame with {_BOXES}')
+            frame = recording.frames[topic]
+            scores.remarks.append(f'{topic}, in {frame}, shares no moment and frame with {_BOXES}')
 
 
 def _read_boxes(bag: Path, topic: str) -> dict[int, Boxes3D]:
