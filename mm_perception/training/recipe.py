@@ -184,18 +184,10 @@ def train_net(
     out.mkdir(parents=True, exist_ok=True)
     recipe.save(model, out)
     (out / loop.LOG).write_text(log)
-    facts = {
-        'parameters': _size(recipe, model),
-        **worlds.counts,
-        **_facts_of(stages, log, device, minutes),
-    }
+    facts = _facts_of(recipe, model, worlds, stages, log, device, minutes)
     scores = _scored(recipe, out, device, watch) if is_scored else {}
     document(recipe, out, scores, facts)
     return scores
-
-
-def _size(recipe: Recipe, model: nn.Module) -> int:
-    return sum(p.numel() for p in recipe.core(model).parameters())
 
 
 def _scored(recipe: Recipe, out: Path, device: str, watch: Watch) -> dict[str, Any]:
@@ -204,9 +196,11 @@ def _scored(recipe: Recipe, out: Path, device: str, watch: Watch) -> dict[str, A
 
 
 def _facts_of(
-    stages: Sequence[loop.Task], log: str, device: str, minutes: float
-) -> dict[str, Any]:
+    recipe: Recipe, model: nn.Module, worlds: Worlds, stages: Sequence[loop.Task], log: str,
+    device: str, minutes: float,
+) -> dict[str, Any]:  # fmt: skip
     facts = {
+        'parameters': sum(p.numel() for p in recipe.core(model).parameters()), **worlds.counts,
         'device': _machine(device), 'minutes': minutes_of(log), 'minutes given': minutes,
         'stages': [asdict(task.settings) for task in stages],
     }  # fmt: skip
