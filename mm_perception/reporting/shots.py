@@ -67,28 +67,42 @@ class Album:
     left_out: list[str]
 
 
-def moments_of(recording: Recording) -> list[Moment]:
-    """When something changes for a track or a prompt, and evenly in between; in order of time."""
-    found: dict[tuple[str, int], str] = {}
-    for (topic, _), track in recording.tracks.items():
-        found.setdefault((topic, track.stamps_ns[0]), f'{track.label} #{track.track_id} appears')
-        found.setdefault((topic, track.best), f'{track.label} #{track.track_id}, largest')
-    for topic, status in recording.statuses:
-        node = topic.split('/output/')[0]
-        for masks, stamps in recording.answered.items():
-            stamp_ns = _next(stamps, status.stamp_ns)
-            if masks.startswith(f'{node}/') and stamp_ns and status.state in _TOLD:
-                text = f'“{recording.words_of(status.prompt_id)}” {_TOLD[status.state]}'
-                found[masks, stamp_ns] = text
-    chosen = dict(sorted(found.items(), key=lambda item: item[0][1])[:MOST_MOMENTS])
+def moments_of(recording: Recording) -> tuple[list[Moment], int]:
+    """When something changes for a track or a prompt, and evenly in between.
+
+    Returns:
+        In order of time; and how many changes there was no room for.
+    """
+    found = _changes(recording)
+    stride = max(1, -(-len(found) // MOST_MOMENTS))
+    chosen = dict(list(found.items())[::stride])
     room = MOST_MOMENTS - len(chosen)
-    if room > 0 and recording.answered:
+    if room > 0:
         for topic, stamps in recording.answered.items():
             step = max(1, -(-len(stamps) * len(recording.answered) // room))
             for stamp_ns in stamps[::step]:
                 chosen.setdefault((topic, stamp_ns), '')
     moments = [Moment(topic, stamp_ns, title) for (topic, stamp_ns), title in chosen.items()]
-    return sorted(moments, key=lambda moment: moment.stamp_ns)[: MOST_MOMENTS + 4]
+    num_more = len(found.keys() - chosen.keys())
+    return sorted(moments, key=lambda moment: moment.stamp_ns), num_more
+
+
+def _changes(recording: Recording) -> dict[tuple[str, int], str]:
+    """What happens to prompts and tracks, by topic of the masks and stamp, in order of time."""
+    found: dict[tuple[str, int], str] = {}
+    for topic, status in recording.statuses:
+        node = topic.split('/output/')[0]
+        for masks, stamps in recording.answered.items():
+            stamp_ns = _next(stamps, status.stamp_ns)
+            is_its = masks.startswith(f'{node}/') and masks.endswith(status.stream)
+            if is_its and stamp_ns and status.state in _TOLD:
+                text = f'“{recording.words_of(status.prompt_id)}” {_TOLD[status.state]}'
+                before = found.get((masks, stamp_ns))
+                found[masks, stamp_ns] = f'{before}; {text}' if before else text
+    for (topic, _), track in recording.tracks.items():
+        found.setdefault((topic, track.stamps_ns[0]), f'{track.label} #{track.track_id} appears')
+        found.setdefault((topic, track.best), f'{track.label} #{track.track_id}, largest')
+    return dict(sorted(found.items(), key=lambda item: item[0][1]))
 
 
 _TOLD = {
@@ -116,8 +130,11 @@ def album_of(recording: Recording, watch: Watch = unwatched) -> Album:
     tracks = sorted(recording.tracks.values(), key=lambda t: -len(t.stamps_ns))
     if len(tracks) > MOST_TRACKS:
         album.left_out.append(f'pictures of {len(tracks) - MOST_TRACKS} tracks seen least')
+    moments, num_more = moments_of(recording)
+    if num_more:
+        album.left_out.append(f'pictures of {num_more} changes of tracks and prompts')
     with BagReader(recording.bag) as reader:
-        painter = _Painter(album, recording, moments_of(recording), tracks[:MOST_TRACKS])
+        painter = _Painter(album, recording, moments, tracks[:MOST_TRACKS])
         above = [
             _Above(topic, reader, recording, album)
             for topic in recording.boxes
