@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -166,6 +167,22 @@ def read_recording(bag: Path, watch: Watch = unwatched) -> Recording:
     return recording
 
 
+def add_odometry(recording: Recording, bag: Path) -> None:
+    """Take the odometry of another bag: a replay keeps only what its stack has asked for.
+
+    Raises:
+        BagError: It cannot be read.
+    """
+    with BagReader(bag) as reader:
+        topics = [
+            name
+            for name, topic in reader.topics.items()
+            if topic.type_name == ODOMETRY and not name.startswith(TRUTH)
+        ]
+        for record in reader.records(topics) if topics else ():
+            _guarded(recording, partial(_take_odometry, recording), record)
+
+
 _Take = Callable[[Record, Any], None]
 
 
@@ -186,7 +203,7 @@ def _takers(recording: Recording, reader: BagReader) -> dict[str, _Take]:
             continue  # advice: told from its text
         if topic.type_name in by_type:
             take = by_type[topic.type_name]
-            takers[name] = lambda r, m, take=take: take(recording, r, m)  # type: ignore[misc]
+            takers[name] = partial(take, recording)
         elif topic.type_name in told.TYPES:
             takers[name] = teller.take
     return takers

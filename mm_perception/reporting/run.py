@@ -17,7 +17,7 @@ from mm_perception.reporting import facts, found
 from mm_perception.reporting.machine import machine, versions
 from mm_perception.reporting.page import facts as pairs_of
 from mm_perception.reporting.page import notes, number, page, percent, tiles
-from mm_perception.reporting.recording import Recording, read_recording
+from mm_perception.reporting.recording import Recording, add_odometry, read_recording
 from mm_perception.reporting.scored import scored
 from mm_perception.reporting.shots import Album, album_of
 from mm_perception.reporting.truth import Scores, has_truth, scores_of
@@ -85,11 +85,13 @@ def read_run(result: Path, watch: Watch = unwatched) -> Run:
         run.title = _title(summary)
     if run.recording is not None and run.stack is not None:
         try:
+            if run.recording.paths and not run.recording.odometry and bag.exists():
+                add_odometry(run.recording, bag)
             if has_truth(bag):
                 with watch(0, 'scoring'):
                     run.scores = scores_of(run.recording, bag, result, run.stack)
         except MmPerceptionError as error:
-            run.problems.append(f'the scores could not be computed: {error}')
+            run.problems.append(f'{bag} could not be compared with: {error}')
     return run
 
 
