@@ -29,8 +29,10 @@ def map_of(recording: Recording) -> str:
             for path in recording.paths.values()
             if len(places := _in_frame_of(path, ego))
         ]
+        # What a detector named in the robot's own frame, a tracker has taken over.
+        fixed = [pair for pair in drawn if pair[0].frame_id == ego.frame_id]
         if drawn:
-            return _drawn(drawn, ego)
+            return _drawn(fixed or drawn, ego)
     return ''
 
 

@@ -162,7 +162,7 @@ def read_recording(bag: Path, watch: Watch = unwatched) -> Recording:
                     _guarded(recording, takers[record.topic], record)
                     progress(done)
         except BagError as error:
-            recording.problems.append(str(error))
+            recording.problems = [str(error)]  # says more than what was known from the start
     recording.lines.sort(key=lambda line: line.start_ns)
     return recording
 
