@@ -26,7 +26,8 @@ from mm_perception.cli._prompts import parse_prompt
 from mm_perception.errors import ConfigError
 from mm_perception.graph import StackSpec, load_stack
 from mm_perception.graph_overrides import apply_overrides
-from mm_perception.reporting.run import STACK, SUMMARY, write_run_report
+
+SUMMARY, STACK = 'summary.json', 'stack.yaml'
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -57,6 +58,7 @@ def run(args: argparse.Namespace) -> int:
         0 if all went well, 1 if a node failed or it ended early, 130 after Ctrl-C.
     """
     from mm_perception.reporting.machine import machine, versions
+    from mm_perception.reporting.run import write_run_report
 
     if args.out.exists() and any(args.out.iterdir()):
         raise ConfigError('--out', str(args.out), 'an empty or new folder')

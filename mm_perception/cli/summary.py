@@ -19,7 +19,6 @@ from mm_perception.cli._prompts import parse_prompt
 from mm_perception.errors import BagError, ConfigError
 from mm_perception.graph import load_stack
 from mm_perception.graph_overrides import apply_overrides
-from mm_perception.reporting.run import write_run_report
 
 if TYPE_CHECKING:
     from mm_perception.plugins.video_summary import VideoSummary
@@ -39,6 +38,7 @@ def run(args: argparse.Namespace) -> int:
     """Watch the whole bag, then write; 0 if all went well, 1 if a node failed, 130 on Ctrl-C."""
     from mm_perception.bag.offline import OfflineRun
     from mm_perception.plugins.video_summary import VideoSummary
+    from mm_perception.reporting.run import write_run_report
 
     if args.out.exists() and any(args.out.iterdir()):
         raise ConfigError('--out', str(args.out), 'an empty or new folder')
