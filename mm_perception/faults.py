@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 
 from mm_perception import errors
+
+_NUMBER = re.compile(r'-?\d+(?:\.\d+)?')
 
 
 class Level(IntEnum):
@@ -172,3 +176,22 @@ def markdown_table() -> str:
         cells = (f'`{error.__name__}`', fault.level.name, fault.meaning, fault.outcome.value)
         lines.append(f'| {" | ".join(cells)} | {fault.mend} |')
     return '\n'.join(lines) + '\n'
+
+
+def tally(warnings: Counter[tuple[str, str, str]], node: str, level: Level, text: str) -> None:
+    """Count a diagnosis that is worse than OK; those that differ in numbers only are one kind.
+
+    Convention:
+        'silent for 5.0 s' and 'silent for 6.1 s' are both 'silent for # s'.
+    """
+    if level is not Level.OK:
+        warnings[node, level.name, without_numbers(text)] += 1
+
+
+def without_numbers(text: str) -> str:
+    """The same text for the same situation.
+
+    Convention:
+        'slow, at most 8.3 m/s' becomes 'slow, at most # m/s'.
+    """
+    return _NUMBER.sub('#', text)

@@ -94,12 +94,12 @@ class Stats:
             }
 
     def timings_ms(self) -> dict[str, float]:
-        """p50 and p99 of inference and end-to-end latency over the newest inferences, in ms."""
+        """p50, p95 and p99 of inference and end-to-end latency of the newest inferences, in ms."""
         with self._lock:
             series = {'inference': list(self._inference_s), 'latency': list(self._latency_s)}
         return {
             f'{name}_p{q}_ms': float(np.percentile(values, q)) * 1e3
             for name, values in series.items()
             if values
-            for q in (50, 99)
+            for q in (50, 95, 99)
         }

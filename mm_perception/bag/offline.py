@@ -104,7 +104,7 @@ class OfflineRun:
         self.on_output: Callable[[str, Sample], None] = lambda topic, sample: None
         #: Called with every picture that goes into the stack: (topic, item).
         self.on_input: Callable[[str, Sample | Deferred], None] = lambda topic, item: None
-        #: Called when every message is taken, before the plugins forget what they know.
+        #: Called when every message is taken, or Ctrl-C came, before the plugins forget.
         self.on_end: Callable[[], None] = lambda: None
 
     @property
@@ -121,6 +121,7 @@ class OfflineRun:
                 runner.load(resolve_device(spec.configs()[1].device))
                 runner.activate(threaded=False)
                 report.model_info[runner.name] = runner.plugin.model_info()
+            progress(0)  # from here on a file is written: what ends it comes between messages
             self._give_prompts()
             for record in self._reader.records(self._read_topics()):
                 self._take(record)
@@ -132,6 +133,8 @@ class OfflineRun:
             report.problem = str(error)
         except KeyboardInterrupt:
             report.problem = 'interrupted'
+            if report.messages:
+                self.on_end()
         finally:
             report.wall_s = time.perf_counter() - started_s
             for runner in self.runners:

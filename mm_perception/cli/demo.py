@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mm_perception.cli import main as mmp
-from mm_perception.cli._progress import Progress
+from mm_perception.cli._progress import INTERRUPTED, Progress
 from mm_perception.errors import ConfigError, PromptError
 
 if TYPE_CHECKING:
@@ -52,10 +52,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Render the drive, replay it as a user would, score it, and say where everything is."""
+    """Render the drive, replay it as a user would, score it, and say where everything is.
+
+    Returns:
+        0 if all went well, 1 if a node failed, 130 after Ctrl-C: what was done is kept.
+    """
     from mm_perception.evaluation.replayed import score_replay
-    from mm_perception.evaluation.story import write_story
     from mm_perception.graph import load_stack
+    from mm_perception.reporting.run import REPORT
+    from mm_perception.reporting.story import write_story
 
     drive, started_s = _drive(args), time.monotonic()
     name = _asked(args, drive)
@@ -66,28 +71,20 @@ def run(args: argparse.Namespace) -> int:
     drive_s = time.monotonic() - started_s
     name = name or _clearest(bag, drive)
     how = 'offline' if args.offline else 'in real time through ROS 2 nodes on 127.0.0.1'
-    command = ['replay', str(bag), '--stack', STACK, '--prompt', name.text, '--out', str(result)]
-    command += ['--offline'] if args.offline else []
-    print(f'\n2. Find and track “{name.text}”, {how}\n   mmp {shlex.join(command)}', flush=True)
-    status = mmp.main(command)
-    if status == 2:
-        return status
-    made_by = [('replayed by', f'mmp {shlex.join(command)}')]
     further = [('The same drive from above', STACK_ABOVE, 'from_above')]
     if drive.sayings:
         title = f'Nobody types: a voice in the drive says “{drive.sayings[0].text}”'
         further.append((title, STACK_VOICE, 'voice'))
-    for number, (title, stack, folder) in enumerate(further, 3):
-        words = ['replay', str(bag), '--stack', stack, '--out', str(args.out / folder)]
-        words += ['--offline'] if args.offline else []
-        print(f'\n{number}. {title}\n   mmp {shlex.join(words)}', flush=True)
-        status = max(status, mmp.main(words))
-        made_by.append((f'{stack} by', f'mmp {shlex.join(words)}'))
+    asked = (f'Find and track “{name.text}”, {how}', STACK, result.name)
+    status, made_by = _replay(args, bag, (asked, *further), name.text)
+    if len(made_by) <= len(further):
+        return status
     if drive.sayings:
         _print_heard(args.out / 'voice' / 'bag')
     replay_s = time.monotonic() - started_s - drive_s
     print(f'\n{len(further) + 3}. Against the truth', flush=True)
-    evaluation, stories = score_replay(load_stack(STACK), bag, result, name)
+    with Progress(0, 'scoring'):
+        evaluation, stories = score_replay(load_stack(STACK), bag, result, name)
     evaluation.command = f'mmp {shlex.join(_words(args))}'
     evaluation.wall_s = time.monotonic() - started_s
     films = sorted(result.glob('*.mp4'))
@@ -97,8 +94,9 @@ def run(args: argparse.Namespace) -> int:
         f'A drive of {drive.seconds:g} s through a synthetic street, replayed {how}. The stack '
         f'“{STACK}” was given these words, and nothing else.'
     )
+    pages = [(stack, f'{folder}/{REPORT}') for _, stack, folder in (asked, *further)]
     scores, report = write_story(
-        evaluation, stories, args.out, setting=setting, movies=films, made_by=made_by
+        evaluation, stories, args.out, setting=setting, movies=films, made_by=made_by, pages=pages
     )
     _print_scores(name, evaluation, stories)
     print(f'\nreport   {report}')
@@ -161,9 +159,40 @@ def _asked(args: argparse.Namespace, drive: Drive) -> Name | None:
 def _render(bag: Path, drive: Drive, workers: int) -> None:
     from mm_perception.world.drive_bag import write_drive
 
-    with Progress(drive.num_frames, 'rendering', 'pictures') as progress:
-        write_drive(bag, drive, workers=workers, progress=progress)
+    try:
+        with Progress(drive.num_frames, 'rendering', 'pictures') as progress:
+            write_drive(bag, drive, workers=workers, progress=progress)
+    except KeyboardInterrupt:
+        print(f'interrupted: kept {bag if bag.exists() else "nothing"}')
+        raise
     print(f'drive    {bag}')
+
+
+def _replay(
+    args: argparse.Namespace, bag: Path, runs: Sequence[tuple[str, str, str]], text: str
+) -> tuple[int, list[tuple[str, str]]]:
+    """Replay as a user would.
+
+    Args:
+        args: Of the demo.
+        bag: The drive.
+        runs: Title, stack and folder of each; the first is asked for the text.
+        text: What to find.
+
+    Returns:
+        The worst exit status, and the commands; not of all runs where one ended it all.
+    """
+    status, made_by = 0, []
+    for number, (title, stack, folder) in enumerate(runs, 2):
+        command = ['replay', str(bag), '--stack', stack, '--out', str(args.out / folder)]
+        command += [] if made_by else ['--prompt', text]
+        command += ['--offline'] if args.offline else []
+        print(f'\n{number}. {title}\n   mmp {shlex.join(command)}', flush=True)
+        status = max(status, mmp.main(command))
+        if status == INTERRUPTED or (status == 2 and not made_by):
+            break
+        made_by.append((f'{stack} by', f'mmp {shlex.join(command)}'))
+    return status, made_by
 
 
 def _clearest(bag: Path, drive: Drive) -> Name:

@@ -21,6 +21,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mm_perception import faults
+from mm_perception.cli._progress import Progress
 from mm_perception.diagnosis import causes
 from mm_perception.diagnosis.checks import run_checks
 from mm_perception.diagnosis.domains import suspects
@@ -57,12 +58,13 @@ def run(args: argparse.Namespace) -> int:
         print(f'{causes.markdown_table()}\n{faults.markdown_table()}', end='')
         return 0
     stack = load_stack(args.stack) if args.stack else None
-    snapshot = _with_converters(_look(args))
-    also: list[Finding] = []
-    if stack is not None:
-        snapshot = _with_stack(snapshot, stack, args.namespace)
-        also = check_stack(stack, snapshot.machine or read_machine(), args.namespace)
-    findings = run_checks(_with_domains(snapshot), also)
+    with Progress(0, 'looking'):
+        snapshot = _with_converters(_look(args))
+        also: list[Finding] = []
+        if stack is not None:
+            snapshot = _with_stack(snapshot, stack, args.namespace)
+            also = check_stack(stack, snapshot.machine or read_machine(), args.namespace)
+        findings = run_checks(_with_domains(snapshot), also)
     if args.json:
         print(json.dumps(_as_json(snapshot, findings), indent=2))
     else:

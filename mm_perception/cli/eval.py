@@ -20,7 +20,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mm_perception.cli._progress import Progress
+from mm_perception.cli._progress import INTERRUPTED, Progress
 from mm_perception.errors import ConfigError
 from mm_perception.graph import load_stack, stack_names
 from mm_perception.graph_overrides import apply_overrides
@@ -65,7 +65,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Evaluate; 0 if all went well, 1 if frames failed or a run ended early."""
+    """Evaluate; 0 if all went well, 1 if frames failed or a run ended early, 130 after Ctrl-C."""
     if args.what in NETS:
         return _eval_net(args)
     if Path(args.what).suffix not in ('.yaml', '.yml') and args.what not in stack_names():
@@ -86,7 +86,8 @@ def _eval_net(args: argparse.Namespace) -> int:
     if not (weights / 'model.safetensors').is_file():
         raise ConfigError('--weights', weights, 'a folder that `mmp train` made')
     score = score_again if args.card else score_net
-    scores = score(recipe_of(args.what), weights, resolve_device('auto'))
+    with Progress(0, f'scoring {args.what}', 'pictures') as progress:
+        scores = score(recipe_of(args.what), weights, resolve_device('auto'), progress)
     for name, value in scores.items():
         print(f'{name}: {value}')
     if args.out is not None:
@@ -97,10 +98,10 @@ def _eval_net(args: argparse.Namespace) -> int:
 
 def _eval_stack(args: argparse.Namespace) -> int:
     from mm_perception.evaluation.answers import answering_node
-    from mm_perception.evaluation.report import write_report
     from mm_perception.evaluation.result import Settings
     from mm_perception.evaluation.run import evaluate
     from mm_perception.evaluation.tracking import require_trackeval
+    from mm_perception.reporting.evaluated import write_report
 
     if args.out is None:
         raise ConfigError('--out', None, 'a folder to write')
@@ -119,6 +120,9 @@ def _eval_stack(args: argparse.Namespace) -> int:
     _print(result)
     for name, path in zip(('numbers', 'report'), paths, strict=True):
         print(f'{name:8} {path}')
+    if result.is_interrupted:
+        print(f'interrupted: kept {len(result.worlds)} of {len(bags)} worlds in {args.out}')
+        return INTERRUPTED
     return 0 if result.is_clean else 1
 
 
@@ -171,7 +175,8 @@ def _load_clip(weights: str | None) -> tuple[ClipEngine | None, str]:
         )
     from mm_perception.nets.clip import load_clip
 
-    return load_clip(locate(weights or 'nano', 'clip')), ''
+    with Progress(0, 'loading the weights'):
+        return load_clip(locate(weights or 'nano', 'clip')), ''
 
 
 def _print(result: Evaluation) -> None:

@@ -10,7 +10,9 @@ robot without a connection.
 from __future__ import annotations
 
 import argparse
+import sys
 
+from mm_perception.cli._progress import Progress
 from mm_perception.weights import fetch
 
 
@@ -22,7 +24,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Download one after the other."""
+    """Download one after the other; what has come is kept, also after Ctrl-C."""
+    if sys.stderr.isatty():  # the hub shows bars of its own
+        for source in args.source:
+            print(f'{source}: {fetch(source)}')
+        return 0
+    from huggingface_hub.utils import disable_progress_bars
+
+    disable_progress_bars()
     for source in args.source:
-        print(f'{source}: {fetch(source)}')
+        with Progress(0, f'fetching {source}'):
+            path = fetch(source)
+        print(f'{source}: {path}')
     return 0

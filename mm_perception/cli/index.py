@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mm_perception.cli._progress import Progress
+from mm_perception.cli._progress import INTERRUPTED, Progress
 from mm_perception.errors import BagError, ConfigError
 
 if TYPE_CHECKING:
@@ -58,7 +58,8 @@ def run(args: argparse.Namespace) -> int:
     for bag in args.bags:
         if not bag.exists():
             raise BagError(str(bag), 'does not exist', 'check the path')
-    engine = load_clip(locate(args.weights, 'clip'), resolve_device('auto'))
+    with Progress(0, 'loading the weights'):
+        engine = load_clip(locate(args.weights, 'clip'), resolve_device('auto'))
     settings = BagSettings(every_s=args.every, masks=tuple(args.masks))
     worst = 0
     with open_store(args.index) as store:
@@ -68,8 +69,11 @@ def run(args: argparse.Namespace) -> int:
                 report = indexer.run(progress)
             _print(report)
             if report.state == 'interrupted':
-                print('interrupted; the same command goes on from here', file=sys.stderr)
-                return 130
+                print(
+                    f'interrupted: kept what is in {args.index}; the same command goes on from '
+                    'here', file=sys.stderr,
+                )  # fmt: skip
+                return INTERRUPTED
             worst = max(worst, int(bool(report.problems)))
     print(f'index    {args.index}')
     return worst

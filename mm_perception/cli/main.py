@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import mm_perception
 import mm_perception.cli
+from mm_perception.cli._progress import INTERRUPTED
 from mm_perception.errors import MmPerceptionError
 
 
@@ -41,7 +42,10 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; a mistake of the user's is one line on stderr and exit status 2."""
+    """Run a command; a mistake of the user's is one line on stderr and exit status 2.
+
+    Ctrl-C is status 130; commands that keep what was done say so themselves.
+    """
     args = build_parser().parse_args(argv)
     try:
         return int(args.run(args) or 0)
@@ -49,7 +53,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f'mmp {args.command}: {error}', file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        return 130
+        print(f'mmp {args.command}: interrupted', file=sys.stderr)
+        return INTERRUPTED
 
 
 if __name__ == '__main__':

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from mm_perception.cli._progress import Progress
+from mm_perception.cli._progress import INTERRUPTED, Progress
 from mm_perception.errors import ConfigError
 
 _SETTLE_S = 1.0
@@ -27,7 +27,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Play until the end, or Ctrl-C."""
+    """Play until the end; 130 where Ctrl-C came before."""
     from mm_perception.bag.pacing import Pacer
     from mm_perception.bag.reader import BagReader
     from mm_perception.ros.player import Player
@@ -47,13 +47,18 @@ def run(args: argparse.Namespace) -> int:
             _wait_for_subscribers(player)
         start_ns = reader.start_ns + int(args.start * 1e9)
         total = sum(reader.topics[topic].count for topic in player.publishers)
+        is_whole = False
         while session.is_up:
             with Progress(total, 'playing') as progress:
                 player.sent = 0
                 player.play(Pacer(start_ns, args.rate), start_ns=start_ns, progress=progress)
+            is_whole = session.is_up
             if not args.loop:
                 break
         time.sleep(0.5)  # let the middleware hand over the last messages
+    if not is_whole:
+        print(f'interrupted: played {player.sent} of {total} messages')
+        return INTERRUPTED
     return 0
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from contextlib import suppress
 from pathlib import Path
+
+from tqdm import tqdm
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -27,18 +30,22 @@ def run(args: argparse.Namespace) -> int:
     def wants(topic: str) -> bool:
         return topic in wanted if wanted else topic not in CHATTER
 
+    is_terminal = sys.stderr.isatty()
     started_s = last_look_s = last_line_s = time.monotonic()
     with BagWriter(args.out) as writer, Session('mmp_record', local_only=args.local_only) as ros:
         recorder = Recorder(ros.node, writer, wants, time.time_ns)
         recorder.look()
-        with suppress(KeyboardInterrupt):
+        bar = tqdm(desc='recording', unit=' messages', disable=not is_terminal, leave=False)
+        with bar, suppress(KeyboardInterrupt):
             while ros.is_up:
                 ros.serve(0.1)
                 now_s = time.monotonic()
                 if now_s - last_look_s > 0.5:
                     last_look_s = now_s
                     recorder.look()
-                if now_s - last_line_s > 5.0:
+                if is_terminal:
+                    bar.update(sum(recorder.counts.values()) - bar.n)
+                elif now_s - last_line_s > 5.0:
                     last_line_s = now_s
                     print(f'{sum(recorder.counts.values())} messages', flush=True)
                 if args.seconds and now_s - started_s > args.seconds:
@@ -50,4 +57,5 @@ def run(args: argparse.Namespace) -> int:
     missing = wanted - recorder.counts.keys()
     if missing:
         print(f'nothing came on {", ".join(sorted(missing))}; run: mmp doctor')
+    print(f'for a page about it: mmp report {args.out}')
     return 1 if missing else 0

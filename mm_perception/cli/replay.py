@@ -1,30 +1,33 @@
-"""Run a stack on a bag; write the results as a bag, a film, a contact sheet and a summary.
+"""Run a stack on a bag; write the results as a bag, a film, a contact sheet, a summary, a report.
 
   mmp replay BAG --stack track --prompt "the red car" --out result
   mmp replay BAG --stack segment --prompt box:100,50,300,400 --out result --offline
 
 Without --offline the bag is played in real time through ROS 2 nodes on 127.0.0.1: newest frame
 wins, drops are counted. With it every frame is used, and the same call writes the same bytes.
+Ctrl-C ends it early (exit status 130): what was done until then is written, drawn and reported.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import platform
+import shlex
 import time
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-import mm_perception
-from mm_perception.cli._progress import Progress
+from mm_perception.cli._progress import INTERRUPTED, Progress
 from mm_perception.cli._prompts import parse_prompt
 from mm_perception.errors import ConfigError
 from mm_perception.graph import StackSpec, load_stack
 from mm_perception.graph_overrides import apply_overrides
+
+SUMMARY, STACK = 'summary.json', 'stack.yaml'
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -49,7 +52,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Replay, draw, summarise; 0 if all went well, 1 if a node failed or it ended early."""
+    """Replay, draw, summarise, report.
+
+    Returns:
+        0 if all went well, 1 if a node failed or it ended early, 130 after Ctrl-C.
+    """
+    from mm_perception.reporting.machine import machine, versions
+    from mm_perception.reporting.run import write_run_report
+
     if args.out.exists() and any(args.out.iterdir()):
         raise ConfigError('--out', str(args.out), 'an empty or new folder')
     if args.rate <= 0:
@@ -57,28 +67,58 @@ def run(args: argparse.Namespace) -> int:
     prompts = [parse_prompt(text, args.max_frames) for text in args.prompt]
     stack = apply_overrides(load_stack(args.stack), args.set, args.input)
     args.out.mkdir(parents=True, exist_ok=True)
+    date = datetime.now(UTC).isoformat(timespec='seconds')
     replay = _offline if args.offline else _online
     summary, wirings = replay(stack, args, prompts)
     summary = {
-        'versions': {
-            'mm_perception': mm_perception.__version__,
-            'python': platform.python_version(),
-        },
-        'bag': str(args.bag),
+        'versions': versions(),
+        'machine': machine(),
+        'date': date,
+        'command': _command(args),
+        'bag': str(args.bag.absolute()),
         'stack': stack.name,
         'mode': 'offline' if args.offline else 'online',
         'prompts': args.prompt,
         **summary,
     }
-    print(f'bag      {args.out / "bag"}')
-    if not args.no_film:
-        summary.update(_draw(args.out, wirings))
-    path = args.out / 'summary.json'
-    path.write_text(json.dumps(summary, indent=2) + '\n')
-    print(f'summary  {path}')
+    _write(args.out, summary)  # whatever comes, this is kept
+    try:
+        print(f'bag      {args.out / "bag"}')
+        if not args.no_film:
+            summary.update(_draw(args.out, wirings))
+            _write(args.out, summary)
+        print(f'summary  {args.out / SUMMARY}')
+        print(f'report   {write_run_report(args.out, watch=Progress)}')
+    except KeyboardInterrupt:
+        print(f'interrupted: kept {args.out / "bag"} and {SUMMARY}; for a report: mmp report')
+        return INTERRUPTED
     _print_summary(summary)
     failed = any(node.get('failures') for node in summary['nodes'].values())
+    if summary['problem'] == 'interrupted':
+        done, total = summary['messages'], summary['of_messages']
+        print(f'interrupted: kept what came of {done} of {total} messages in {args.out}')
+        return INTERRUPTED
     return 1 if summary['problem'] or failed else 0
+
+
+def _write(out: Path, summary: dict[str, Any]) -> None:
+    (out / SUMMARY).write_text(json.dumps(summary, indent=2) + '\n')
+
+
+def _command(args: argparse.Namespace) -> str:
+    """The command line that does the same again."""
+    words = ['mmp', 'replay', str(args.bag), '--stack', str(args.stack), '--out', str(args.out)]
+    words += ['--offline'] if args.offline else []
+    for option, values in (
+        ('--prompt', args.prompt),
+        ('--set', args.set),
+        ('--input', args.input),
+    ):
+        for value in values:
+            words += [option, value]
+    words += ['--max-frames', str(args.max_frames)] if args.max_frames else []
+    words += ['--rate', f'{args.rate:g}'] if args.rate != 1 else []
+    return shlex.join([*words, '--no-film'] if args.no_film else words)
 
 
 def _offline(
@@ -87,6 +127,7 @@ def _offline(
     from mm_perception.bag.offline import OfflineRun
 
     run_ = OfflineRun(stack, args.bag, args.out / 'bag', prompts=prompts)
+    _write_stack(args.out, run_.stack)
     with Progress(run_.num_messages, 'replay') as progress:
         report = run_.run(progress)
     nodes = {}
@@ -95,6 +136,7 @@ def _offline(
         # Offline the clock stands still while a plugin works: only inference times mean something.
         timings = {k: round(v, 3) for k, v in timings.items() if k.startswith('inference')}
         nodes[name] = {
+            'plugin': run_.stack.node(name).plugin,
             'inputs': {p: c for p, (c, _, _, _) in runner.stats.inputs().items()},
             'inferences': runner.stats.inferences,
             'drops': {f'{p}: {cause}': n for (p, cause), n in runner.matcher.drops.items()},
@@ -104,8 +146,8 @@ def _offline(
             **report.model_info.get(name, {}),
         }
     summary = {
-        'messages': report.messages, 'wall_s': round(report.wall_s, 3),
-        'problem': report.problem, 'nodes': nodes,
+        'messages': report.messages, 'of_messages': run_.num_messages,
+        'wall_s': round(report.wall_s, 3), 'problem': report.problem, 'nodes': nodes,
     }  # fmt: skip
     return summary, {r.name: r.wiring for r in run_.runners}
 
@@ -119,22 +161,32 @@ def _online(
 
     with BagReader(args.bag) as reader:
         stack = resolve_stack(stack, reader)
-        stack_file = args.out / 'stack.yaml'
-        stack_file.write_text(yaml.safe_dump(_as_yaml(stack), sort_keys=False))
+        stack_file = _write_stack(args.out, stack)
         replay = OnlineReplay(
             stack, stack_file, reader, args.out / 'bag', prompts=prompts, rate=args.rate
         )
         print('starting the nodes ...', flush=True)
         started_s = time.monotonic()
-        with Progress(reader.num_messages, 'replay') as progress:
-            replay.run(progress)
+        replay.run(Progress)
     nodes = {name: _from_diagnostics(values) for name, values in replay.diagnostics.items()}
     summary = {
-        'messages': reader.num_messages, 'wall_s': round(replay.wall_s, 3),
+        'messages': replay.sent, 'of_messages': replay.num_messages,
+        'wall_s': round(replay.wall_s, 3),
         'start_s': round(time.monotonic() - started_s - replay.wall_s, 3),
         'problem': replay.problem, 'nodes': nodes,
+        'diagnostics': [
+            {'node': node, 'level': level, 'message': message, 'count': count}
+            for (node, level, message), count in replay.warnings.items()
+        ],
     }  # fmt: skip
     return summary, {spec.name: full_wiring(spec) for spec in stack.nodes}
+
+
+def _write_stack(out: Path, stack: StackSpec) -> Path:
+    """The stack as it was replayed, its topics found."""
+    path = out / STACK
+    path.write_text(yaml.safe_dump(_as_yaml(stack), sort_keys=False))
+    return path
 
 
 def _as_yaml(stack: StackSpec) -> dict[str, Any]:

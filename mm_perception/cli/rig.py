@@ -21,6 +21,7 @@ from pathlib import Path
 import cv2
 
 from mm_perception.bag.rig import RigCamera, read_rig
+from mm_perception.cli._progress import Progress
 from mm_perception.diagnosis.finding import exit_code, table
 from mm_perception.diagnosis.rig import check_rig, seen
 from mm_perception.drawing.points import draw_points
@@ -38,10 +39,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Read, draw, check, print."""
-    cameras = read_rig(args.bag, args.lidar, max(1, args.moments))
+    with Progress(0, 'reading scans and pictures'):
+        cameras = read_rig(args.bag, args.lidar, max(1, args.moments))
     args.out.mkdir(parents=True, exist_ok=True)
     drawn = [path for camera in cameras if (path := _draw(camera, args.out)) is not None]
-    findings = check_rig(cameras)
+    with Progress(0, 'comparing'):
+        findings = check_rig(cameras)
     if args.json:
         print(json.dumps([finding.as_dict() for finding in findings], indent=2))
     else:

@@ -15,6 +15,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mm_perception.cli._progress import Progress
 from mm_perception.cli.index import DEFAULT_INDEX, INDEX_HELP
 from mm_perception.errors import ConfigError
 
@@ -56,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
         stream=args.camera, after_ns=round(args.after * 1e9), before_ns=round(args.before * 1e9),
         limit=args.limit,
     )  # fmt: skip
-    with open_store(args.index, makes=False) as store:
+    with open_store(args.index, makes=False) as store, Progress(0, 'searching'):
         engine = load_clip(locate(args.weights, 'clip'), resolve_device('auto'))
         reply = answer(engine, store, request, Strictness())
     _print(reply, args)

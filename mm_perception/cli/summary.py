@@ -4,7 +4,8 @@
   mmp summary BAG --out result --prompt pedestrian --prompt "the red car"
 
 Runs the stack `summary` on every picture (as `mmp replay --offline` does) and writes, for each
-camera, summary.txt, storyboard.png and summary.json; the bag with all results lies beside them.
+camera, summary.txt, storyboard.png and summary.json; the bag with all results and report.html lie
+beside them.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mm_perception.cli._progress import Progress
+from mm_perception.cli._progress import INTERRUPTED, Progress
 from mm_perception.cli._prompts import parse_prompt
 from mm_perception.errors import BagError, ConfigError
 from mm_perception.graph import load_stack
@@ -34,9 +35,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Watch the whole bag, then write; 0 if all went well, 1 if a node failed."""
+    """Watch the whole bag, then write; 0 if all went well, 1 if a node failed, 130 on Ctrl-C."""
     from mm_perception.bag.offline import OfflineRun
     from mm_perception.plugins.video_summary import VideoSummary
+    from mm_perception.reporting.run import write_run_report
 
     if args.out.exists() and any(args.out.iterdir()):
         raise ConfigError('--out', str(args.out), 'an empty or new folder')
@@ -53,6 +55,14 @@ def run(args: argparse.Namespace) -> int:
     failures = {n: dict(r.stats.failures) for n, r in report.nodes.items() if r.stats.failures}
     for name, counts in failures.items():
         print(f'{name} failed: {counts}')
+    if report.messages:
+        print(f'report      {write_run_report(args.out, watch=Progress)}')
+    if report.problem == 'interrupted':
+        total = replay.num_messages
+        print(
+            f'interrupted: kept what came of {report.messages} of {total} messages in {args.out}'
+        )
+        return INTERRUPTED
     if report.problem:
         print(f'ended early: {report.problem}')
     return 1 if report.problem or failures else 0

@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import math
 import os
+from functools import partial
 from pathlib import Path
 
+from mm_perception.cli._progress import INTERRUPTED, Progress
 from mm_perception.errors import ConfigError
 from mm_perception.training import NETS
 
@@ -37,7 +39,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train and print the scores."""
+    """Train and print the scores; 130 after Ctrl-C: the same command then goes on."""
     from mm_perception.device import resolve_device
     from mm_perception.training.recipe import recipe_of, train_net, weights_of
     from mm_perception.world.cache import cache_folder
@@ -55,11 +57,15 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError('--start', args.start, 'a folder that `mmp train` made')
     if args.stage < 1 or (args.stage > 1 and args.start is None):
         raise ConfigError('--stage', args.stage, '1, or more with --start')
-    scores = train_net(
-        recipe, work, out, resolve_device(args.device), start=args.start, first_stage=args.stage,
-        scale=args.scale, workers=args.workers, minutes=args.minutes,
-        is_scored=not args.no_scores,
-    )  # fmt: skip
+    try:
+        scores = train_net(
+            recipe, work, out, resolve_device(args.device), start=args.start,
+            first_stage=args.stage, scale=args.scale, workers=args.workers, minutes=args.minutes,
+            is_scored=not args.no_scores, watch=partial(Progress, unit='steps'),
+        )  # fmt: skip
+    except KeyboardInterrupt:
+        print(f'interrupted: kept every step so far in {work}; the same command goes on')
+        return INTERRUPTED
     for name, value in scores.items():
         print(f'{name}: {value}')
     print(f'weights: {out}')

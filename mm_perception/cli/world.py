@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mm_perception.cli._progress import Progress
+from mm_perception.cli._progress import INTERRUPTED, Progress
 from mm_perception.errors import ConfigError
 from mm_perception.world.spoken import Saying
 
@@ -83,18 +83,20 @@ def _saying(text: str) -> Saying:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Render and write, or render and publish."""
+    """Render and write, or render and publish; 130 after Ctrl-C while it renders."""
     if args.out is None and not args.live:
         raise ConfigError('--out', None, 'a folder, or --live without one')
     drive = _drive(args)
     if args.out is not None:
-        _render(args.out, drive, args.workers)
+        if not _render(args.out, drive, args.workers):
+            return INTERRUPTED
         if args.live:
             _publish(args.out, local_only=args.local_only)
         return 0
     with tempfile.TemporaryDirectory(prefix='mmp_world_') as folder:
         bag = Path(folder, 'drive')
-        _render(bag, drive, args.workers)
+        if not _render(bag, drive, args.workers):
+            return INTERRUPTED
         _publish(bag, local_only=args.local_only)
     return 0
 
@@ -144,14 +146,27 @@ def _drive(args: argparse.Namespace) -> Drive:
     )
 
 
-def _render(bag: Path, drive: Drive, workers: int) -> None:
+def _render(bag: Path, drive: Drive, workers: int) -> bool:
+    """Write the bag; False if Ctrl-C ended it early."""
     from mm_perception.world.drive_bag import write_drive
 
-    started_s = time.monotonic()
+    started_s, done = time.monotonic(), 0
     with Progress(drive.num_frames, 'rendering', 'frames') as progress:
-        write_drive(bag, drive, workers=workers, progress=progress)
+
+        def note(frames: int) -> None:
+            nonlocal done
+            done = frames
+            progress(frames)
+
+        try:
+            write_drive(bag, drive, workers=workers, progress=note)
+        except KeyboardInterrupt:
+            kept = f'{done} of {drive.num_frames} frames in {bag}' if bag.exists() else 'nothing'
+            print(f'interrupted: kept {kept}')
+            return False
     rate = drive.num_frames / (time.monotonic() - started_s)
     print(f'{bag}: {drive.num_frames} frames of {len(drive.cameras)}, {rate:.1f} per second')
+    return True
 
 
 def _publish(bag: Path, *, local_only: bool) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,15 +14,7 @@ from mm_perception.evaluation.naming import Answer
 from mm_perception.evaluation.scenes import World
 from mm_perception.graph import StackSpec
 from mm_perception.samples import Prompt
-
-#: Makes what shows progress, from the number of steps and a title; it is called with steps done.
-Watch = Callable[[int, str], AbstractContextManager[Callable[[int], None]]]
-
-
-@contextmanager
-def unwatched(total: int, title: str) -> Iterator[Callable[[int], None]]:
-    """A `Watch` that shows nothing."""
-    yield lambda done: None
+from mm_perception.watching import Watch, unwatched
 
 
 @dataclass(frozen=True, eq=False)

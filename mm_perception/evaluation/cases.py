@@ -14,10 +14,10 @@ from mm_perception.evaluation.naming import (
     score_absent,
     score_present,
 )
-from mm_perception.evaluation.pictures import Overlay, close_up
 from mm_perception.evaluation.questions import Questions
 from mm_perception.evaluation.result import STACK, Case, Evaluation, WorldFacts
 from mm_perception.evaluation.scenes import Scene, World, read_pictures
+from mm_perception.reporting.pictures import Overlay, close_up
 from mm_perception.samples.sample import Array
 
 

@@ -21,7 +21,6 @@ from mm_perception.bag.reader import BagReader
 from mm_perception.evaluation.answers import answering_node, recorded_answers
 from mm_perception.evaluation.cases import add_cases, world_facts
 from mm_perception.evaluation.naming import FOUND_IOU, Answer, Name, map_of
-from mm_perception.evaluation.pictures import Overlay, close_up, whole
 from mm_perception.evaluation.questions import Questions
 from mm_perception.evaluation.result import (
     DESCRIPTIONS,
@@ -33,12 +32,13 @@ from mm_perception.evaluation.result import (
 )
 from mm_perception.evaluation.scenes import Scene, World, read_pictures, read_world
 from mm_perception.graph import StackSpec
+from mm_perception.reporting.pictures import Overlay, close_up, whole
 
 Floats = npt.NDArray[np.float64]
 _WORST = 4
 _APART_S = 0.5
-#: What a node says of itself that is worth telling.
-_MODEL = ('device', 'weights', 'grounder', 'grounder_weights')
+#: What a node says of itself that is worth telling, besides what it calls so.
+_MODEL = ('device', 'grounder', 'network', 'licence')
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +89,7 @@ class Story:
 
 
 def score_replay(
-    stack: StackSpec, drive: Path, result: Path, name: Name
+    stack: StackSpec, drive: Path, result: Path, name: Name, asked: str = ''
 ) -> tuple[Evaluation, list[Story]]:
     """Score one text.
 
@@ -98,6 +98,7 @@ def score_replay(
         drive: The bag with the truth.
         result: What `mmp replay` wrote; its prompt was the text of the name.
         name: What was asked for.
+        asked: The words of the prompt, where they are others than those of the name.
 
     Returns:
         Scores over all cameras, and a story for each camera that shows the object.
@@ -121,9 +122,9 @@ def score_replay(
         part = scene.only(stamps_ns)
         heard.append(scene)
         shares.append(len(part.truth) / len(scene.truth))
-        answer = log.answer(scene.image_topic, name.text, part.truth)
-        asked, answers = Questions((name,), ()), {STACK: {name.text: answer}}
-        for case in add_cases(evaluation, world, part, scene.camera, asked, answers):
+        answer = log.answer(scene.image_topic, asked or name.text, part.truth)
+        answers, questions = {STACK: {name.text: answer}}, Questions((name,), ())
+        for case in add_cases(evaluation, world, part, scene.camera, questions, answers):
             stories.append(_tell(case, world, part, name, answer))
     share = float(np.mean(shares)) if shares else 0.0
     evaluation.worlds.append(world_facts(world, heard, share))
@@ -200,8 +201,13 @@ def _note_run(evaluation: Evaluation, stack: StackSpec, summary: Mapping[str, An
             plugin=stack.node(name).plugin,
             inferences=node.get('inferences', 0),
             inference_ms=[node[key] for key in ('inference_p50_ms',) if key in node],
+            inference_p95_ms=[node[key] for key in ('inference_p95_ms',) if key in node],
             failures=dict(node['failures']),
             last_failure=str(node.get('last_failure', '')),
-            model={key: str(node[key]) for key in _MODEL if key in node},
+            model={key: str(node[key]) for key in node if _is_of_model(key)},
             drops=dict(node['drops']),
         )
+
+
+def _is_of_model(key: str) -> bool:
+    return key in _MODEL or key.endswith(('weights', '_sha256', '_licence'))

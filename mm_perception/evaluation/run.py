@@ -12,7 +12,7 @@ import numpy as np
 
 from mm_perception.bag.offline import OfflineReport
 from mm_perception.evaluation.answers import answering_node
-from mm_perception.evaluation.asking import Watch, ask, unwatched
+from mm_perception.evaluation.asking import ask
 from mm_perception.evaluation.baselines import ClipGrid, answer_of, kind_boxes
 from mm_perception.evaluation.cases import add_cases, world_facts
 from mm_perception.evaluation.naming import (
@@ -31,6 +31,7 @@ from mm_perception.evaluation.result import (
 from mm_perception.evaluation.scenes import Scene, World, find_topics, read_pictures, read_world
 from mm_perception.graph import StackSpec
 from mm_perception.samples.sample import Array
+from mm_perception.watching import Watch, unwatched
 
 if TYPE_CHECKING:
     from mm_perception.nets.clip import ClipEngine
@@ -60,6 +61,7 @@ def evaluate(
     Raises:
         ConfigError: The stack does not answer texts.
         BagError: A bag cannot be used.
+        KeyboardInterrupt: Ctrl-C in the first world; later the worlds before it are kept.
     """
     answering_node(stack)
     for bag in bags:
@@ -73,7 +75,16 @@ def evaluate(
     for number, bag in enumerate(bags, 1):
         world = read_world(bag)
         title = f'world {number} of {len(bags)}'
-        _evaluate_world(result, stack, world, out / 'bags' / f'{number:03d}', clip, title, watch)
+        try:
+            _evaluate_world(
+                result, stack, world, out / 'bags' / f'{number:03d}', clip, title, watch
+            )
+        except KeyboardInterrupt:
+            if not result.worlds:
+                raise
+            result.is_interrupted = True
+            result.problems.append(f'interrupted in {title}')
+            break
     result.wall_s = time.perf_counter() - started_s
     return result
 
@@ -148,11 +159,11 @@ def _note_run(result: Evaluation, stack: StackSpec, report: OfflineReport, title
     for name, runner in report.nodes.items():
         facts = result.nodes.setdefault(name, NodeFacts(stack.node(name).plugin))
         facts.inferences += runner.stats.inferences
-        facts.inference_ms += [
-            round(ms, 3)
-            for key, ms in runner.stats.timings_ms().items()
-            if key == 'inference_p50_ms'
-        ]
+        for key, ms in runner.stats.timings_ms().items():
+            if key == 'inference_p50_ms':
+                facts.inference_ms.append(round(ms, 3))
+            elif key == 'inference_p95_ms':
+                facts.inference_p95_ms.append(round(ms, 3))
         for kind, number in runner.stats.failures.items():
             facts.failures[kind] = facts.failures.get(kind, 0) + number
         if runner.stats.last_failure:

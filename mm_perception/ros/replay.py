@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from mm_perception.bag.pacing import Pacer
 from mm_perception.bag.reader import BagReader
 from mm_perception.bag.writer import BagWriter
 from mm_perception.errors import BagError, ConfigError
+from mm_perception.faults import Level, tally
 from mm_perception.graph import NodeSpec, StackSpec
 from mm_perception.plugin import Queue
 from mm_perception.ros import convert, dds
@@ -30,6 +32,7 @@ from mm_perception.ros.player import Player
 from mm_perception.ros.recorder import Recorder
 from mm_perception.ros.wire import message_class, serialize
 from mm_perception.samples import Sample
+from mm_perception.watching import Watch, unwatched
 
 _START_S = 180.0
 _DRAIN_S = 3.0
@@ -66,12 +69,20 @@ class OnlineReplay:
         self._pacer = Pacer(reader.start_ns, rate)
         #: Newest /diagnostics values of every node.
         self.diagnostics: dict[str, dict[str, str]] = {}
+        #: How often (node, level, message) was diagnosed while the bag was played.
+        self.warnings: Counter[tuple[str, str, str]] = Counter()
+        #: Messages that were played, of so many.
+        self.sent = self.num_messages = 0
         self.problem = ''
         self._last_look_s = 0.0
         self.wall_s = 0.0
 
-    def run(self, progress: Callable[[int], None] = lambda done: None) -> None:
-        """Play the bag once; Ctrl-C ends it, what was recorded is kept."""
+    def run(self, watch: Watch = unwatched) -> None:
+        """Play the bag once; Ctrl-C ends it, what was recorded is kept.
+
+        Args:
+            watch: Shows the start of the nodes, and the progress of the replay.
+        """
         os.environ['ROS_DOMAIN_ID'] = str(dds.free_domain())
         dds.prepare(local_only=True)
         rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
@@ -84,7 +95,7 @@ class OnlineReplay:
         container = subprocess.Popen(command, start_new_session=True)
         spinner = threading.Thread(target=_spin, args=(executor,), name='recorder')
         try:
-            self._replay(node, container, spinner, progress)
+            self._replay(node, container, spinner, watch)
         except KeyboardInterrupt:
             self.problem = 'interrupted'
         finally:
@@ -105,7 +116,7 @@ class OnlineReplay:
         node: Node,
         container: Any,
         spinner: threading.Thread,
-        progress: Callable[[int], None],
+        watch: Watch,
     ) -> None:
         fed = self._fed_topics()
         latched = [t for t in fed if t == '/tf_static']
@@ -118,18 +129,24 @@ class OnlineReplay:
         node.create_subscription(DiagnosticArray, '/diagnostics', self._take_diagnostics, 20)
         prompt_publishers = self._make_prompt_publishers(node)
         spinner.start()
-        self._wait_until_ready(node, container, player, recorder, outputs)
+        with watch(0, 'starting the nodes'):
+            self._wait_until_ready(node, container, player, recorder, outputs)
         started_s = time.monotonic()
         self._pacer = Pacer(self._reader.start_ns, self._rate)
         player.send_clock(self._reader.start_ns)
         self._send_prompts(prompt_publishers, recorder)
         play_from = Pacer(self._reader.start_ns, self._rate)
         self._pacer = play_from
-        player.play(
-            play_from, progress=progress, on_sent=lambda record: self._keep(record, recorder)
-        )
-        self._drain(player, recorder)
-        self.wall_s = time.monotonic() - started_s
+        self.num_messages = sum(self._reader.topics[topic].count for topic in player.publishers)
+        try:
+            with watch(self.num_messages, 'replay') as progress:
+                player.play(
+                    play_from, progress=progress,
+                    on_sent=lambda record: self._keep(record, recorder),
+                )  # fmt: skip
+                self._drain(player, recorder, progress)
+        finally:
+            self.sent, self.wall_s = player.sent, time.monotonic() - started_s
 
     def _fed_topics(self) -> list[str]:
         inputs = {
@@ -232,11 +249,12 @@ class OnlineReplay:
         with recorder.lock:
             self._writer.write(record.topic, record.log_time_ns, record.data)
 
-    def _drain(self, player: Player, recorder: Recorder) -> None:
+    def _drain(self, player: Player, recorder: Recorder, progress: Callable[[int], None]) -> None:
         """Wait until no more results come."""
         last, quiet_since_s = -1, time.monotonic()
         deadline_s = time.monotonic() + 60.0
         while time.monotonic() < deadline_s and time.monotonic() - quiet_since_s < _DRAIN_S:
+            progress(player.sent)  # where Ctrl-C is heard
             player.send_clock(self._pacer.now_ns())
             count = sum(recorder.counts.values())
             if count != last:
@@ -250,7 +268,11 @@ class OnlineReplay:
         for status in message.status:
             values = {item.key: item.value for item in status.values}
             values['level'], values['message'] = str(status.level[0]), status.message
-            self.diagnostics[status.name.split(':')[0]] = values
+            name = status.name.split(':')[0]
+            self.diagnostics[name] = values
+            if self.num_messages:  # nodes that wait for the first message complain, rightly
+                level = Level(min(status.level[0], Level.STALE))
+                tally(self.warnings, name, level, status.message)
 
 
 def _is_queue_of(spec: NodeSpec, port: str, sample_type: type[Sample]) -> bool:

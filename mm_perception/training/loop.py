@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -107,7 +108,7 @@ def train(
         start: Where to start from instead of from chance: the result of an earlier stage.
         threads: That make batches beside the training; processes where that is on CUDA.
         seconds: Most that it may take; the learning rate then falls by the clock if need be.
-        progress: Called with the number of steps done.
+        progress: Called with steps done; a KeyboardInterrupt of it leaves a checkpoint.
         report: Called with a line of text now and then.
 
     Returns:
@@ -139,12 +140,21 @@ def train(
             renew_statistics(task, mean.module, device)
             log.scores(done, task.validate(mean.module.eval(), device))
             _save(folder / CHECKPOINT, done, model, mean, optimizers)
-        progress(done)
+        _count(progress, done, partial(_save, folder / CHECKPOINT, done, model, mean, optimizers))
         if is_last:
             break
     if first == settings.steps:  # an earlier call did all steps
         renew_statistics(task, mean.module, device)
     return mean.module.cpu().eval()
+
+
+def _count(progress: Callable[[int], None], done: int, save: Callable[[], None]) -> None:
+    """Tell how far it is; where that says that Ctrl-C was pressed, keep what was learnt."""
+    try:
+        progress(done)
+    except KeyboardInterrupt:
+        save()
+        raise
 
 
 def _begin(task: Task, start: nn.Module | None) -> nn.Module:

@@ -20,6 +20,7 @@ from torch import nn
 from mm_perception.errors import ConfigError, WeightsError
 from mm_perception.training import NETS, loop
 from mm_perception.training.data import LateClips, load_clips
+from mm_perception.watching import Watch, unwatched
 from mm_perception.weights import NANO
 from mm_perception.world.clips import VERSION, Clip
 from mm_perception.world.variety import Split
@@ -140,7 +141,7 @@ def train_net(
     workers: int = 1,
     minutes: float = math.inf,
     is_scored: bool = True,
-    progress: Callable[[int], None] = lambda done: None,
+    watch: Watch = unwatched,
     report: Callable[[str], None] = print,
 ) -> dict[str, Any]:
     """Train, save, score, write the card.
@@ -150,19 +151,20 @@ def train_net(
         work: For checkpoint and log; a training that was cut goes on from there.
         out: For weights.
         device: cpu or cuda.
-        start: Folder of weights to start from instead of from chance.
+        start: Weights to start from instead of from chance.
         first_stage: The first that is done; those before made `start`.
         scale: Factor on the number of steps and of clips; below 1 for a trial.
         workers: Processes that render clips.
         minutes: Most that the stages may take together, each according to its `share`.
         is_scored: Whether final scores are taken at once; `mmp eval NET --card` takes them later.
-        progress: Called with steps done.
+        watch: Shows the progress of each part.
         report: Called with lines of the log.
 
     Returns:
         The final scores; none if they were not taken.
     """
-    worlds = recipe.worlds(recipe, min(scale, 1.0), workers)
+    with watch(0, 'making worlds'):
+        worlds = recipe.worlds(recipe, min(scale, 1.0), workers)
     report(f'worlds: {worlds.counts}')
     stages = recipe.make(worlds.training, worlds.held_out, scale)
     if first_stage > len(stages):
@@ -173,26 +175,33 @@ def train_net(
     for number, task in list(enumerate(stages, 1))[first_stage - 1 :]:
         folder, is_new = work / f'stage-{number}', number == 1 and start is None
         left = sum(stage.settings.share for stage in stages[number - 1 :])
-        model = loop.train(
-            task, folder, torch.device(device), start=None if is_new else model,
-            threads=max(1, workers - 1), progress=progress, report=report,
-            seconds=max(1.0, (end_s - time.monotonic()) * task.settings.share / left),
-        )  # fmt: skip
+        with watch(task.settings.steps, f'stage {number} of {len(stages)}') as progress:
+            model = loop.train(
+                task, folder, torch.device(device), start=None if is_new else model,
+                threads=max(1, workers - 1), progress=progress, report=report,
+                seconds=max(1.0, (end_s - time.monotonic()) * task.settings.share / left),
+            )  # fmt: skip
         log += (folder / loop.LOG).read_text()
     out.mkdir(parents=True, exist_ok=True)
     recipe.save(model, out)
     (out / loop.LOG).write_text(log)
-    size = sum(p.numel() for p in recipe.core(model).parameters())
-    facts = {'parameters': size, **worlds.counts, **_facts_of(stages, log, device, minutes)}
-    scores = score_net(recipe, out, device) if is_scored else {}
+    facts = _facts_of(recipe, model, worlds, stages, log, device, minutes)
+    scores = _scored(recipe, out, device, watch) if is_scored else {}
     document(recipe, out, scores, facts)
     return scores
 
 
+def _scored(recipe: Recipe, out: Path, device: str, watch: Watch) -> dict[str, Any]:
+    with watch(0, 'scoring') as progress:
+        return score_net(recipe, out, device, progress)
+
+
 def _facts_of(
-    stages: Sequence[loop.Task], log: str, device: str, minutes: float
-) -> dict[str, Any]:
+    recipe: Recipe, model: nn.Module, worlds: Worlds, stages: Sequence[loop.Task], log: str,
+    device: str, minutes: float,
+) -> dict[str, Any]:  # fmt: skip
     facts = {
+        'parameters': sum(p.numel() for p in recipe.core(model).parameters()), **worlds.counts,
         'device': _machine(device), 'minutes': minutes_of(log), 'minutes given': minutes,
         'stages': [asdict(task.settings) for task in stages],
     }  # fmt: skip

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import heapq
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -67,21 +68,31 @@ def write_drive(
         message for, see `TruthLog`) beside the bag's own files.
 
     Raises:
+        KeyboardInterrupt: Ctrl-C; what was recorded until then is kept, with its truth.
         MissingDependencyError: There are microphones, and no espeak-ng for the passers-by or for
             a saying that is not recorded.
     """
     truth = TruthLog(drive, START_NS)
     sound = _sound(drive, truth)
-    with BagWriter(folder) as writer:
-        _declare(writer, drive)
-        sources = (_mounts(drive), _odometry(drive), _inertial(drive), sound, _birds(drive, truth))
-        seen = _seen(drive, truth, workers, progress)
-        for log_ns, topic, message in heapq.merge(*sources, seen, key=lambda entry: entry[0]):
-            writer.write(topic, log_ns, canonical(serialize(message), type_name_of(message)))
+    sources = (_mounts(drive), _odometry(drive), _inertial(drive), sound, _birds(drive, truth))
+    try:
+        with BagWriter(folder) as writer, closing(_seen(drive, truth, workers, progress)) as seen:
+            _declare(writer, drive)
+            progress(0)  # from here on a file is written: what ends it comes between messages
+            for log_ns, topic, message in heapq.merge(*sources, seen, key=lambda entry: entry[0]):
+                writer.write(topic, log_ns, canonical(serialize(message), type_name_of(message)))
+    except KeyboardInterrupt:
+        _describe(folder, drive, truth)
+        raise
+    _describe(folder, drive, truth)
+    return folder
+
+
+def _describe(folder: Path, drive: Drive, truth: TruthLog) -> None:
+    """What there is no message for, beside the bag."""
     truth.save(folder / 'truth.json')
     text = json.dumps({str(number): name for number, name in drive.names.items()}, indent=1)
     (folder / 'objects.json').write_text(text + '\n')
-    return folder
 
 
 def _declare(writer: BagWriter, drive: Drive) -> None:
@@ -207,7 +218,7 @@ def _birds(drive: Drive, truth: TruthLog) -> Iterator[Entry]:
 
 def _seen(
     drive: Drive, truth: TruthLog, workers: int, progress: Callable[[int], None]
-) -> Iterator[Entry]:
+) -> Generator[Entry]:
     names = drive.names
     for time_s, what in observe(drive, workers):
         log_ns = _ns(time_s)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -45,6 +46,8 @@ def make_all(
 
 
 def _watch(parent: int) -> None:
+    # A terminal sends Ctrl-C to all; the one that started us decides when to end.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 
 

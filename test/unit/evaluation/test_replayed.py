@@ -27,9 +27,9 @@ from mm_perception.evaluation.replayed import (
 )
 from mm_perception.evaluation.result import Evaluation
 from mm_perception.evaluation.scenes import World, read_world
-from mm_perception.evaluation.story import write_story
 from mm_perception.graph import load_stack
 from mm_perception.plugins.colour_tracker import ColourTracker
+from mm_perception.reporting.story import write_story
 from test.data.coloured_bag import IMAGE, PERIOD_NS, START_NS, write_coloured_bag
 
 NAN = float('nan')

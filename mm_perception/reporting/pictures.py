@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
 
 from mm_perception.drawing import draw_masks, enlarged, fitted
+from mm_perception.imaging.masks import resize_nearest
 from mm_perception.samples import Masks, mask_box
 from mm_perception.samples.sample import Array
 
@@ -47,7 +48,7 @@ def close_up(rgb: Array, overlays: Mapping[str, Overlay]) -> dict[str, bytes]:
     pictures = {}
     for name, overlay in overlays.items():
         masks = fitted(_masks(overlay.ids[rows, columns], overlay.scores), large)
-        pictures[name] = _jpeg(draw_masks(large, masks, has_tags=bool(overlay.scores)))
+        pictures[name] = jpeg_of(draw_masks(large, masks, has_tags=bool(overlay.scores)))
     return pictures
 
 
@@ -61,7 +62,34 @@ def whole(rgb: Array, overlay: Overlay, label: str = '') -> bytes:
     """
     large = enlarged(rgb)
     masks = _masks(overlay.ids, overlay.scores, label)
-    return _jpeg(draw_masks(large, fitted(masks, large)))
+    return jpeg_of(draw_masks(large, fitted(masks, large)))
+
+
+def part_around(rgb: Array, masks: Masks, instance_id: int, box: Sequence[float]) -> Array:
+    """The part of a picture around one instance, with its mask alone drawn on.
+
+    Args:
+        rgb: (H, W, 3) uint8.
+        masks: Of the same picture, or another size of it.
+        instance_id: Which.
+        box: xyxy in pixels of the masks, which says where it is if it has no pixel.
+
+    Returns:
+        (HEIGHT, WIDTH, 3) uint8.
+    """
+    one = np.where(masks.id_map == instance_id, masks.id_map, 0)
+    one = resize_nearest(one, rgb.shape[0], rgb.shape[1])
+    rows, columns = window(one > 0)
+    if not one.any():
+        scale = rgb.shape[1] / masks.id_map.shape[1]
+        x0, y0, x1, y1 = (round(value * scale) for value in box)
+        where = np.zeros(rgb.shape[:2], np.bool_)
+        where[max(y0, 0) : max(y1, 1), max(x0, 0) : max(x1, 1)] = True
+        rows, columns = window(where)
+    part = np.ascontiguousarray(rgb[rows, columns])
+    large = cv2.resize(part, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)
+    shown = fitted(_masks(one[rows, columns], {}), large)
+    return draw_masks(large, shown, has_tags=False)
 
 
 def window(mask: Array) -> tuple[slice, slice]:
@@ -100,7 +128,8 @@ def _masks(ids: Array, scores: Mapping[int, float], label: str = '') -> Masks:
     )  # fmt: skip
 
 
-def _jpeg(rgb: Array) -> bytes:
+def jpeg_of(rgb: Array) -> bytes:
+    """A picture (H, W, 3) uint8 RGB as JPEG."""
     options = [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY]
     good, data = cv2.imencode('.jpg', rgb[..., ::-1], options)
     if not good:

@@ -6,10 +6,15 @@ import json
 from collections.abc import Iterable, Iterator
 from html import escape
 from pathlib import Path
+from statistics import median
+from typing import Any
 
-from mm_perception.evaluation.charts import curves, sparkline
 from mm_perception.evaluation.naming import FOUND_IOU, PresentScore, rounded
-from mm_perception.evaluation.page import (
+from mm_perception.evaluation.result import BOXES, CLIP_GRID, STACK, Case, Evaluation, NodeFacts
+from mm_perception.reporting import facts as sections
+from mm_perception.reporting.charts import curves, sparkline
+from mm_perception.reporting.machine import machine, versions
+from mm_perception.reporting.page import (
     bar,
     facts,
     legend,
@@ -21,7 +26,6 @@ from mm_perception.evaluation.page import (
     table,
     tiles,
 )
-from mm_perception.evaluation.result import BOXES, CLIP_GRID, STACK, Case, Evaluation
 
 _SHOWN = 8  # cases with pictures, of each kind
 #: CSS class of a system's curve.
@@ -47,11 +51,11 @@ def write_report(result: Evaluation, out: Path) -> tuple[Path, Path]:
 def report(result: Evaluation) -> str:
     """The page."""
     title = f'How well “{result.stack}” answers texts'
-    sections = (
-        _head(result, title), _tiles(result), notes(warnings_of(result)), _systems(result),
-        _texts(result), _worst(result), _alarms(result), _method(result),
+    parts = (
+        _head(result, title), _tiles(result), warned(result), _systems(result),
+        _texts(result), _worst(result), _alarms(result), *made_how(result), _method(result),
     )  # fmt: skip
-    return page(title, sections)
+    return page(title, parts)
 
 
 def _head(result: Evaluation, title: str) -> str:
@@ -86,6 +90,36 @@ def warnings_of(result: Evaluation) -> list[str]:
         if node.failures
     ]
     return [*result.problems, *result.notes, *failures]
+
+
+def warned(result: Evaluation) -> str:
+    """What failed, in red, and what has to be known."""
+    failed = [line for line in warnings_of(result) if line not in result.notes]
+    return notes(failed, 'bad') + notes(result.notes)
+
+
+def made_how(result: Evaluation) -> tuple[str, ...]:
+    """Speed, losses, weights, software and machine, as in the page of a run."""
+    nodes = {name: _as_summary(node) for name, node in result.nodes.items()}
+    return (
+        sections.speed(nodes, 0.0), sections.losses(nodes, ()), sections.weights(nodes),
+        sections.made_with(versions(), machine()),
+    )  # fmt: skip
+
+
+def _as_summary(node: NodeFacts) -> dict[str, Any]:
+    """A node as the summary of a replay has it; times are medians over the runs."""
+    times = {
+        key: median(values)
+        for key, values in (
+            ('inference_p50_ms', node.inference_ms), ('inference_p95_ms', node.inference_p95_ms),
+        )
+        if values
+    }  # fmt: skip
+    return {
+        **node.model, **times, 'plugin': node.plugin, 'inferences': node.inferences,
+        'drops': node.drops, 'failures': node.failures, 'last_failure': node.last_failure,
+    }  # fmt: skip
 
 
 def _systems(result: Evaluation) -> str:

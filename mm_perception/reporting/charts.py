@@ -6,8 +6,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
-_LEFT, _RIGHT, _TOP, _BOTTOM = 34.0, 14.0, 10.0, 20.0
 _Point = tuple[float, float]
+_STEPS = (
+    0.1,
+    0.2,
+    0.5,
+    1.0,
+    2.0,
+    5.0,
+    10.0,
+    20.0,
+    30.0,
+    60.0,
+    120.0,
+    300.0,
+    600.0,
+    1800.0,
+    3600.0,
+)
+_MOST_TICKS = 7
+#: Of a chart, in units of its view box: it is stretched to whatever room there is.
+_SIDE = 100.0
 
 
 @dataclass(frozen=True)
@@ -16,15 +35,10 @@ class _Plane:
 
     start: float
     end: float
-    width: int
-    height: int
 
     def place(self, time_s: float, value: float) -> _Point:
         across = (time_s - self.start) / (self.end - self.start)
-        return (
-            _LEFT + across * (self.width - _LEFT - _RIGHT),
-            _TOP + (1 - value) * (self.height - _TOP - _BOTTOM),
-        )
+        return _SIDE * across, _SIDE * (1 - value)
 
 
 def curves(
@@ -32,29 +46,33 @@ def curves(
     series: Mapping[str, Sequence[float]],
     *,
     areas: Mapping[str, Sequence[float]] | None = None,
-    size: tuple[int, int] = (480, 120),
     mark_s: float | None = None,
+    title: str = 'curves over time',
 ) -> str:
-    """Curves of values from 0 to 1 over time.
+    """Curves of values from 0 to 1 over time, as wide as the page; letters keep their size.
 
     Args:
         times_s: (T) seconds, ascending.
         series: By CSS class of the line, (T) values; NaN leaves a gap. The last is drawn on top.
         areas: Likewise, but filled down to 0, below all curves and without gaps.
-        size: Width and height in units of the view box.
         mark_s: A moment to mark with an upright line.
+        title: For those who cannot see it.
     """
-    plane = _Plane(times_s[0], max(times_s[-1], times_s[0] + 1e-3), *size)
+    plane = _Plane(times_s[0], max(times_s[-1], times_s[0] + 1e-3))
     parts = [_area(name, plane, times_s, values) for name, values in (areas or {}).items()]
-    parts.append(_axes(plane))
+    parts += [_level(plane, value) for value in (0.0, 0.5, 1.0)]
     if mark_s is not None:
         parts.append(_line('mark', [plane.place(mark_s, 0.0), plane.place(mark_s, 1.0)]))
     for name, values in series.items():
         for run in _runs(times_s, values):
             points = [plane.place(time_s, value) for time_s, value in run]
-            parts.append(_line(name, points) if len(points) > 1 else _dot(name, points[0]))
-    box = f'0 0 {plane.width} {plane.height}'
-    return f'<svg class="curves" viewBox="{box}" role="img">{"".join(parts)}</svg>'
+            # A line of no length with round ends is a dot that no stretching makes an ellipse.
+            parts.append(
+                _line(name, points) if len(points) > 1 else _line(f'{name} dot', points * 2)
+            )
+    box = f'viewBox="0 0 {_SIDE:g} {_SIDE:g}" preserveAspectRatio="none"'
+    svg = f'<svg {box} role="img" aria-label="{escape(title)}">{"".join(parts)}</svg>'
+    return f'<div class="chart">{svg}{_names(plane)}</div>'
 
 
 def sparkline(values: Sequence[float], *, size: tuple[int, int] = (120, 22)) -> str:
@@ -80,30 +98,30 @@ def _runs(places: Sequence[float], values: Sequence[float]) -> list[list[_Point]
     return [run for run in runs if run]
 
 
-def _axes(plane: _Plane) -> str:
-    lines = []
-    for value in (0.0, 0.5, 1.0):
-        left, y = plane.place(plane.start, value)
-        lines.append(
-            f'<path class="grid" d="M{left:.1f} {y:.1f}H{plane.width - _RIGHT:.1f}"/>'
-            f'<text class="tick" x="{left - 6:.1f}" y="{y + 3.5:.1f}" text-anchor="end">'
-            f'{value:g}</text>'
-        )
-    step = _step(plane.end - plane.start)
-    for index in range(int((plane.end - plane.start) / step + 1e-6) + 1):
-        time_s = plane.start + index * step
-        x, y = plane.place(time_s, 0.0)
-        lines.append(
-            f'<text class="tick" x="{x:.1f}" y="{y + 15:.1f}" text-anchor="middle">'
-            f'{time_s:g}{"" if index else " s"}</text>'
-        )
-    return ''.join(lines)
+def _level(plane: _Plane, value: float) -> str:
+    _, y = plane.place(plane.start, value)
+    return f'<path class="grid" d="M0 {y:.1f}H{_SIDE:g}"/>'
 
 
-def _step(span: float) -> float:
-    """A round distance of ticks that gives two to eight of them."""
-    steps = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
-    return next((step for step in steps if span / step <= 7), span)
+def _names(plane: _Plane) -> str:
+    """What stands at the axes."""
+    texts = [
+        f'<span class="up" style="top:{100 * (1 - value):g}%">{value:g}</span>'
+        for value in (0.0, 0.5, 1.0)
+    ]
+    span_s = plane.end - plane.start
+    texts += [
+        f'<span class="across" style="left:{100 * time_s / span_s:.1f}%">'
+        f'{plane.start + time_s:g}{"" if time_s else " s"}</span>'
+        for time_s in ticks(span_s)
+    ]
+    return ''.join(texts)
+
+
+def ticks(span_s: float) -> list[float]:
+    """Round moments from 0 to the end of a span, three to eight of them where it can be."""
+    step = next((step for step in _STEPS if span_s / step <= _MOST_TICKS), span_s)
+    return [round(step * index, 6) for index in range(int(span_s / step + 1e-6) + 1)]
 
 
 def _line(name: str, points: Sequence[_Point]) -> str:

@@ -11,11 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mm_perception.evaluation.charts import curves, sparkline
 from mm_perception.evaluation.naming import Answer, score_absent, score_present
-from mm_perception.evaluation.page import strip
-from mm_perception.evaluation.pictures import HEIGHT, WIDTH, Overlay, close_up, window
-from mm_perception.evaluation.report import write_report
 from mm_perception.evaluation.result import (
     BOXES,
     DESCRIPTIONS,
@@ -26,6 +22,10 @@ from mm_perception.evaluation.result import (
     Settings,
     WorldFacts,
 )
+from mm_perception.reporting.charts import curves, sparkline
+from mm_perception.reporting.evaluated import write_report
+from mm_perception.reporting.page import strip
+from mm_perception.reporting.pictures import HEIGHT, WIDTH, Overlay, close_up, window
 from test.unit.evaluation.shapes import nothing, square
 
 NAN = float('nan')
@@ -45,7 +45,8 @@ def test_a_single_point_is_a_dot_and_values_stay_inside() -> None:
     (dot,) = svg.iter('circle')
     assert 0 <= float(dot.attrib['cy']) <= 22
     assert list(svg.iter('polyline')) == []
-    assert ElementTree.fromstring(curves([2.0], {'stack': [0.5]})).tag == 'svg'
+    (single,) = ElementTree.fromstring(curves([2.0], {'stack': [0.5]})).iter('polyline')
+    assert single.attrib['class'] == 'stack dot'
 
 
 def test_an_area_reaches_down_to_zero() -> None:

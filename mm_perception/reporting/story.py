@@ -7,25 +7,23 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from mm_perception.evaluation.charts import curves
 from mm_perception.evaluation.naming import FOUND_IOU, rounded
-from mm_perception.evaluation.page import (
+from mm_perception.evaluation.replayed import Story
+from mm_perception.evaluation.result import Evaluation
+from mm_perception.reporting.evaluated import facts_of, made_how, warned
+from mm_perception.reporting.page import (
     facts,
     film,
-    legend,
-    notes,
+    links,
     number,
     page,
     percent,
-    picture,
-    strip,
     tiles,
 )
-from mm_perception.evaluation.replayed import Moment, Story
-from mm_perception.evaluation.report import LINES, facts_of, warnings_of
-from mm_perception.evaluation.result import STACK, Evaluation
+from mm_perception.reporting.scored import story_chart, story_strip, story_worst
 
-_CHART = (1060, 190)
+#: Close-ups of the frames of least overlap.
+_MOST_WORST = 4
 
 
 def write_story(
@@ -36,6 +34,7 @@ def write_story(
     setting: str = '',
     movies: Sequence[Path] = (),
     made_by: Sequence[tuple[str, str]] = (),
+    pages: Sequence[tuple[str, str]] = (),
 ) -> tuple[Path, Path]:
     """Write `scores.json` and `report.html`.
 
@@ -46,13 +45,16 @@ def write_story(
         setting: One sentence on what was replayed, and how.
         movies: MP4 files to show in the page.
         made_by: What was done, and the command that does it again.
+        pages: Reports of the single runs: the stack, and where its page is from this one.
 
     Returns:
         Both paths.
     """
     plain, readable = out / 'scores.json', out / 'report.html'
     plain.write_text(json.dumps(result.as_json(), indent=1, allow_nan=False) + '\n')
-    readable.write_text(_story_page(result, stories, setting, movies, made_by), encoding='utf-8')
+    more = links(pages)
+    text = _story_page(result, stories, setting, movies, made_by, more)
+    readable.write_text(text, encoding='utf-8')
     return plain, readable
 
 
@@ -62,12 +64,14 @@ def _story_page(
     setting: str,
     movies: Sequence[Path],
     made_by: Sequence[tuple[str, str]],
+    more: str,
 ) -> str:
     text = stories[0].case.text if stories else 'nothing'
     title = f'“{text}” through a street'
-    sections = [_head(title, setting), notes(warnings_of(result)), _tiles(result, stories)]
+    sections = [_head(title, setting), warned(result), _tiles(result, stories)]
     sections += [film(movie.read_bytes()) for movie in movies if movie.is_file()]
     sections += [_chapter(result, story) for story in stories]
+    sections += [more, *made_how(result)]
     return page(title, [*sections, _method(result, made_by)])
 
 
@@ -91,36 +95,11 @@ def _tiles(result: Evaluation, stories: Sequence[Story]) -> str:
 
 
 def _chapter(result: Evaluation, story: Story) -> str:
-    case = story.case
-    most = max(float(story.covers.max()), 1e-9)
-    areas = {'covers': (story.covers / most).tolist()}
-    chart = curves(case.times_s, {LINES[STACK]: story.ious.tolist()}, areas=areas, size=_CHART)
-    keys = legend((
-        (LINES[STACK], f'overlap (IoU) with “{case.text}”'),
-        ('covers', f'how much it covers, from nothing to {100 * most:.1f} % of the picture'),
-    ))  # fmt: skip
-    camera = f' · {escape(case.camera)}' if len(result.cases) > 1 else ''
-    moments = strip([(m.pictures['found'], _caption(m)) for m in story.moments])
-    cards = ''.join(_card(moment) for moment in story.worst)
+    camera = f' · {escape(story.case.camera)}' if len(result.cases) > 1 else ''
     return (
-        f'<h2>How well it is marked{camera}</h2>\n{chart}{keys}'
-        f'<h2>What happens{camera}</h2>\n{moments}'
-        f'<h2>Where it is worst{camera}</h2>\n<div class="cases">\n{cards}</div>\n'
-    )
-
-
-def _caption(moment: Moment) -> str:
-    overlap = rounded(moment.iou)
-    told = f', IoU {overlap:.2f}' if overlap is not None else ''
-    return f'{moment.time_s:.1f} s: {moment.title}{told}'
-
-
-def _card(moment: Moment) -> str:
-    pair = ''.join(picture(moment.pictures[kind], kind) for kind in ('truth', 'found'))
-    return (
-        f'<article class="case"><header><h3>IoU {number(rounded(moment.iou))}</h3>'
-        f'<small>at {moment.time_s:.1f} s</small></header>\n<div class="pair">\n{pair}</div>'
-        '</article>\n'
+        f'<h2>How well it is marked{camera}</h2>\n{story_chart(story)}'
+        f'<h2>What happens{camera}</h2>\n{story_strip(story)}'
+        f'<h2>Where it is worst{camera}</h2>\n{story_worst(story, _MOST_WORST)}'
     )
 
 
