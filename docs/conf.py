@@ -10,7 +10,7 @@ import mm_perception  # noqa: E402
 
 project = 'mm_perception'
 author = 'the mm_perception developers'
-copyright = author  # noqa: A001
+copyright = author
 version = release = mm_perception.__version__
 extensions = ['myst_parser', 'mmp_docs']
 exclude_patterns = ['_build', '_ext', 'README.md']

@@ -32,9 +32,12 @@ def test_it_replays_a_bag_as_the_page_says(bright, tmp_path, monkeypatch) -> Non
     monkeypatch.chdir(tmp_path)
     stack = next(b.text for b in blocks(DOCS / 'plugin.md') if b.language == 'yaml')
     (tmp_path / 'bright.yaml').write_text(stack.replace('220', '120'))
-    assert main('world --out drive --seconds 0.3 --width 96 --no-lidar --workers 1'.split()) == 0
-    assert main('replay drive --stack bright.yaml --out out --offline --no-film'.split()) == 0
-    node = json.loads((tmp_path / 'out' / 'summary.json').read_text())['nodes']['bright']
+    drive = ['--out', 'drive', '--seconds', '0.3', '--width', '96', '--no-lidar', '--workers', '1']
+    assert main(['world', *drive]) == 0
+    page = (DOCS / 'plugin.md').read_text()
+    command = next(line for line in page.splitlines() if line.startswith('./mmp replay'))
+    assert main(command.split()[1:]) == 0
+    node = json.loads((tmp_path / 'bright' / 'summary.json').read_text())['nodes']['bright']
     assert node['inferences'] == 3
     assert not node['failures']
     assert 'bright' in registry.names()

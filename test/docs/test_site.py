@@ -14,7 +14,7 @@ from test.docs.pages import DOCS, ROOT
 pytest.importorskip('sphinx', reason='the site needs the group dev')
 sys.path.insert(0, str(DOCS / '_ext'))
 
-from mmp_docs import markup, pages, scores, systems  # noqa: E402
+from mmp_docs import markup, pages, scores, systems
 
 
 @pytest.fixture(scope='module')
@@ -57,7 +57,9 @@ def test_every_system_of_a_plugin_is_one_of_the_26() -> None:
 def test_every_measured_file_is_on_some_page() -> None:
     results = {path.stem for path in (ROOT / 'bench' / 'results').glob('*.json')}
     assert results == scores.BENCHES.keys()
-    nets = {path.parent.name for path in (ROOT / 'mm_perception' / 'weights').glob('*/scores.json')}
+    nets = {
+        path.parent.name for path in (ROOT / 'mm_perception' / 'weights').glob('*/scores.json')
+    }
     assert nets == {net for used in scores.NETS.values() for net in used}
 
 

@@ -15,7 +15,7 @@ _COLUMNS = '96'
 def page() -> str:
     """`mmp COMMAND --help` of every command."""
     parser = build_parser()
-    actions = parser._subparsers._group_actions[0]  # noqa: SLF001  argparse has no other way
+    actions = parser._subparsers._group_actions[0]  # argparse has no other way
     choices: dict[str, argparse.ArgumentParser] = actions.choices
     parts = [
         '# Commands',
@@ -35,5 +35,3 @@ def page() -> str:
 def _summary(parser: argparse.ArgumentParser) -> str:
     first = (parser.description or '').strip().splitlines()[0]
     return first.replace('`', '').replace('|', r'\|')
-
-

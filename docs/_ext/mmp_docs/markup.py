@@ -35,5 +35,5 @@ def bullets(lines: Iterable[str]) -> str:
 
 
 def blocks(*parts: str) -> str:
-    """Paragraphs, headings, tables and lists with an empty line between; empty ones are left out."""
+    """Paragraphs, headings and tables with an empty line between; empty ones are left out."""
     return '\n\n'.join(part.strip('\n') for part in parts if part) + '\n'

@@ -131,7 +131,7 @@ def _inputs(plugin: type[Plugin[Any]]) -> Iterator[tuple[str, ...]]:
         types = topics.message_types(port.sample_type)
         if isinstance(port, Request):
             sample += f' → {code(port.reply_type.__name__)}'
-            types = code(dict((t[0], t[1]) for t in topics.offers(plugin))[f'~/{name}'])
+            types = code({topic: kind for topic, kind, _ in topics.offers(plugin)}[f'~/{name}'])
         yield code(name), sample, _how(port), types, escape(port.description)
 
 

@@ -79,7 +79,7 @@ def _tables(part: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[str]:
     scalars = {k: v for k, v in shown.items() if _is_scalar(v)}
     rows = {k: v for k, v in shown.items() if isinstance(v, Mapping) and _has_scalars(v)}
     title = f'**{escape(", ".join(path).replace("_", " "))}**' if path else ''
-    if title and (scalars and not rows or len(rows) > 1):
+    if title and ((scalars and not rows) or len(rows) > 1):
         yield title
     if scalars and len(rows) != len(shown):
         yield table(('measure', 'value'), ((_label(k), _value(v)) for k, v in scalars.items()))

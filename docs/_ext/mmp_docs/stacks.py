@@ -10,9 +10,9 @@ from mm_perception.graph import NodeSpec, StackSpec
 from mmp_docs import topics
 from mmp_docs.markup import blocks, code, escape, table
 
-_INTRO = """A stack is a YAML file: nodes, their plugins, and how they are connected. Run one by name
-or by path. `auto` takes every topic of a fitting type; `node.port` takes what a node above gives.
-Every input can be set by `--input NODE.PORT[.STREAM]=TOPIC` and every parameter by
+_INTRO = """A stack is a YAML file: nodes, their plugins, and how they are connected. Run one by
+name or by path. `auto` takes every topic of a fitting type; `node.port` takes what a node above
+gives. Every input can be set by `--input NODE.PORT[.STREAM]=TOPIC` and every parameter by
 `--set NODE.PARAMETER=VALUE`."""
 
 
@@ -24,10 +24,7 @@ def page() -> str:
         _INTRO,
         table(
             ('stack', 'what it does', 'plugins'),
-            (
-                (f'[{s.name}](#{s.name})', escape(s.description), _plugins(s.nodes))
-                for s in stacks
-            ),
+            ((f'[{s.name}](#{s.name})', escape(s.description), _plugins(s.nodes)) for s in stacks),
         ),
     ]
     for stack in stacks:

@@ -65,5 +65,3 @@ def page() -> str:
 
 def _links(names: list[str]) -> str:
     return ', '.join(f'[{name}](plugins/{name}.md)' for name in names)
-
-

@@ -17,12 +17,12 @@ the node's name. A node with several cameras adds the camera's: `~/output/masks/
 picture is drawn only while somebody subscribes; `~/debug/overlay` is one. A stack file may rename
 every topic; see [Stacks](stacks.md)."""
 
-_QOS = """Subscriptions adapt to the publishers: best effort until a publisher is seen, then reliable
-and transient local as far as all publishers offer it. An input of masks reads its boxes and labels
-from the topics beside it."""
+_QOS = """Subscriptions adapt to the publishers: best effort until a publisher is seen, then
+reliable and transient local as far as all publishers offer it. An input of masks reads its boxes
+and labels from the topics beside it."""
 
-_SERVICES = """Nodes that have them. A request port `<port>` is the service `~/<port>`; every node that
-takes prompts and gives masks has the action `~/track`."""
+_SERVICES = """Nodes that have them. A request port `<port>` is the service `~/<port>`; every node
+that takes prompts and gives masks has the action `~/track`."""
 
 
 def page() -> str:
@@ -42,7 +42,7 @@ def page() -> str:
         _SERVICES,
         table(('node', 'name', 'type', 'what'), _offers()),
         '## The truth of a synthetic world',
-        '`mmp world` adds `/ground_truth/...`: masks, boxes, a map and the pose, in the same types.',
+        '`mmp world` adds `/ground_truth/...`: masks, boxes, a map, the pose, in the same types.',
     )
 
 
