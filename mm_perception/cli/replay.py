@@ -20,6 +20,7 @@ from typing import Any
 import yaml
 
 import mm_perception
+from mm_perception.cli._hints import weights_note
 from mm_perception.cli._progress import Progress
 from mm_perception.cli._prompts import parse_prompt
 from mm_perception.errors import ConfigError
@@ -225,5 +226,7 @@ def _print_summary(summary: dict[str, Any]) -> None:
     for state in last.values():
         if state['state'] in ('NOT_FOUND', 'REJECTED'):
             print(f'  {state["prompt"]}: {state["state"].lower()} ({state["message"]})')
+    if note := weights_note(summary):
+        print(note)
     if summary['problem']:
         print(f'ended early: {summary["problem"]}')

@@ -29,7 +29,10 @@ def marked() -> list[Block]:
 @pytest.mark.parametrize('path', read_too(), ids=relative)
 def test_files_that_are_named_exist(path) -> None:
     named = [n for n in _PATH.findall(prose(path)) if n.split('/')[0] in _HEADS - {'demo_result'}]
-    patterns = {n: re.sub(r'<\w+>|\b(x|NET|NAME)\b', '*', n).rstrip('/') for n in named}
+    patterns = {
+        n: re.sub(r'<\w+>|(?<![A-Za-z])(x|NET|NAME)(?![A-Za-z])', '*', n).rstrip('/')
+        for n in named
+    }
     missing = [n for n, pattern in patterns.items() if not list(ROOT.glob(pattern))]
     assert missing == []
 
