@@ -100,6 +100,8 @@ class OfflineRun:
         self._passed = self._topics_to_pass() if passes_inputs else ()
         self._writer = BagWriter(out)
         self._declare_topics()
+        #: Whether the plugins are loaded, so that there may be something to keep.
+        self.has_begun = False
         #: Called with every sample that a node publishes: (topic, sample).
         self.on_output: Callable[[str, Sample], None] = lambda topic, sample: None
         #: Called with every picture that goes into the stack: (topic, item).
@@ -121,6 +123,7 @@ class OfflineRun:
                 runner.load(resolve_device(spec.configs()[1].device))
                 runner.activate(threaded=False)
                 report.model_info[runner.name] = runner.plugin.model_info()
+            self.has_begun = True
             self._give_prompts()
             for record in self._reader.records(self._read_topics()):
                 self._take(record)

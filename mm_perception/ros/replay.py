@@ -67,6 +67,8 @@ class OnlineReplay:
         #: Newest /diagnostics values of every node.
         self.diagnostics: dict[str, dict[str, str]] = {}
         self.problem = ''
+        #: Whether the nodes came up, so that there may be something to keep.
+        self.has_begun = False
         self._last_look_s = 0.0
         self.wall_s = 0.0
 
@@ -119,6 +121,7 @@ class OnlineReplay:
         prompt_publishers = self._make_prompt_publishers(node)
         spinner.start()
         self._wait_until_ready(node, container, player, recorder, outputs)
+        self.has_begun = True
         started_s = time.monotonic()
         self._pacer = Pacer(self._reader.start_ns, self._rate)
         player.send_clock(self._reader.start_ns)
