@@ -6,6 +6,7 @@ nothing left to do, in the order of the stack. Results carry the log time of wha
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -100,8 +101,6 @@ class OfflineRun:
         self._passed = self._topics_to_pass() if passes_inputs else ()
         self._writer = BagWriter(out)
         self._declare_topics()
-        #: Whether the plugins are loaded, so that there may be something to keep.
-        self.has_begun = False
         #: Called with every sample that a node publishes: (topic, sample).
         self.on_output: Callable[[str, Sample], None] = lambda topic, sample: None
         #: Called with every picture that goes into the stack: (topic, item).
@@ -118,13 +117,14 @@ class OfflineRun:
         """Load the plugins, take every message; Ctrl-C ends it cleanly, what is done is kept."""
         report = OfflineReport(nodes={r.name: r for r in self.runners})
         started_s = time.perf_counter()
+        has_begun, is_void = False, False
         try:
             for runner, spec in zip(self.runners, self.stack.nodes, strict=True):
                 runner.load(resolve_device(spec.configs()[1].device))
                 runner.activate(threaded=False)
                 report.model_info[runner.name] = runner.plugin.model_info()
-            self.has_begun = True
             self._give_prompts()
+            has_begun = True
             for record in self._reader.records(self._read_topics()):
                 self._take(record)
                 report.messages += 1
@@ -135,12 +135,17 @@ class OfflineRun:
             report.problem = str(error)
         except KeyboardInterrupt:
             report.problem = 'interrupted'
+        except MmPerceptionError:
+            is_void = not has_begun
+            raise
         finally:
             report.wall_s = time.perf_counter() - started_s
             for runner in self.runners:
                 runner.deactivate()
                 runner.close()
             self._writer.__exit__(None, None, None)
+            if is_void:  # weights were missing: nothing to keep
+                shutil.rmtree(self._writer.path)
             self._reader.__exit__(None, None, None)
         return report
 

@@ -12,10 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import platform
-import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -26,7 +23,7 @@ import mm_perception
 from mm_perception.cli._hints import weights_note
 from mm_perception.cli._progress import Progress
 from mm_perception.cli._prompts import parse_prompt
-from mm_perception.errors import ConfigError, MmPerceptionError
+from mm_perception.errors import ConfigError
 from mm_perception.graph import StackSpec, load_stack
 from mm_perception.graph_overrides import apply_overrides
 
@@ -54,7 +51,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Replay, draw, summarise; 0 if all went well, 1 if a node failed or it ended early."""
-    if args.out.exists() and any(args.out.iterdir()):
+    # A first try whose weights were missing leaves the stack: the same call may be given again.
+    if args.out.exists() and any(path.name != 'stack.yaml' for path in args.out.iterdir()):
         raise ConfigError('--out', str(args.out), 'an empty or new folder')
     if args.rate <= 0:
         raise ConfigError('--rate', args.rate, 'a number above 0')
@@ -91,10 +89,7 @@ def _offline(
     from mm_perception.bag.offline import OfflineRun
 
     run_ = OfflineRun(stack, args.bag, args.out / 'bag', prompts=prompts)
-    with (
-        _forgotten_unless_begun(run_, args.out),
-        Progress(run_.num_messages, 'replay') as progress,
-    ):
+    with Progress(run_.num_messages, 'replay') as progress:
         report = run_.run(progress)
     nodes = {}
     for name, runner in report.nodes.items():
@@ -133,10 +128,7 @@ def _online(
         )
         print('starting the nodes ...', flush=True)
         started_s = time.monotonic()
-        with (
-            _forgotten_unless_begun(replay, args.out),
-            Progress(reader.num_messages, 'replay') as progress,
-        ):
+        with Progress(reader.num_messages, 'replay') as progress:
             replay.run(progress)
     nodes = {name: _from_diagnostics(values) for name, values in replay.diagnostics.items()}
     summary = {
@@ -145,18 +137,6 @@ def _online(
         'problem': replay.problem, 'nodes': nodes,
     }  # fmt: skip
     return summary, {spec.name: full_wiring(spec) for spec in stack.nodes}
-
-
-@contextmanager
-def _forgotten_unless_begun(run_: Any, out: Path) -> Iterator[None]:
-    """Where nothing was replayed (weights are missing), the same command can be given again."""
-    try:
-        yield
-    except MmPerceptionError:
-        if not run_.has_begun:
-            shutil.rmtree(out / 'bag', ignore_errors=True)
-            (out / 'stack.yaml').unlink(missing_ok=True)
-        raise
 
 
 def _as_yaml(stack: StackSpec) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,7 +23,7 @@ from mm_perception.bag.offline import full_topic, topics_asked
 from mm_perception.bag.pacing import Pacer
 from mm_perception.bag.reader import BagReader
 from mm_perception.bag.writer import BagWriter
-from mm_perception.errors import BagError, ConfigError
+from mm_perception.errors import BagError, ConfigError, MmPerceptionError
 from mm_perception.graph import NodeSpec, StackSpec
 from mm_perception.plugin import Queue
 from mm_perception.ros import convert, dds
@@ -67,10 +68,9 @@ class OnlineReplay:
         #: Newest /diagnostics values of every node.
         self.diagnostics: dict[str, dict[str, str]] = {}
         self.problem = ''
-        #: Whether the nodes came up, so that there may be something to keep.
-        self.has_begun = False
         self._last_look_s = 0.0
         self.wall_s = 0.0
+        self._has_begun = False
 
     def run(self, progress: Callable[[int], None] = lambda done: None) -> None:
         """Play the bag once; Ctrl-C ends it, what was recorded is kept."""
@@ -85,10 +85,14 @@ class OnlineReplay:
         # A group of its own: Ctrl-C reaches this process only, which then ends that one.
         container = subprocess.Popen(command, start_new_session=True)
         spinner = threading.Thread(target=_spin, args=(executor,), name='recorder')
+        is_void = False
         try:
             self._replay(node, container, spinner, progress)
         except KeyboardInterrupt:
             self.problem = 'interrupted'
+        except MmPerceptionError:
+            is_void = not self._has_begun
+            raise
         finally:
             container.send_signal(signal.SIGINT)
             try:
@@ -101,6 +105,8 @@ class OnlineReplay:
             node.destroy_node()
             rclpy.try_shutdown()
             self._writer.__exit__(None, None, None)
+            if is_void:  # weights were missing: nothing to keep
+                shutil.rmtree(self._writer.path)
 
     def _replay(
         self,
@@ -121,8 +127,8 @@ class OnlineReplay:
         prompt_publishers = self._make_prompt_publishers(node)
         spinner.start()
         self._wait_until_ready(node, container, player, recorder, outputs)
-        self.has_begun = True
         started_s = time.monotonic()
+        self._has_begun = True
         self._pacer = Pacer(self._reader.start_ns, self._rate)
         player.send_clock(self._reader.start_ns)
         self._send_prompts(prompt_publishers, recorder)
