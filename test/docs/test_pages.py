@@ -93,6 +93,7 @@ def test_every_block_says_whether_it_is_run() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_blocks_run(tmp_path) -> None:
     """All in one folder, as a reader does; `my_bag` is the drive that the first page makes."""
     (tmp_path / 'mmp').symlink_to(ROOT / 'mmp')

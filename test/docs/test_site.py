@@ -22,6 +22,7 @@ def texts() -> dict[str, str]:
     return pages()
 
 
+@pytest.mark.timeout(600)
 def test_the_site_builds_without_a_warning(tmp_path) -> None:
     from sphinx.cmd.build import main
 
