@@ -1,6 +1,6 @@
 # Everything runs in the locked environment, which the first target builds. `make help` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint test-colcon test-mmdet3d bench lock clean
+.PHONY: help demo test lint docs test-colcon test-mmdet3d bench lock clean
 env := ./tools/bootstrap
 
 help: ## list the targets
@@ -17,6 +17,10 @@ lint: ## ruff, formatting, types
 	@$(env) ruff check .
 	@$(env) ruff format --check .
 	@$(env) mypy
+
+docs: ## build the site: docs/_build/index.html (no network)
+	@$(env) python -m sphinx -q -W --keep-going -b html docs docs/_build $(ARGS)
+	@echo "docs/_build/index.html"
 
 test-colcon: ## build and use the colcon workspace (colcon from PyPI; about two minutes)
 	@MMP_TEST_COLCON=1 $(env) python -m pytest test/setup/test_colcon.py $(ARGS)

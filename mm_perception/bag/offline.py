@@ -6,6 +6,7 @@ nothing left to do, in the order of the stack. Results carry the log time of wha
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -116,6 +117,7 @@ class OfflineRun:
         """Load the plugins, take every message; Ctrl-C ends it cleanly, what is done is kept."""
         report = OfflineReport(nodes={r.name: r for r in self.runners})
         started_s = time.perf_counter()
+        has_begun, is_void = False, False
         try:
             for runner, spec in zip(self.runners, self.stack.nodes, strict=True):
                 runner.load(resolve_device(spec.configs()[1].device))
@@ -123,6 +125,7 @@ class OfflineRun:
                 report.model_info[runner.name] = runner.plugin.model_info()
             progress(0)  # from here on a file is written: what ends it comes between messages
             self._give_prompts()
+            has_begun = True
             for record in self._reader.records(self._read_topics()):
                 self._take(record)
                 report.messages += 1
@@ -135,12 +138,17 @@ class OfflineRun:
             report.problem = 'interrupted'
             if report.messages:
                 self.on_end()
+        except MmPerceptionError:
+            is_void = not has_begun
+            raise
         finally:
             report.wall_s = time.perf_counter() - started_s
             for runner in self.runners:
                 runner.deactivate()
                 runner.close()
             self._writer.__exit__(None, None, None)
+            if is_void:  # weights were missing: nothing to keep
+                shutil.rmtree(self._writer.path)
             self._reader.__exit__(None, None, None)
         return report
 

@@ -106,9 +106,9 @@ def parameter_file(name: str) -> str:
         '  ros__parameters:',
     ]  # fmt: skip
     for spec in parameter_specs(registry.load(name).Config).values():
-        notes = '; '.join([spec.type_name, *_limits(spec)])
+        notes = '; '.join([spec.type_name, *parameter_limits(spec)])
         lines += [f'{_INDENT}# {spec.description} ({notes})']
-        lines += [f'{_INDENT}{spec.name}: {_yaml_value(spec.default)}']
+        lines += [f'{_INDENT}{spec.name}: {yaml_value(spec.default)}']
     return '\n'.join(lines) + '\n'
 
 
@@ -149,11 +149,12 @@ def _outputs(plugin: type[Plugin[Any]]) -> Iterator[str]:
 
 def _parameters(plugin: type[Plugin[Any]]) -> Iterator[str]:
     for spec in parameter_specs(plugin.Config).values():
-        notes = '; '.join([spec.type_name, *_limits(spec)])
-        yield f'{spec.name} = {_yaml_value(spec.default)} ({notes}). {spec.description}'
+        notes = '; '.join([spec.type_name, *parameter_limits(spec)])
+        yield f'{spec.name} = {yaml_value(spec.default)} ({notes}). {spec.description}'
 
 
-def _limits(spec: ParameterSpec) -> Iterator[str]:
+def parameter_limits(spec: ParameterSpec) -> Iterator[str]:
+    """Range, choices and whether it may change live, for people."""
     if spec.minimum is not None or spec.maximum is not None:
         low = '' if spec.minimum is None else f'{spec.minimum:g}'
         high = '' if spec.maximum is None else f'{spec.maximum:g}'
@@ -164,7 +165,8 @@ def _limits(spec: ParameterSpec) -> Iterator[str]:
         yield 'live'
 
 
-def _yaml_value(value: object) -> str:
+def yaml_value(value: object) -> str:
+    """A default as YAML on one line; tuples become lists."""
     plain = list(value) if isinstance(value, tuple) else value
     text = yaml.safe_dump(plain, default_flow_style=True, width=10_000, allow_unicode=True)
     return text.removesuffix('...\n').strip()

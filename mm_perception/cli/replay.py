@@ -21,6 +21,7 @@ from typing import Any
 
 import yaml
 
+from mm_perception.cli._hints import weights_note
 from mm_perception.cli._progress import INTERRUPTED, Progress
 from mm_perception.cli._prompts import parse_prompt
 from mm_perception.errors import ConfigError
@@ -60,7 +61,8 @@ def run(args: argparse.Namespace) -> int:
     from mm_perception.reporting.machine import machine, versions
     from mm_perception.reporting.run import write_run_report
 
-    if args.out.exists() and any(args.out.iterdir()):
+    # A first try whose weights were missing leaves the stack: the same call may be given again.
+    if args.out.exists() and any(path.name != 'stack.yaml' for path in args.out.iterdir()):
         raise ConfigError('--out', str(args.out), 'an empty or new folder')
     if args.rate <= 0:
         raise ConfigError('--rate', args.rate, 'a number above 0')
@@ -277,5 +279,7 @@ def _print_summary(summary: dict[str, Any]) -> None:
     for state in last.values():
         if state['state'] in ('NOT_FOUND', 'REJECTED'):
             print(f'  {state["prompt"]}: {state["state"].lower()} ({state["message"]})')
+    if note := weights_note(summary):
+        print(note)
     if summary['problem']:
         print(f'ended early: {summary["problem"]}')

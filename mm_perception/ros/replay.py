@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,7 +24,7 @@ from mm_perception.bag.offline import full_topic, topics_asked
 from mm_perception.bag.pacing import Pacer
 from mm_perception.bag.reader import BagReader
 from mm_perception.bag.writer import BagWriter
-from mm_perception.errors import BagError, ConfigError
+from mm_perception.errors import BagError, ConfigError, MmPerceptionError
 from mm_perception.faults import Level, tally
 from mm_perception.graph import NodeSpec, StackSpec
 from mm_perception.plugin import Queue
@@ -76,6 +77,7 @@ class OnlineReplay:
         self.problem = ''
         self._last_look_s = 0.0
         self.wall_s = 0.0
+        self._has_begun = False
 
     def run(self, watch: Watch = unwatched) -> None:
         """Play the bag once; Ctrl-C ends it, what was recorded is kept.
@@ -94,10 +96,14 @@ class OnlineReplay:
         # A group of its own: Ctrl-C reaches this process only, which then ends that one.
         container = subprocess.Popen(command, start_new_session=True)
         spinner = threading.Thread(target=_spin, args=(executor,), name='recorder')
+        is_void = False
         try:
             self._replay(node, container, spinner, watch)
         except KeyboardInterrupt:
             self.problem = 'interrupted'
+        except MmPerceptionError:
+            is_void = not self._has_begun
+            raise
         finally:
             container.send_signal(signal.SIGINT)
             try:
@@ -110,6 +116,8 @@ class OnlineReplay:
             node.destroy_node()
             rclpy.try_shutdown()
             self._writer.__exit__(None, None, None)
+            if is_void:  # weights were missing: nothing to keep
+                shutil.rmtree(self._writer.path)
 
     def _replay(
         self,
@@ -132,6 +140,7 @@ class OnlineReplay:
         with watch(0, 'starting the nodes'):
             self._wait_until_ready(node, container, player, recorder, outputs)
         started_s = time.monotonic()
+        self._has_begun = True
         self._pacer = Pacer(self._reader.start_ns, self._rate)
         player.send_clock(self._reader.start_ns)
         self._send_prompts(prompt_publishers, recorder)

@@ -120,3 +120,15 @@ def test_a_stack_that_cannot_start_is_told_at_once(
     output, _ = process.communicate(timeout=100)
     assert process.returncode == 2, output
     assert 'cuda:99' in output
+
+
+def test_after_missing_weights_nothing_is_left_in_the_folder(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    bag = write_shape_bag(tmp_path / 'shape', num_frames=3)
+    setting = ('--set', 'sam2.weights=nobody/nothing')
+    process = start(environment, bag, Path('segment'), tmp_path / 'out', *setting)
+    output, _ = process.communicate(timeout=170)
+    assert process.returncode == 2, output
+    assert 'mmp fetch nobody/nothing' in output
+    assert [path.name for path in (tmp_path / 'out').iterdir()] == ['stack.yaml']

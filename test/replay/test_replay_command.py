@@ -155,3 +155,13 @@ def test_numbers_that_are_no_prompt_are_refused(text: str) -> None:
 def test_a_box_without_area_is_refused() -> None:
     with pytest.raises(PromptError, match='area'):
         parse_prompt('box:10,10,10,20')
+
+
+def test_after_missing_weights_the_same_command_can_be_given_again(
+    bag: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ['replay', str(bag), '--stack', 'segment', '--out', str(tmp_path / 'out'), '--offline']
+    for _ in range(2):
+        assert mmp.main([*words, '--set', 'sam2.weights=nobody/nothing']) == 2
+        assert 'mmp fetch nobody/nothing' in capsys.readouterr().err
+    assert list((tmp_path / 'out').iterdir()) == []

@@ -95,7 +95,7 @@ class BevFormerPlugin(ModelPlugin[BevFormerSettings, 'BevFormerEngine']):
             'The ground is taken to be flat within some metres of height.',
             'Undistorted pictures keep the focal length: what a fisheye sees far aside is lost.',
             'The public weights know six cameras around a car, and neither LiDAR nor map.',
-            'The weights nano know a LiDAR and a map, and neither pictures nor velocities.',
+            'The weights nano know the synthetic world only; from cameras alone they miss much.',
             'The weights nano often take the front of a thing for its back.',
         ),
     )  # fmt: skip
