@@ -32,6 +32,11 @@ OTHER_ROS_PACKAGES = {
 def read_toml(name: str) -> dict:
     return tomllib.loads((ROOT / name).read_text())
 
+INTERFACES = [
+    'msg', 'msg/foreign/foxglove_msgs', 'msg/foreign/tf2_msgs', 'msg/foreign/vision_msgs',
+]  # fmt: skip
+
+
 
 def locked_packages() -> dict[str, dict]:
     return {package['name']: package for package in read_toml('uv.lock')['package']}
@@ -44,7 +49,7 @@ def test_versions_agree() -> None:
     assert mm_perception.__version__ == version
 
 
-@pytest.mark.parametrize('folder', ['msg', 'msg/foreign/tf2_msgs', 'msg/foreign/vision_msgs'])
+@pytest.mark.parametrize('folder', INTERFACES)
 def test_versions_of_interfaces_agree(folder: str) -> None:
     version = read_toml(f'{folder}/pyproject.toml')['project']['version']
     assert ET.parse(ROOT / folder / 'package.xml').findtext('version') == version
@@ -67,7 +72,7 @@ def test_lock_is_of_this_pyproject() -> None:
     }
 
 
-@pytest.mark.parametrize('folder', ['msg', 'msg/foreign/tf2_msgs', 'msg/foreign/vision_msgs'])
+@pytest.mark.parametrize('folder', INTERFACES)
 def test_build_tools_of_interfaces_are_locked(folder: str) -> None:
     """Their builds are constrained to uv.lock; what is not in it would float."""
     required = read_toml(f'{folder}/pyproject.toml')['build-system']['requires']
