@@ -32,10 +32,10 @@ OTHER_ROS_PACKAGES = {
 def read_toml(name: str) -> dict:
     return tomllib.loads((ROOT / name).read_text())
 
+
 INTERFACES = [
     'msg', 'msg/foreign/foxglove_msgs', 'msg/foreign/tf2_msgs', 'msg/foreign/vision_msgs',
 ]  # fmt: skip
-
 
 
 def locked_packages() -> dict[str, dict]:

@@ -1,4 +1,4 @@
-"""foxglove_msgs/ImageAnnotations: masks as outlines with words, drawn over a picture by a viewer."""
+"""foxglove_msgs/ImageAnnotations: masks as outlines with words, for viewers to draw."""
 
 from __future__ import annotations
 
