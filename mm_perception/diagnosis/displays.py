@@ -198,6 +198,6 @@ def follow(type_name: str, path: str, fields_of: FieldsOf) -> tuple[str, str]:
             if element is None:
                 return kind, f'has no list at {step[0]}'
             kind = element[1] or element[2]
-        if '/' in kind and kind.count('/') == 1:
+        if kind.count('/') == 1 and '<' not in kind:
             kind = kind.replace('/', '/msg/')
     return kind, ''

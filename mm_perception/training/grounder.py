@@ -191,7 +191,12 @@ def eyes_of(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     Returns:
         Weights and statistics of `embedder` and `encoder`, as float32.
     """
-    parts = {'conv': 'convolution', 'bn': 'normalization', '0': 'convolution', '1': 'normalization'}
+    parts = {
+        'conv': 'convolution',
+        'bn': 'normalization',
+        '0': 'convolution',
+        '1': 'normalization',
+    }
     found = {}
     for name, value in weights.items():
         match name.split('.'):

@@ -14,8 +14,8 @@ from mm_perception.samples import Masks
 from mm_perception.samples.sample import Array
 
 ANNOTATIONS = 'foxglove_msgs/msg/ImageAnnotations'
-#: An outline may be so far off, pixels: a tenth of the points, and nobody sees it.
-_TOLERANCE_PX = 1.0
+#: An outline may be so far off, pixels: it has fewer points, and nobody sees it.
+_TOLERANCE_PX = 0.7
 _THICKNESS_PX = 2.0
 _FONT_PX = 14.0
 #: How much of the picture shows through the filling and through the label's background.
