@@ -63,7 +63,8 @@ def test_lock_is_of_this_pyproject() -> None:
     """Else `make lock` was forgotten, and people install something else than what is declared."""
     declared = read_toml('pyproject.toml')
     metadata = locked_packages()['mm-perception']['metadata']
-    locked = {entry['name'] for entry in metadata['requires-dist']}
+    needed = [e for e in metadata['requires-dist'] if 'extra ==' not in e.get('marker', '')]
+    locked = {entry['name'] for entry in needed}
     assert locked == bare_names(declared['project']['dependencies'])
     groups = {name: bare_names(lines) for name, lines in declared['dependency-groups'].items()}
     locked_groups = metadata['requires-dev'].items()
