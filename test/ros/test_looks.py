@@ -70,7 +70,7 @@ def graph(rig: Rig) -> Snapshot:
     nodes = nodes_of(STACKS)
     rig.start(nodes)
     for node in nodes:
-        rig.until(lambda node=node: rig.value(node, 'state') == 'active', f'{node} active', 60)
+        rig.until(lambda node=node: rig.value(node, 'state') == 'active', f'{node} active', 200)
     return observe(3.0)
 
 
@@ -78,6 +78,8 @@ def errors(findings: list[Finding]) -> list[Finding]:
     return [f for f in findings if f.level is not Level.OK]
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(260)
 def test_every_display_is_fed_by_the_running_nodes(graph: Snapshot) -> None:
     """Class, topic, type, QoS, frame and field of both files; then what is made wrong is found."""
     readers: tuple[tuple[Callable[[Path], Layout], Path], ...] = (
