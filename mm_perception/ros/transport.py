@@ -21,10 +21,10 @@ from mm_perception.channel import Bus, Channel, Deferred, Subscription
 from mm_perception.errors import MalformedMessageError, MmPerceptionError
 from mm_perception.plugin import Output, Port, Queue
 from mm_perception.ros import convert
-from mm_perception.ros.convert.annotations import annotations_to
 from mm_perception.ros.convert.header import stamp_and_frame
 from mm_perception.ros.convert.image import image_from
 from mm_perception.ros.convert.masks import ANNOTATED, id_picture, mask_tables
+from mm_perception.ros.convert.outlines import annotations_to
 from mm_perception.ros.image_publisher import ImagePublisher
 from mm_perception.ros.intake import Intake, NotByExecutor
 from mm_perception.ros.wire import deserialize, message_class

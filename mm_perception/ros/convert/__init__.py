@@ -12,7 +12,6 @@ from typing import Any
 
 from mm_perception.errors import ConfigError
 from mm_perception.ros.convert import (
-    annotations,
     audio,
     boxes3d,
     camera_info,
@@ -24,6 +23,7 @@ from mm_perception.ros.convert import (
     masks,
     motion,
     occupancy,
+    outlines,
     point_cloud,
     pose,
     prompt,
@@ -146,7 +146,7 @@ _OUT_MANY: dict[type[Sample], tuple[tuple[WireTopic, ...], Callable[[Any], dict[
             WireTopic('', image.IMAGE),
             WireTopic('/detections', detections.DETECTIONS),
             WireTopic('/label_info', masks.LABEL_INFO, latched=True),
-            WireTopic(masks.ANNOTATED, annotations.ANNOTATIONS),
+            WireTopic(masks.ANNOTATED, outlines.ANNOTATIONS),
         ),
         masks_to,
     ),

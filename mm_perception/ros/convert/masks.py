@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from mm_perception.errors import MalformedMessageError
-from mm_perception.ros.convert.annotations import annotations_to
 from mm_perception.ros.convert.detections import DETECTIONS, detections_from, detections_to
 from mm_perception.ros.convert.header import header_of, stamp_and_frame
 from mm_perception.ros.convert.image import IMAGE, image_from, image_to
+from mm_perception.ros.convert.outlines import annotations_to
 from mm_perception.ros.wire import message_class
 from mm_perception.samples import Image, Masks
 from mm_perception.samples.sample import Array
