@@ -2,6 +2,7 @@
 
     ros2 launch mm_perception perception.launch.py stack:=track namespace:=robot
     ros2 launch mm_perception perception.launch.py stack:=my_stack.yaml remap:='/prompt:=/ask'
+    ros2 launch mm_perception perception.launch.py stack:=bev rviz:=true
 
 The container configures and activates its nodes itself. In one process they share pictures and
 models; `only:=NODE` hosts a single node, so that several launches make one process per node.
@@ -9,8 +10,10 @@ models; `only:=NODE` hosts a single node, so that several launches make one proc
 
 from launch import LaunchContext, LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
-from launch.substitutions import LaunchConfiguration
+from launch.conditions import IfCondition
+from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
+from launch_ros.substitutions import FindPackageShare
 
 ARGUMENTS = {
     'stack': ('track', 'name of a stack of this package, or path of a YAML file'),
@@ -22,6 +25,7 @@ ARGUMENTS = {
     'use_sim_time': ('false', 'true: take time from /clock'),
     'local_only': ('false', 'true: bind 127.0.0.1 and nothing else'),
     'log_level': ('info', 'debug, info, warn or error'),
+    'rviz': ('false', 'true: open RViz with config/rviz/perception.rviz'),
 }
 
 
@@ -31,7 +35,20 @@ def generate_launch_description() -> LaunchDescription:
         DeclareLaunchArgument(name, default_value=default, description=description)
         for name, (default, description) in ARGUMENTS.items()
     ]
-    return LaunchDescription([*declared, OpaqueFunction(function=start_container)])
+    return LaunchDescription([*declared, OpaqueFunction(function=start_container), viewer()])
+
+
+def viewer() -> Node:
+    """RViz, if it is asked for; closing it ends nothing else."""
+    share = FindPackageShare('mm_perception')
+    return Node(
+        package='rviz2',
+        executable='rviz2',
+        arguments=['-d', PathJoinSubstitution([share, 'config', 'rviz', 'perception.rviz'])],
+        parameters=[{'use_sim_time': LaunchConfiguration('use_sim_time')}],
+        output='screen',
+        condition=IfCondition(LaunchConfiguration('rviz')),
+    )
 
 
 def start_container(context: LaunchContext) -> list[Node]:

@@ -1,6 +1,6 @@
 """Play a bag into a stack: `mmp play` and the container of perception.launch.py on the bag's time.
 
-    ros2 launch mm_perception replay.launch.py bag:=/data/street stack:=track
+    ros2 launch mm_perception replay.launch.py bag:=/data/street stack:=track rviz:=true
 
 Everything ends when the bag does. For results in a file, without DDS: `mmp replay --offline`.
 """

@@ -108,6 +108,8 @@ class Runner:
         self._subscriptions: list[Subscription] = []
         self._thread: threading.Thread | None = None
         self._is_active = False
+        #: Of each thread: is it finding out whether this runner is wanted?
+        self._asked = threading.local()
         #: Held while the plugin computes; `load`, `reset` and `close` need it too.
         self._busy = threading.Lock()
         for port, names in streams.items():
@@ -203,8 +205,19 @@ class Runner:
         return True
 
     def is_wanted(self) -> bool:
-        """True if anybody would use an output now."""
-        return any(c.is_wanted() for streams in self._outputs.values() for c in streams.values())
+        """True if anybody would use an output now.
+
+        Nodes may form a ring (a tracker tells who prompts it what became of the prompt): that the
+        ring wants what it makes itself does not count.
+        """
+        if getattr(self._asked, 'is_under_way', False):
+            return False
+        self._asked.is_under_way = True
+        try:
+            channels = [c for streams in self._outputs.values() for c in streams.values()]
+            return any(channel.is_wanted() for channel in channels)
+        finally:
+            self._asked.is_under_way = False
 
     def _work(self) -> None:
         while self._is_active:

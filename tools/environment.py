@@ -22,7 +22,9 @@ CACHE = Path(
     or Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache', 'mm_perception')
 ).absolute()
 STAMP = '.complete'  # written last: without it an environment is a ruin
-INTERFACES = ('msg', 'msg/foreign/tf2_msgs', 'msg/foreign/vision_msgs')
+INTERFACES = (
+    'msg', 'msg/foreign/foxglove_msgs', 'msg/foreign/tf2_msgs', 'msg/foreign/vision_msgs',
+)  # fmt: skip
 
 
 def digest_interfaces() -> str:

@@ -1,12 +1,14 @@
-"""One diagnostic_msgs/DiagnosticStatus per node: how it is, and why."""
+"""How a node is: a diagnostic_msgs/DiagnosticStatus for people, an array of numbers for plots."""
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
+from std_msgs.msg import Float64MultiArray, MultiArrayDimension, MultiArrayLayout
 
 from mm_perception.faults import Level
 from mm_perception.ports import Queue
@@ -15,6 +17,12 @@ from mm_perception.runner import Runner
 #: A failure is reported as the node's state for this long.
 _RECENT_S = 5.0
 _SILENT_S = 5.0
+#: Topic of the numbers below, and what they are, in order: the one list of what is plotted.
+TIMING = '~/debug/timing'
+TIMING_NAMES = (
+    'inference_p50_ms', 'inference_p99_ms', 'latency_p50_ms', 'latency_p99_ms', 'drops',
+    'failures', 'inferences',
+)  # fmt: skip
 
 
 def status_of(
@@ -45,6 +53,25 @@ def status_of(
         message=message,
         hardware_id=hardware_id,
         values=[KeyValue(key=key, value=value) for key, value in values.items()],
+    )
+
+
+def timing_of(runner: Runner) -> Float64MultiArray:
+    """The numbers `TIMING_NAMES` of a node.
+
+    Values of a DiagnosticStatus are text, which a viewer cannot plot. Times are NaN, a gap in a
+    plot, until the first inference; the others count since the node was configured. The layout
+    has one dimension, whose label is the names joined by commas.
+    """
+    values: dict[str, float] = dict(runner.stats.timings_ms())
+    values['drops'] = sum(runner.matcher.drops.values())
+    values['failures'] = sum(runner.stats.failures.values())
+    values['inferences'] = runner.stats.inferences
+    count = len(TIMING_NAMES)
+    dimension = MultiArrayDimension(label=','.join(TIMING_NAMES), size=count, stride=count)
+    return Float64MultiArray(
+        layout=MultiArrayLayout(dim=[dimension]),
+        data=[float(values.get(name, math.nan)) for name in TIMING_NAMES],
     )
 
 

@@ -16,6 +16,7 @@ from rclpy.duration import Duration
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from rclpy.task import Future
+from std_msgs.msg import Float64MultiArray
 
 from mm_perception.channel import Bus, Subscription
 from mm_perception.config import build_config, parameter_specs, replace_live
@@ -25,7 +26,7 @@ from mm_perception.faults import Level, Outcome, fault_of
 from mm_perception.graph import NodeParameters, NodeSpec
 from mm_perception.plugin import Request
 from mm_perception.ros import convert
-from mm_perception.ros.diagnostics import status_of
+from mm_perception.ros.diagnostics import TIMING, status_of, timing_of
 from mm_perception.ros.params import accept, declare, plain, refuse
 from mm_perception.ros.prompt_replies import PromptReplies
 from mm_perception.ros.tf_listener import TfListener
@@ -78,6 +79,7 @@ class PluginNode(LifecycleNode):
         build_config(self._plugin_class.Config, self._plugin_values(values))
         self.add_on_set_parameters_callback(self._on_parameters)
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
+        self._timing = self.create_publisher(Float64MultiArray, TIMING, 10)
         self.create_timer(
             values['diagnostics_period_s'], self._publish_diagnostics,
             clock=Clock(clock_type=ClockType.STEADY_TIME),
@@ -368,6 +370,8 @@ class PluginNode(LifecycleNode):
         message = DiagnosticArray(status=[status])
         message.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(message)
+        if self._runner is not None:
+            self._timing.publish(timing_of(self._runner))
 
 
 def _result_of(done: DoneFuture[Any]) -> Any:

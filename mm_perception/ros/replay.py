@@ -11,6 +11,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from mm_perception.faults import Level, tally
 from mm_perception.graph import NodeSpec, StackSpec
 from mm_perception.plugin import Queue
 from mm_perception.ros import convert, dds
+from mm_perception.ros.diagnostics import TIMING
 from mm_perception.ros.player import Player
 from mm_perception.ros.recorder import Recorder
 from mm_perception.ros.wire import message_class, serialize
@@ -66,6 +68,7 @@ class OnlineReplay:
     ) -> None:
         self._stack, self._stack_file, self._reader = stack, stack_file, reader
         self._prompts, self._rate = tuple(prompts), rate
+        self._states = {'/diagnostics', *(full_topic(TIMING, spec.name) for spec in stack.nodes)}
         self._writer = BagWriter(out)
         self._pacer = Pacer(reader.start_ns, rate)
         #: Newest /diagnostics values of every node.
@@ -75,6 +78,7 @@ class OnlineReplay:
         #: Messages that were played, of so many.
         self.sent = self.num_messages = 0
         self.problem = ''
+        self._is_playing = False
         self._last_look_s = 0.0
         self.wall_s = 0.0
         self._has_begun = False
@@ -133,7 +137,7 @@ class OnlineReplay:
             info = self._reader.topics[topic]
             self._writer.add_topic(topic, info.type_name, latched=topic in latched or info.latched)
         outputs = self._output_topics()
-        recorder = Recorder(node, self._writer, lambda t: _belongs(t, outputs), self._log_time)
+        recorder = Recorder(node, self._writer, partial(self._wants, outputs), self._log_time)
         node.create_subscription(DiagnosticArray, '/diagnostics', self._take_diagnostics, 20)
         prompt_publishers = self._make_prompt_publishers(node)
         spinner.start()
@@ -147,13 +151,14 @@ class OnlineReplay:
         play_from = Pacer(self._reader.start_ns, self._rate)
         self._pacer = play_from
         self.num_messages = sum(self._reader.topics[topic].count for topic in player.publishers)
+        self._is_playing = True
         try:
             with watch(self.num_messages, 'replay') as progress:
                 player.play(
                     play_from, progress=progress,
                     on_sent=lambda record: self._keep(record, recorder),
                 )  # fmt: skip
-                self._drain(player, recorder, progress)
+                self._drain(player, recorder, outputs, progress)
         finally:
             self.sent, self.wall_s = player.sent, time.monotonic() - started_s
 
@@ -178,6 +183,10 @@ class OnlineReplay:
             for streams in spec.wiring().outputs.values()
             for topic in streams.values()
         ]
+
+    def _wants(self, outputs: Sequence[str], topic: str) -> bool:
+        """Results; and how the nodes are, which has no time in the bag before it is played."""
+        return _belongs(topic, outputs) or (self._is_playing and topic in self._states)
 
     def _make_prompt_publishers(self, node: Node) -> list[tuple[Any, type[Sample]]]:
         """A publisher for each topic on which this stack is asked, and what it takes."""
@@ -258,14 +267,17 @@ class OnlineReplay:
         with recorder.lock:
             self._writer.write(record.topic, record.log_time_ns, record.data)
 
-    def _drain(self, player: Player, recorder: Recorder, progress: Callable[[int], None]) -> None:
+    def _drain(
+        self, player: Player, recorder: Recorder, outputs: Sequence[str],
+        progress: Callable[[int], None],
+    ) -> None:  # fmt: skip
         """Wait until no more results come."""
         last, quiet_since_s = -1, time.monotonic()
         deadline_s = time.monotonic() + 60.0
         while time.monotonic() < deadline_s and time.monotonic() - quiet_since_s < _DRAIN_S:
             progress(player.sent)  # where Ctrl-C is heard
             player.send_clock(self._pacer.now_ns())
-            count = sum(recorder.counts.values())
+            count = sum(n for topic, n in recorder.counts.items() if _belongs(topic, outputs))
             if count != last:
                 last, quiet_since_s = count, time.monotonic()
             time.sleep(0.02)

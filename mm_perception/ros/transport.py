@@ -23,7 +23,8 @@ from mm_perception.plugin import Output, Port, Queue
 from mm_perception.ros import convert
 from mm_perception.ros.convert.header import stamp_and_frame
 from mm_perception.ros.convert.image import image_from
-from mm_perception.ros.convert.masks import id_picture, mask_tables
+from mm_perception.ros.convert.masks import ANNOTATED, id_picture, mask_tables
+from mm_perception.ros.convert.outlines import annotations_to
 from mm_perception.ros.image_publisher import ImagePublisher
 from mm_perception.ros.intake import Intake, NotByExecutor
 from mm_perception.ros.wire import deserialize, message_class
@@ -291,6 +292,8 @@ def _send(
         if pictures is not None and isinstance(sample, Masks):
             pictures.publish(id_picture(sample))
             messages = mask_tables(sample)
+            if publishers[ANNOTATED].get_subscription_count():  # outlines take a while to find
+                messages[ANNOTATED] = annotations_to(sample)
         else:
             messages = convert.to_msgs(sample)
         for suffix, message in messages.items():

@@ -39,6 +39,13 @@ def message_class(type_name: str) -> Any:
         raise ConfigError('ROS type', type_name, f'a type that {package} defines') from error
 
 
+def fields_of(type_name: str) -> dict[str, str]:
+    """Fields of a message type with their types as rosidl writes them; none of a primitive."""
+    if type_name.count('/') != 2:
+        return {}
+    return dict(message_class(type_name).get_fields_and_field_types())
+
+
 def type_name_of(message: Any) -> str:
     """The ROS type name of a message or message class."""
     cls = message if isinstance(message, type) else type(message)

@@ -83,8 +83,25 @@ def test_executables_exist(path: Path) -> None:
     named = calls(path, 'Node') + calls(path, 'ExecutableInPackage')
     assert named
     for call in named:
+        if keyword(call, 'package') == 'rviz2':
+            assert keyword(call, 'executable') == 'rviz2'
+            continue
         assert keyword(call, 'package') == 'mm_perception'
         assert (ROOT / 'resource' / 'lib' / keyword(call, 'executable')).is_file()
+
+
+@pytest.mark.parametrize('name', ['demo.launch.py', 'perception.launch.py'])
+def test_rviz_is_opened_with_a_file_that_is_installed(name: str) -> None:
+    """Below share/mm_perception, where setup.py puts all of config/."""
+    path = ROOT / 'launch' / name
+    (rviz,) = [c for c in calls(path, 'Node') if keyword(c, 'package') == 'rviz2']
+    (arguments,) = (k.value for k in rviz.keywords if k.arg == 'arguments')
+    constants = [n.value for n in ast.walk(arguments) if isinstance(n, ast.Constant)]
+    parts = [str(c) for c in constants if c not in ('-d', 'mm_perception')]
+    assert '-d' in constants
+    assert (ROOT / Path(*parts)).is_file()
+    assert 'FindPackageShare' in path.read_text()
+    assert "IfCondition(LaunchConfiguration('rviz'))" in path.read_text()
 
 
 @pytest.mark.parametrize('path', FILES, ids=lambda p: p.name)

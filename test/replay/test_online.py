@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,18 @@ import pytest
 import yaml
 
 from mm_perception.bag.reader import BagReader
-from mm_perception.ros.wire import deserialize
+from mm_perception.diagnosis.bag import observe_bag
+from mm_perception.diagnosis.displays import check_layout
+from mm_perception.diagnosis.foxglove import read_foxglove
+from mm_perception.faults import Level
+from mm_perception.ros.diagnostics import TIMING_NAMES
+from mm_perception.ros.wire import deserialize, fields_of
 from test.data.shape_bag import IMAGE, INFO, PERIOD_NS, START_NS, write_shape_bag
 from test.replay.masker_stack import records_of
 
 pytestmark = pytest.mark.ros
 
+CONFIG = Path(__file__).parents[2] / 'config'
 NOTE = '/masker/output/note'
 MASKS = '/masker/output/masks'
 
@@ -89,6 +96,32 @@ def test_results_are_recorded_with_the_stamps_of_their_pictures(
             r.data for r in records_of(bag, topic)
         ]
     assert (tmp_path / 'out' / 'masker.mp4').is_file()
+    check_what_viewers_need(result, len(stamps))
+
+
+def check_what_viewers_need(result: Path, num_pictures: int) -> None:
+    """Outlines, diagnostics and numbers to plot, in the bag's time; Foxglove would show them."""
+    with BagReader(result) as reader:
+        assert reader.topics[f'{MASKS}/annotations'].count == num_pictures
+        end_ns = max(r.log_time_ns for r in reader.records([MASKS]))
+        for topic in ('/diagnostics', '/masker/debug/timing'):
+            records = list(reader.records([topic]))
+            assert records
+            assert all(START_NS <= r.log_time_ns < end_ns + 60 * 10**9 for r in records)
+    (timing,) = {len(deserialize(r.data, r.type_name).data) for r in records}
+    assert timing == len(TIMING_NAMES)
+    shipped = read_foxglove(CONFIG / 'foxglove' / 'perception.json')
+    displays = tuple(
+        replace(d, topic=d.topic.replace('text_tracker', 'masker'))
+        for d in shipped.displays
+        if d.topic.startswith(('/text_tracker/', '/diagnostics', IMAGE))
+        and '/output/status' not in d.topic  # the fake has none
+    )
+    assert {display.kind for display in displays} == {'Image', 'Plot', 'DiagnosticSummary'}
+    findings = check_layout(
+        replace(shipped, displays=displays, fixed_frame=''), observe_bag(result), fields_of
+    )
+    assert [f for f in findings if f.level is not Level.OK] == []
 
 
 def test_ctrl_c_keeps_what_was_recorded_and_ends_the_nodes(

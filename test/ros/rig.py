@@ -80,7 +80,7 @@ class Rig:
         for spec in nodes.values():  # 'auto' imports torch, which takes a busy machine a while
             spec['parameters'] = {'device': 'cpu', **spec.get('parameters', {})}
         path = self.folder / 'stack.yaml'
-        path.write_text(yaml.safe_dump({'nodes': nodes}))
+        path.write_text(yaml.safe_dump({'nodes': nodes}, sort_keys=False))
         log = (self.folder / 'container.log').open('w')
         self.container = subprocess.Popen(
             [sys.executable, '-m', 'mm_perception.ros.container', str(path), *words],

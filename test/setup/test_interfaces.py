@@ -45,6 +45,7 @@ def test_every_interface_file_is_generated(package: str) -> None:
 
 
 def test_foreign_interfaces_are_all_of_upstreams() -> None:
+    """Of foxglove_msgs only what annotates pictures: its other messages have standard ones."""
     ours = {
         f'{package.name}/{name.rpartition(".")[0]}'
         for package in FOREIGN.glob('*_msgs')

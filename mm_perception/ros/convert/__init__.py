@@ -23,6 +23,7 @@ from mm_perception.ros.convert import (
     masks,
     motion,
     occupancy,
+    outlines,
     point_cloud,
     pose,
     prompt,
@@ -115,16 +116,12 @@ _OUT: dict[type[Sample], tuple[WireTopic, Callable[[Any], Any]]] = {
     CameraInfo: (WireTopic('', camera_info.CAMERA_INFO), camera_info.camera_info_to),
     PointCloud: (WireTopic('', point_cloud.CLOUD), point_cloud.cloud_to),
     AudioClip: (WireTopic('', audio.AUDIO), audio.audio_to),
-    Text: (WireTopic('', text.TEXT), text.text_to),
     Labels: (WireTopic('', text.CLASSIFICATION), text.labels_to),
     Embedding: (WireTopic('', text.EMBEDDING), text.embedding_to),
     Detections: (WireTopic('', detections.DETECTIONS), detections.detections_to),
     Odometry: (WireTopic('', motion.ODOMETRY), motion.odometry_to),
     Pose: (WireTopic('', pose.POSE), pose.pose_to),
     Point3D: (WireTopic('', motion.POINT), motion.point3d_to),
-    Prompt: (WireTopic('', prompt.PROMPT), prompt.prompt_to),
-    PromptStatus: (WireTopic('', prompt.STATUS), prompt.status_to),
-    Transcript: (WireTopic('', speech.TRANSCRIPT), speech.transcript_to),
     Command: (WireTopic('', speech.COMMAND), speech.command_to),
     Event: (WireTopic('', event.EVENT), event.event_to),
 }
@@ -137,6 +134,11 @@ def _boxes_to(sample: Any) -> dict[str, Any]:
     return {**found, '': boxes3d.boxes3d_to(sample), '/markers': markers.markers_to(sample)}
 
 
+def _with_words(to_message: Callable[[Any], Any]) -> Callable[[Any], dict[str, Any]]:
+    """The message, and the same as a line above the robot."""
+    return lambda sample: {'': to_message(sample), '/markers': markers.words_to(sample)}
+
+
 #: Samples that are spread over several topics.
 _OUT_MANY: dict[type[Sample], tuple[tuple[WireTopic, ...], Callable[[Any], dict[str, Any]]]] = {
     Masks: (
@@ -144,6 +146,7 @@ _OUT_MANY: dict[type[Sample], tuple[tuple[WireTopic, ...], Callable[[Any], dict[
             WireTopic('', image.IMAGE),
             WireTopic('/detections', detections.DETECTIONS),
             WireTopic('/label_info', masks.LABEL_INFO, latched=True),
+            WireTopic(masks.ANNOTATED, outlines.ANNOTATIONS),
         ),
         masks_to,
     ),
@@ -160,9 +163,25 @@ _OUT_MANY: dict[type[Sample], tuple[tuple[WireTopic, ...], Callable[[Any], dict[
         occupancy.grids_to,
     ),
     Advice: (
-        (WireTopic('', text.TEXT), WireTopic('/details', motion.DETAILS)),
-        motion.advice_to,
+        (
+            WireTopic('', text.TEXT),
+            WireTopic('/details', motion.DETAILS),
+            WireTopic('/markers', markers.MARKERS),
+        ),
+        lambda sample: {**motion.advice_to(sample), '/markers': markers.words_to(sample)},
     ),
+    **{
+        kind: (
+            (WireTopic('', type_name), WireTopic('/markers', markers.MARKERS)),
+            _with_words(to_message),
+        )
+        for kind, type_name, to_message in (
+            (Text, text.TEXT, text.text_to),
+            (Prompt, prompt.PROMPT, prompt.prompt_to),
+            (PromptStatus, prompt.STATUS, prompt.status_to),
+            (Transcript, speech.TRANSCRIPT, speech.transcript_to),
+        )
+    },
 }
 _JOINS: dict[type[Sample], Callable[[], MasksAssembler | StampJoin]] = {
     Masks: MasksAssembler, Boxes3D: boxes3d_join, BevGrid: grid_join,

@@ -1,4 +1,4 @@
-"""visualization_msgs/MarkerArray: boxes for people to look at; nothing reads them back."""
+"""visualization_msgs/MarkerArray: boxes and words for people; nothing reads them back."""
 
 from __future__ import annotations
 
@@ -10,7 +10,15 @@ import numpy as np
 
 from mm_perception.ros.convert.header import header_of
 from mm_perception.ros.wire import message_class
-from mm_perception.samples import Boxes3D
+from mm_perception.samples import (
+    Advice,
+    Boxes3D,
+    Prompt,
+    PromptAction,
+    PromptStatus,
+    Text,
+    Transcript,
+)
 
 MARKERS = 'visualization_msgs/msg/MarkerArray'
 _MARKER = 'visualization_msgs/msg/Marker'
@@ -19,6 +27,19 @@ _STANDS_MPS = 0.3
 #: An arrow is as long as the way in that time, seconds.
 _ARROW_S = 1.0
 _TEXT_M = 0.6
+#: Words stand above the robot (REP-105), whatever frame their sample names: a text typed by a
+#: person has none, and one in the frame of a camera would lie on its side.
+_WORDS_FRAME = 'base_link'
+#: How high, one row for each kind, metres.
+_WORDS_M = {Advice: 3.0, PromptStatus: 3.7, Prompt: 4.4, Transcript: 5.1, Text: 5.8}
+_WORDS_RGB = {
+    Advice: (1.0, 0.85, 0.3), PromptStatus: (0.5, 1.0, 0.6), Prompt: (0.5, 0.8, 1.0),
+    Transcript: (1.0, 1.0, 1.0), Text: (0.9, 0.7, 1.0),
+}  # fmt: skip
+#: What was said is of interest for so long, seconds.
+_WORDS_S = 10
+#: More letters are no label any more (some texts are JSON).
+_LONGEST = 120
 
 
 def markers_to(sample: Boxes3D) -> Any:
@@ -60,6 +81,51 @@ def markers_to(sample: Boxes3D) -> Any:
             arrow.scale.x, arrow.scale.y = 0.12, 0.3  # of the shaft and of the head, metres
             found.append(arrow)
     return message_class(MARKERS)(markers=found)
+
+
+def words_to(sample: Advice | Prompt | PromptStatus | Text | Transcript) -> Any:
+    """What was said, asked, answered or advised, as one line above the robot.
+
+    The stamp is 0, which viewers take as now, and the line moves along: what was said some seconds
+    ago would else wait for transforms that a viewer has forgotten.
+    """
+    kind = next(k for k in _WORDS_M if isinstance(sample, k))
+    header = message_class('std_msgs/msg/Header')(frame_id=_WORDS_FRAME)
+    marker_class = message_class(_MARKER)
+    rgba = (*_WORDS_RGB[kind], 1.0)
+    name = kind.__name__.lower()
+    marker = _marker(header, name, 0, marker_class.TEXT_VIEW_FACING, rgba)
+    marker.pose.position.z, marker.pose.orientation.w = _WORDS_M[kind], 1.0
+    marker.scale.z = _TEXT_M
+    marker.frame_locked = True
+    marker.lifetime.sec = _WORDS_S
+    text = _line(sample)
+    marker.text = text if len(text) <= _LONGEST else f'{text[: _LONGEST - 3]}...'
+    if not text:
+        marker.action = marker_class.DELETE
+    return message_class(MARKERS)(markers=[marker])
+
+
+def _line(sample: Advice | Prompt | PromptStatus | Text | Transcript) -> str:
+    """A sample in words.
+
+    Convention:
+        A transcript that goes on ends with an ellipsis: 'track the ...'.
+    """
+    if isinstance(sample, Advice):
+        return sample.sentence()
+    if isinstance(sample, Transcript):
+        return sample.text if sample.is_final or not sample.text else f'{sample.text} ...'
+    if isinstance(sample, Prompt):
+        asked = sample.text or ('what is shown' if sample.is_geometric else sample.track_id)
+        verb = '' if sample.action is PromptAction.ADD else f'{sample.action.name.lower()} '
+        return f'asked: {verb}{asked}'.strip()
+    if isinstance(sample, PromptStatus):
+        words = [sample.prompt_id or 'prompt', sample.state.name.lower().replace('_', ' ')]
+        words += [f'#{track_id}' for track_id in sample.track_ids]
+        words += [f'{sample.score:.2f}'] if sample.score else []
+        return ' '.join([*words, sample.message]).strip()
+    return sample.text
 
 
 def _marker(header: Any, namespace: str, number: int, kind: int, rgba: tuple[float, ...]) -> Any:

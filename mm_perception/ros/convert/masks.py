@@ -11,21 +11,26 @@ from mm_perception.errors import MalformedMessageError
 from mm_perception.ros.convert.detections import DETECTIONS, detections_from, detections_to
 from mm_perception.ros.convert.header import header_of, stamp_and_frame
 from mm_perception.ros.convert.image import IMAGE, image_from, image_to
+from mm_perception.ros.convert.outlines import annotations_to
 from mm_perception.ros.wire import message_class
 from mm_perception.samples import Image, Masks
 from mm_perception.samples.sample import Array
 
+#: Suffix of the topic with the outlines, which nothing reads back.
+ANNOTATED = '/annotations'
 LABEL_INFO = 'vision_msgs/msg/LabelInfo'
 
 
 def masks_to(sample: Masks) -> dict[str, Any]:
-    """Masks to a picture of ids, boxes with the same header, and the table of labels.
+    """Masks to a picture of ids, boxes with the same header, the table of labels, and outlines.
 
     Convention:
         Pixels of the picture, `id` of a detection and `class_id` of the table are the same number.
         A hidden instance is in the table only.
     """
-    return {'': image_to(id_picture(sample)), **mask_tables(sample)}
+    return {
+        '': image_to(id_picture(sample)), **mask_tables(sample), ANNOTATED: annotations_to(sample)
+    }  # fmt: skip
 
 
 def id_picture(sample: Masks) -> Image:

@@ -71,6 +71,27 @@ def test_nobody_listens_nothing_is_computed(bench) -> None:
     assert b.masks[0].stamp_ns == 1
 
 
+def test_nodes_in_a_ring_that_nobody_listens_to_rest_and_work_for_a_listener_of_either() -> None:
+    """A tracker prompted by a node that it tells what became of the prompt, as in stack say."""
+    bus, pair = Bus(), []
+    for own, other in (('/a', '/b'), ('/b', '/a')):
+        wiring = Wiring(
+            inputs={'image': {'': '/image'}, 'prompt': {'': f'{other}/note'}},
+            outputs={'masks': {'': f'{own}/masks'}, 'note': {'': f'{own}/note'}},
+        )
+        pair.append(Runner(own, FakeMasker, FakeConfig(), bus, wiring))
+    for runner in pair:
+        runner.load('cpu')
+        runner.activate(threaded=False)
+    assert [runner.is_wanted() for runner in pair] == [False, False]
+    bus.channel('/image', Image).publish(image(1))
+    assert [runner.step() for runner in pair] == [False, False]
+    listening = bus.channel('/a/masks', Masks).subscribe(lambda masks: None)
+    assert [runner.is_wanted() for runner in pair] == [True, True], 'one feeds the other'
+    listening.close()
+    assert [runner.is_wanted() for runner in pair] == [False, False]
+
+
 def test_debug_output_is_made_only_when_wanted(bench) -> None:
     b = bench().listen()
     seen: list[Any] = []

@@ -96,6 +96,7 @@ def test_the_bag_has_the_declared_topics(whole) -> None:
         truth = f'/ground_truth/output/masks/{camera}'
         expected |= {f'/{camera}/{name}': 3 for name in ('camera_info', 'image_raw')}
         expected |= {truth: 3, f'{truth}/detections': 3, f'{truth}/label_info': 3}
+        expected |= {f'{truth}/annotations': 3}
     assert counts == expected
     assert {'/tf_static'} <= latched
     assert types['/imu/data'] == 'sensor_msgs/msg/Imu'
