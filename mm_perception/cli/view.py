@@ -1,0 +1,184 @@
+"""Look at a recording, a result, or the running robot, in the viewer of rerun.io.
+
+  mmp view my_bag                        a window: cameras, space, words and curves, on one time line
+  mmp view my_bag result                 what was recorded and what was found, together
+  mmp view demo_result                   all that `mmp demo` wrote
+  mmp view                               the running robot, until Ctrl-C
+  mmp view my_bag --web                  in a browser, served on 127.0.0.1
+  mmp view my_bag --save look.rrd        into a file, to open elsewhere: rerun look.rrd
+
+No ROS installation is needed. Pictures are kept as JPEG.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+import time
+import webbrowser
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mm_perception.cli._progress import Progress
+from mm_perception.errors import ConfigError
+
+if TYPE_CHECKING:
+    from mm_perception.viewing.bags import Account
+    from mm_perception.viewing.stage import Stage
+    from mm_perception.viewing.viewer import Viewer
+
+#: How often the views are arranged anew while more comes, seconds.
+_ARRANGE_S = 2.0
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument(
+        'bag', nargs='*', type=Path,
+        help='rosbag2 folder, .mcap file, or what mmp replay or demo wrote; none: what runs now',
+    )  # fmt: skip
+    parser.add_argument('--topics', nargs='+', default=[], help='only these, and TF')
+    parser.add_argument('--web', action='store_true', help='in a browser, not in a window')
+    parser.add_argument('--port', type=int, default=9090, help='of the page; 0: any that is free')
+    parser.add_argument('--save', type=Path, metavar='FILE.rrd', help='write a file, and no more')
+    parser.add_argument('--seconds', type=float, help='of what runs now: end by itself')
+    parser.add_argument('--local-only', action='store_true', help='bind 127.0.0.1, nothing else')
+
+
+def run(args: argparse.Namespace) -> int:
+    """Draw all there is; a window stays until it is closed, a page until Ctrl-C."""
+    from mm_perception.viewing.viewer import require_display, require_rerun
+
+    require_rerun()
+    if args.save is not None and (args.web or args.save.exists()):
+        problem = 'a file that does not exist yet' if args.save.exists() else 'no --web beside it'
+        raise ConfigError('--save', str(args.save), problem)
+    if args.save is None and not args.web:
+        require_display()
+    return _view_bags(args) if args.bag else _view_live(args)
+
+
+def _view_bags(args: argparse.Namespace) -> int:
+    from mm_perception.viewing.bags import Show, bags_in
+
+    if args.seconds is not None:
+        raise ConfigError('--seconds', args.seconds, 'no bag: it is for what runs now')
+    bags = [bag for path in args.bag for bag in bags_in(path)]
+    show = Show(bags, args.topics)
+    try:
+        with _open(args, show.transforms, is_live=False) as (stage, viewer):
+            arrange = _Arranger(stage, is_live=False)
+            is_whole = False
+            try:
+                with Progress(show.num_messages, 'drawing') as progress:
+                    account = show.draw(stage, progress, arrange)
+                is_whole = True
+            finally:  # also after Ctrl-C: what was drawn stays, and can be seen
+                arrange.now()
+                stage.recording.flush()
+            if is_whole:
+                _print_account(account, stage)
+            if viewer is not None:
+                _tell(viewer)
+                viewer.wait()
+    finally:
+        show.close()
+    return 0
+
+
+def _view_live(args: argparse.Namespace) -> int:
+    from mm_perception.ros.tf import TransformBuffer
+    from mm_perception.ros.watching import Watch
+
+    with (
+        _open(args, TransformBuffer(), is_live=True) as (stage, viewer),
+        Watch(stage, args.topics, local_only=args.local_only) as watch,
+    ):
+        arrange = _Arranger(stage, is_live=True)
+        if viewer is not None:
+            _tell(viewer)
+        print('watching; Ctrl-C ends', flush=True)
+        end_s = time.monotonic() + args.seconds if args.seconds else float('inf')
+        with contextlib.suppress(KeyboardInterrupt):
+            while watch.is_up and time.monotonic() < end_s and (viewer is None or viewer.is_open):
+                watch.turn(0.1)
+                arrange()
+        arrange.now()
+        stage.recording.flush()
+        _print_account(watch.account, stage)
+        if watch.dropped:
+            print(f'{watch.dropped} messages were dropped: they came faster than they are drawn')
+        is_silent = not watch.account.drawn
+    if is_silent:
+        print('nothing came; run: mmp doctor', file=sys.stderr)
+    return 1 if is_silent else 0
+
+
+@contextlib.contextmanager
+def _open(
+    args: argparse.Namespace, transforms: Any, *, is_live: bool
+) -> Iterator[tuple[Stage, Viewer | None]]:
+    """The stage, and the viewer where there is one."""
+    import rerun as rr
+
+    from mm_perception.viewing.stage import Stage
+    from mm_perception.viewing.viewer import Viewer
+
+    recording = rr.RecordingStream('mm_perception')
+    name = ' + '.join(path.resolve().name for path in args.bag) or 'live'
+    recording.send_recording_name(name)
+    try:
+        if args.save is not None:
+            args.save.parent.mkdir(parents=True, exist_ok=True)
+            recording.save(args.save)
+            yield Stage(recording, transforms), None
+            return
+        with Viewer(is_web=args.web, web_port=args.port, is_live=is_live) as viewer:
+            recording.connect_grpc(viewer.address)
+            yield Stage(recording, transforms), viewer
+    finally:
+        recording.disconnect()
+        if args.save is not None and args.save.exists():
+            print(f'written  {args.save}; open it with: rerun {args.save}')
+
+
+class _Arranger:
+    """Sends the blueprint when there is something new to show, not too often."""
+
+    def __init__(self, stage: Stage, *, is_live: bool) -> None:
+        self._stage, self._is_live = stage, is_live
+        self._sent, self._sent_s = 0, 0.0
+
+    def __call__(self) -> None:
+        now_s = time.monotonic()
+        if self._stage.layout.version != self._sent and now_s - self._sent_s > _ARRANGE_S:
+            self.now()
+
+    def now(self) -> None:
+        """Send it."""
+        if self._stage.layout.version != self._sent:
+            self._sent, self._sent_s = self._stage.layout.version, time.monotonic()
+            blueprint = self._stage.layout.blueprint(is_live=self._is_live)
+            self._stage.recording.send_blueprint(blueprint)
+
+
+def _tell(viewer: Viewer) -> None:
+    if not viewer.page:
+        print('close the window, or press Ctrl-C, to end', flush=True)
+        return
+    print(f'open     {viewer.page}\nCtrl-C ends', flush=True)
+    if os.environ.get('DISPLAY') or os.environ.get('WAYLAND_DISPLAY'):
+        webbrowser.open(viewer.page)
+
+
+def _print_account(account: Account, stage: Stage) -> None:
+    print(f'{account.drawn} messages drawn')
+    for topic, count in sorted(account.failed.items()):
+        print(f'not drawn: {count} of {topic}: {account.problems[topic]}')
+    for topic, count in sorted(stage.unplaced.items()):
+        print(f'not placed in space: {count} of {topic}: {stage.reasons[topic]}')
+    for topic, reason in sorted(account.left_out.items()):
+        print(f'left out: {topic}: {reason}')
