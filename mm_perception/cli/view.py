@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import signal
 import sys
 import time
 import webbrowser
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from mm_perception.viewing.stage import Stage
     from mm_perception.viewing.viewer import Viewer
 
+#: Of a bag so much time's drawings are sent at once, seconds.
+_FLUSH_S = 2.0
 #: How often the views are arranged anew while more comes, seconds.
 _ARRANGE_S = 2.0
 
@@ -44,7 +47,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--web', action='store_true', help='in a browser, not in a window')
     parser.add_argument('--port', type=int, default=9090, help='of the page; 0: any that is free')
     parser.add_argument('--save', type=Path, metavar='FILE.rrd', help='write a file, and no more')
-    parser.add_argument('--seconds', type=float, help='of what runs now: end by itself')
+    parser.add_argument('--start', type=float, default=0.0, metavar='S', help='skip so much')
+    parser.add_argument('--seconds', type=float, metavar='S', help='no more than so much')
     parser.add_argument('--local-only', action='store_true', help='bind 127.0.0.1, nothing else')
 
 
@@ -53,24 +57,29 @@ def run(args: argparse.Namespace) -> int:
     from mm_perception.viewing.viewer import require_display, require_rerun
 
     require_rerun()
+    if args.start < 0 or (args.seconds is not None and args.seconds <= 0):
+        raise ConfigError('--start or --seconds', (args.start, args.seconds), 'numbers above 0')
     if args.save is not None and (args.web or args.save.exists()):
         problem = 'a file that does not exist yet' if args.save.exists() else 'no --web beside it'
         raise ConfigError('--save', str(args.save), problem)
     if args.save is None and not args.web:
         require_display()
+    signal.signal(signal.SIGTERM, _end)  # so that the viewer ends, too
     return _view_bags(args) if args.bag else _view_live(args)
+
+
+def _end(number: int, frame: Any) -> None:
+    sys.exit(128 + number)
 
 
 def _view_bags(args: argparse.Namespace) -> int:
     from mm_perception.viewing.bags import Show, bags_in
 
-    if args.seconds is not None:
-        raise ConfigError('--seconds', args.seconds, 'no bag: it is for what runs now')
     bags = [bag for path in args.bag for bag in bags_in(path)]
-    show = Show(bags, args.topics)
+    show = Show(bags, args.topics, start_s=args.start, seconds=args.seconds)
     try:
         with _open(args, show.transforms, is_live=False) as (stage, viewer):
-            arrange = _Arranger(stage, is_live=False)
+            arrange = _Arranger(stage, is_live=False, is_once=viewer is None)
             is_whole = False
             try:
                 with Progress(show.num_messages, 'drawing') as progress:
@@ -97,7 +106,7 @@ def _view_live(args: argparse.Namespace) -> int:
         _open(args, TransformBuffer(), is_live=True) as (stage, viewer),
         Watch(stage, args.topics, local_only=args.local_only) as watch,
     ):
-        arrange = _Arranger(stage, is_live=True)
+        arrange = _Arranger(stage, is_live=True, is_once=viewer is None)
         if viewer is not None:
             _tell(viewer)
         print('watching; Ctrl-C ends', flush=True)
@@ -127,7 +136,10 @@ def _open(
     from mm_perception.viewing.stage import Stage
     from mm_perception.viewing.viewer import Viewer
 
-    recording = rr.RecordingStream('mm_perception')
+    pace = rr.ChunkBatcherConfig.LOW_LATENCY() if is_live else rr.ChunkBatcherConfig.DEFAULT()
+    if not is_live:  # viewers take a few large pieces much faster than many small ones
+        pace.flush_tick = _FLUSH_S
+    recording = rr.RecordingStream('mm_perception', batcher_config=pace)
     name = ' + '.join(path.resolve().name for path in args.bag) or 'live'
     recording.send_recording_name(name)
     try:
@@ -146,15 +158,20 @@ def _open(
 
 
 class _Arranger:
-    """Sends the blueprint when there is something new to show, not too often."""
+    """Sends the blueprint when there is something new to show, not too often.
 
-    def __init__(self, stage: Stage, *, is_live: bool) -> None:
+    Args:
+        is_once: At the end only, as for a file.
+    """
+
+    def __init__(self, stage: Stage, *, is_live: bool, is_once: bool) -> None:
         self._stage, self._is_live = stage, is_live
-        self._sent, self._sent_s = 0, 0.0
+        self._every_s = float('inf') if is_once else _ARRANGE_S
+        self._sent, self._sent_s = 0, time.monotonic()
 
     def __call__(self) -> None:
         now_s = time.monotonic()
-        if self._stage.layout.version != self._sent and now_s - self._sent_s > _ARRANGE_S:
+        if self._stage.layout.version != self._sent and now_s - self._sent_s > self._every_s:
             self.now()
 
     def now(self) -> None:

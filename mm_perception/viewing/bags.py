@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from mm_perception.bag.reader import BagReader
+from mm_perception.bag.reader import BagReader, Record
 from mm_perception.bag.transforms import TF_TOPICS, read_transforms
 from mm_perception.errors import BagError, ConfigError, MmPerceptionError
 from mm_perception.ros.tf import TransformBuffer
@@ -81,21 +81,32 @@ class Show:
     Args:
         bags: Folders or files.
         topics: Only these; none means all.
+        start_s: Leave out so much at the head of each.
+        seconds: And what comes so long after; None for all.
 
     Raises:
         BagError: One cannot be opened.
         ConfigError: A topic is in none of them.
     """
 
-    def __init__(self, bags: Sequence[Path], topics: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        bags: Sequence[Path],
+        topics: Collection[str] = (),
+        *,
+        start_s: float = 0.0,
+        seconds: float | None = None,
+    ) -> None:
         self.readers = [BagReader(bag) for bag in bags]
         self.transforms = TransformBuffer(None)
         self._names = _distinct_names(bags)
+        self._readings = [_reading_of(reader) for reader in self.readers]
         self._topics = [self._chosen(index, set(topics)) for index in range(len(bags))]
         there = {topic for reader in self.readers for topic in reader.topics}
         unknown = sorted(set(topics) - there)
         if unknown:
             raise ConfigError('--topics', unknown, f'topics of the bags: {", ".join(sorted(there))}')
+        self._start_s, self._seconds = start_s, seconds
         for reader in self.readers:
             read_transforms(reader, self.transforms)
 
@@ -122,11 +133,10 @@ class Show:
             after: Called after each message.
         """
         account, done = Account(), 0
-        for reader, topics, name in zip(self.readers, self._topics, self._names, strict=True):
-            reading = Reading(is_whole=True)
-            reading.add_topics({t: i.type_name for t, i in reader.topics.items() if i.count})
+        for index, reader in enumerate(self.readers):
+            reading, name = self._readings[index], self._names[index]
             account.left_out |= {t: why for t, why in reading.left_out.items() if why}
-            for record in reader.records(topics & reading.topics):
+            for record in self._records(reader, self._topics[index]):
                 try:
                     taken = reading.take(record.topic, record.data, record.log_time_ns)
                     if taken is not None:
@@ -145,13 +155,21 @@ class Show:
         for reader in self.readers:
             reader.__exit__(None, None, None)
 
+    def _records(self, reader: BagReader, topics: set[str]) -> Iterator[Record]:
+        start_ns = reader.start_ns + int(self._start_s * 1e9)
+        end_ns = start_ns + int(self._seconds * 1e9) if self._seconds else None
+        for record in reader.records(topics, start_ns=start_ns if self._start_s else None):
+            if end_ns is not None and record.log_time_ns > end_ns:
+                return
+            yield record
+
     def _chosen(self, index: int, wanted: set[str]) -> set[str]:
         """Topics to read of a bag: those wanted, with their parts, that no earlier bag has."""
         reader = self.readers[index]
         chosen = set()
-        for topic, info in reader.topics.items():
+        for topic in self._readings[index].topics:
             is_wanted = any(topic == w or topic.startswith(f'{w}/') for w in wanted)
-            if not info.count or (wanted and not is_wanted and topic not in TF_TOPICS):
+            if wanted and not is_wanted and topic not in TF_TOPICS:
                 continue
             earlier = [r for r in self.readers[:index] if topic in r.topics]
             if not any(_is_copy(reader, other, topic) for other in earlier):
@@ -174,6 +192,12 @@ def draw_any(
         return
     stage.at(received_ns)
     MESSAGES[type_name](stage, topic, item)
+
+
+def _reading_of(reader: BagReader) -> Reading:
+    reading = Reading(is_whole=True)
+    reading.add_topics({t: i.type_name for t, i in reader.topics.items() if i.count})
+    return reading
 
 
 def _is_copy(reader: BagReader, other: BagReader, topic: str) -> bool:

@@ -30,6 +30,7 @@ class Layout:
         self._loose: dict[tuple[str, ...], None] = {}
         self._marks: dict[tuple[str, ...], None] = {}
         self._trails: dict[tuple[str, ...], None] = {}
+        self._boxes: dict[tuple[str, ...], bool] = {}
         self._curves: dict[str, None] = {}
         self._has_words = False
 
@@ -46,6 +47,13 @@ class Layout:
     def add_trail(self, path: Path) -> None:
         """All of its past is shown, not the newest piece only."""
         self._add(self._trails, tuple(path), None)
+
+    def add_boxes(self, path: Path, *, is_tracked: bool) -> None:
+        """Boxes in space; those before tracking are hidden where there are tracks."""
+        if is_tracked and not self._boxes.get(tuple(path)):
+            self._boxes[tuple(path)] = True
+            self.version += 1
+        self._add(self._boxes, tuple(path), is_tracked)
 
     def add_picture(self, camera: Path, path: Path, topic: str) -> None:
         """A picture of a camera."""
@@ -96,7 +104,7 @@ class Layout:
     def _space_views(self) -> list[Any]:
         views = []
         for root, robot in self._spaces.items():
-            hidden = self._hidden_truth([root])
+            hidden = self._hidden_truth([root]) + self._hidden_boxes(root)
             past = rrb.VisibleTimeRanges(
                 timeline='stamp',
                 start=rrb.TimeRangeBoundary.infinite(),
@@ -112,7 +120,6 @@ class Layout:
                 rrb.Spatial3DView(
                     origin=_text([root]), contents=['+ $origin/**', '+ /tf/**', *hidden],
                     name=f'space: {root}', overrides=trails, eye_controls=eye,
-                    background=(16, 18, 22),
                 )
             )  # fmt: skip
         return views
@@ -131,7 +138,8 @@ class Layout:
                     view['name'] = f'truth: {topic}'
                     truth.append(rrb.Spatial2DView(contents=contents, **view))
         loose = [
-            rrb.Spatial2DView(origin=_text(path), name='/'.join(path[1:])) for path in self._loose
+            rrb.Spatial2DView(origin=_text(path), name='/'.join(path[1:]))
+            for path in sorted(self._loose, key=lambda path: (_TRUTH in path, path[0] != 'maps'))
         ]
         stacked = rrb.Grid if len(seen) > _COLUMN else rrb.Vertical
         columns = [stacked(*seen)] if seen else []
@@ -146,8 +154,17 @@ class Layout:
         is_mixed = len(path) == 1 or any(mark[: len(path)] == tuple(path) for mark in own)
         return [f'- {_text([*path, _TRUTH])}/**'] if is_mixed else []
 
+    def _hidden_boxes(self, root: str) -> list[str]:
+        own = {p: is_tracked for p, is_tracked in self._boxes.items() if p[0] == root}
+        own = {p: is_tracked for p, is_tracked in own.items() if _TRUTH not in p}
+        hidden = [path for path, is_tracked in own.items() if not is_tracked]
+        return [f'- {_text(path)}/**' for path in hidden] if any(own.values()) else []
+
     def _log_view(self) -> Any:
-        return rrb.TextLogView(origin='/log', name='what was said') if self._has_words else None
+        if not self._has_words:
+            return None
+        columns = rrb.TextLogColumns(text_log_columns=['LogLevel', 'Body'])
+        return rrb.TextLogView(origin='/log', name='what was said', columns=columns)
 
     def _curve_views(self) -> list[Any]:
         return [

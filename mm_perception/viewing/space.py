@@ -22,6 +22,7 @@ _FREE = (70, 74, 82)
 _MAP_OPACITY = 0.75
 _DEPTHS_M = np.geomspace(2.0, 60.0, 64)
 _PALETTE = np.array([depth_colour(depth) for depth in _DEPTHS_M], np.uint8)
+_FRAME_M = 0.4
 _AXES = np.eye(3) * AXIS_M
 _AXIS_COLOURS = ((235, 80, 70), (90, 200, 90), (80, 130, 240))  # x, y and z, as RViz has them
 #: A step further than this is no path but a jump, metres.
@@ -73,6 +74,7 @@ def draw_boxes(stage: Stage, topic: str, boxes: Boxes3D) -> None:
     )  # fmt: skip
     arrows = rr.Arrows3D(vectors=speeds, origins=boxes.centres, colors=colours)
     stage.log([*path, 'velocities'], arrows)
+    stage.layout.add_boxes(path, is_tracked=bool(boxes.track_ids))
 
 
 def _name(label: str, track_id: str, velocity: Array, score: float) -> str:
@@ -166,6 +168,7 @@ def _draw_axes(stage: Stage, path: Path, position: Array, quat_xyzw: Array) -> N
 
 def draw_transforms(stage: Stage, topic: str, message: Any) -> None:
     """The frames of TF as arrows, each where its parent has it; for ever where it is static."""
+    known = stage.memory.setdefault('frames', set())
     for transform in message.transforms:
         move, turn = transform.transform.translation, transform.transform.rotation
         child = transform.child_frame_id.lstrip('/')
@@ -179,3 +182,12 @@ def draw_transforms(stage: Stage, topic: str, message: Any) -> None:
             ),
             is_static=topic == '/tf_static',
         )  # fmt: skip
+        if child not in known:
+            known.add(child)
+            axes = rr.TransformAxes3D(_FRAME_M), rr.CoordinateFrame(child)
+            stage.log(['tf', child], *axes, is_static=True)
+        root = stage.transforms.root_of(child)
+        if root not in known:  # what is below the entity of a root lies in the frame of that name
+            known.add(root)
+            same = rr.Transform3D(parent_frame=f'tf#/{root}', child_frame=root)
+            stage.log(['tf', root], same, is_static=True)

@@ -46,7 +46,7 @@ class Stage:
         self.memory: dict[str, Any] = {}
         self._now_ns = 0
         self._cameras: dict[str, tuple[Path, int]] = {}
-        self._said: dict[str, str] = {}
+        self._said: dict[str, object] = {}
         recording.set_log_tick_enabled(False)
         recording.set_log_time_enabled(False)
 
@@ -100,10 +100,20 @@ class Stage:
         colour = _COLOURS.get(level, _COLOURS[rr.TextLogLevel.INFO])
         self.log(['log', *parts(topic)], rr.TextLog(text, level=level, color=colour))
 
-    def say_news(self, topic: str, text: str, level: str = rr.TextLogLevel.INFO) -> None:
-        """A line in the log, unless the last one of the topic was the same."""
-        if self._said.get(topic) != text:
-            self._said[topic] = text
+    def say_news(
+        self, topic: str, text: str, level: str = rr.TextLogLevel.INFO, *, gist: object = None
+    ) -> None:
+        """A line in the log, unless the last one of the topic was the same.
+
+        Args:
+            topic: Of which it speaks.
+            text: The line.
+            level: Of rerun.TextLogLevel.
+            gist: What is compared, in place of the text.
+        """
+        gist = text if gist is None else gist
+        if self._said.get(topic) != gist:
+            self._said[topic] = gist
             self.say(topic, text, level)
 
     def curve(self, group: str, name: str, value: float) -> None:

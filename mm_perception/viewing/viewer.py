@@ -73,7 +73,7 @@ class Viewer:
         self.page = self.page if is_web else ''
         self._process = subprocess.Popen(
             [str(_executable()), *words], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE, text=True, start_new_session=True,
+            stderr=subprocess.PIPE, text=True,
             env={**os.environ, 'RUST_LOG': 'error', 'RERUN_ANALYTICS': '0'},
         )  # fmt: skip
         try:

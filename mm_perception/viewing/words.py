@@ -91,8 +91,9 @@ def draw_event(stage: Stage, topic: str, event: Event) -> None:
 
 
 def draw_advice(stage: Stage, topic: str, advice: Advice) -> None:
-    """A line when it changes, yellow or red where it is not go; the limit as a curve."""
-    stage.say_news(topic, advice.sentence(), _LEVELS[advice.action])
+    """A line when action or rules change, yellow or red if not go; the limit as a curve."""
+    gist = advice.action, advice.rules, advice.track_ids
+    stage.say_news(topic, advice.sentence(), _LEVELS[advice.action], gist=gist)
     stage.curve('speed, m/s', f'{topic}/limit', advice.speed_limit_mps)
 
 
