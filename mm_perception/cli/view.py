@@ -1,6 +1,6 @@
 """Look at a recording, a result, or the running robot, in the viewer of rerun.io.
 
-  mmp view my_bag                        a window: cameras, space, words and curves, on one time line
+  mmp view my_bag                        a window: cameras, space, words, curves on one time line
   mmp view my_bag result                 what was recorded and what was found, together
   mmp view demo_result                   all that `mmp demo` wrote
   mmp view                               the running robot, until Ctrl-C

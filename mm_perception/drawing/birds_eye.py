@@ -67,7 +67,9 @@ def _draw_grid(picture: Array, grid: BevGrid, reach_m: float) -> None:
             picture[values >= 0] = _GROUND
             continue
         share = (np.clip(values, 0, 100) / 100.0)[..., None]
-        picture[:] = (picture * (1 - share) + np.array(LAYER_COLOURS[layer]) * share).astype(np.uint8)
+        picture[:] = (picture * (1 - share) + np.array(LAYER_COLOURS[layer]) * share).astype(
+            np.uint8
+        )
 
 
 def _draw_robot(picture: Array, scale: float) -> None:

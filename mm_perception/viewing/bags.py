@@ -36,7 +36,10 @@ def bags_in(path: Path) -> list[Path]:
         raise BagError(str(path), 'does not exist', 'check the path')
     folders = [path, *sorted(p for p in path.iterdir() if p.is_dir())] if path.is_dir() else []
     found = [
-        bag for folder in folders for bag in (folder, folder / 'bag') if bag != path and _is_bag(bag)
+        bag
+        for folder in folders
+        for bag in (folder, folder / 'bag')
+        if bag != path and _is_bag(bag)
     ]
     if not found:
         fix = 'give a rosbag2 folder, an .mcap file, or what mmp replay or mmp demo wrote'
@@ -105,7 +108,9 @@ class Show:
         there = {topic for reader in self.readers for topic in reader.topics}
         unknown = sorted(set(topics) - there)
         if unknown:
-            raise ConfigError('--topics', unknown, f'topics of the bags: {", ".join(sorted(there))}')
+            raise ConfigError(
+                '--topics', unknown, f'topics of the bags: {", ".join(sorted(there))}'
+            )
         self._start_s, self._seconds = start_s, seconds
         for reader in self.readers:
             read_transforms(reader, self.transforms)
@@ -141,6 +146,8 @@ class Show:
                     taken = reading.take(record.topic, record.data, record.log_time_ns)
                     if taken is not None:
                         shown = self._shown(taken[0], name, reader)
+                        if shown != taken[0]:
+                            stage.layout.add_apart(name)
                         draw_any(stage, shown, taken[1], record.type_name, record.log_time_ns)
                     account.drawn += 1
                 except MmPerceptionError as error:

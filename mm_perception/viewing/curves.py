@@ -74,9 +74,7 @@ def draw_diagnostics(stage: Stage, topic: str, message: Any) -> None:
     for status in message.status:
         level = Level(int(status.level[0] if isinstance(status.level, bytes) else status.level))
         name = status.name.split(':')[0].strip('/')
-        stage.say_news(
-            f'{topic}/{name}', f'{name}: {status.message}', _LEVELS.get(level, 'ERROR')
-        )
+        stage.say_news(f'{topic}/{name}', f'{name}: {status.message}', _LEVELS.get(level, 'ERROR'))
         for pair in status.values:
             group = _group_of(pair.key)
             if group:

@@ -9,7 +9,7 @@ import rerun as rr
 import rerun.blueprint as rrb
 
 Path = Sequence[str]
-#: What a synthetic world knows: shown in views of its own.
+#: What a synthetic world knows.
 _TRUTH = 'ground_truth'
 #: More pictures than this stand in a grid, not in a column.
 _COLUMN = 2
@@ -25,6 +25,8 @@ class Layout:
         self.version = 0
         #: Names by which prompts call a camera, by its entity.
         self.stream_of: dict[tuple[str, ...], set[str]] = {}
+        #: Heads of topics that are shown apart: the truth, and bags with topics of equal names.
+        self._apart: dict[str, None] = {_TRUTH: None}
         self._spaces: dict[str, tuple[str, ...]] = {}
         self._pictures: dict[tuple[str, ...], list[tuple[tuple[str, ...], str]]] = {}
         self._loose: dict[tuple[str, ...], None] = {}
@@ -33,6 +35,10 @@ class Layout:
         self._boxes: dict[tuple[str, ...], bool] = {}
         self._curves: dict[str, None] = {}
         self._has_words = False
+
+    def add_apart(self, head: str) -> None:
+        """What lies below this name is shown in views of its own."""
+        self._add(self._apart, head, None)
 
     def add_space(self, root: str) -> None:
         """Something lies in space below this frame."""
@@ -104,7 +110,7 @@ class Layout:
     def _space_views(self) -> list[Any]:
         views = []
         for root, robot in self._spaces.items():
-            hidden = self._hidden_truth([root]) + self._hidden_boxes(root)
+            hidden = self._hidden([root]) + self._hidden_boxes(root)
             past = rrb.VisibleTimeRanges(
                 timeline='stamp',
                 start=rrb.TimeRangeBoundary.infinite(),
@@ -125,38 +131,48 @@ class Layout:
         return views
 
     def _picture_views(self) -> Any:
-        seen, truth = [], []
+        seen, apart = [], []
         for camera, pictures in self._pictures.items():
             for path, topic in pictures:
                 others = [f'- {_text(other)}/**' for other, _ in pictures if other != path]
-                view = {'origin': _text(camera), 'name': topic}
-                hidden = self._hidden_truth(camera)
-                seen.append(rrb.Spatial2DView(contents=['+ $origin/**', *others, *hidden], **view))
-                if hidden:
-                    keep = f'+ {_text([*camera, _TRUTH])}/**'
-                    contents = [f'+ {_text(path)}/**', keep]
-                    view['name'] = f'truth: {topic}'
-                    truth.append(rrb.Spatial2DView(contents=contents, **view))
+                hidden = self._hidden(camera)
+                contents = ['+ $origin/**', *others, *hidden]
+                seen.append(rrb.Spatial2DView(origin=_text(camera), contents=contents, name=topic))
+                for head in self._marked_apart(camera) if hidden else []:
+                    contents = [f'+ {_text(path)}/**', f'+ {_text([*camera, head])}/**']
+                    name = f'{head}: {topic}'
+                    apart.append(
+                        rrb.Spatial2DView(origin=_text(camera), contents=contents, name=name)
+                    )
         loose = [
             rrb.Spatial2DView(origin=_text(path), name='/'.join(path[1:]))
             for path in sorted(self._loose, key=lambda path: (_TRUTH in path, path[0] != 'maps'))
         ]
         stacked = rrb.Grid if len(seen) > _COLUMN else rrb.Vertical
         columns = [stacked(*seen)] if seen else []
-        rest = _tabs([*loose, *truth])
+        rest = _tabs([*loose, *apart])
         if rest is not None:
             columns.append(rest)
         return rrb.Vertical(*columns) if columns else None
 
-    def _hidden_truth(self, path: Path) -> list[str]:
-        """Leaves the truth out where there is something else to see, so that both can be told."""
-        own = [mark for mark in self._marks if _TRUTH not in mark]
-        is_mixed = len(path) == 1 or any(mark[: len(path)] == tuple(path) for mark in own)
-        return [f'- {_text([*path, _TRUTH])}/**'] if is_mixed else []
+    def _marked_apart(self, camera: Path) -> list[str]:
+        """Heads of what is shown apart and lies over the pictures of a camera."""
+        depth = len(camera)
+        heads = {m[depth] for m in self._marks if m[:depth] == tuple(camera) and len(m) > depth}
+        return [head for head in self._apart if head in heads]
+
+    def _hidden(self, path: Path) -> list[str]:
+        """Leaves out what is shown apart, unless there is nothing else to see."""
+        depth = len(path)
+        shown = self._boxes if depth == 1 else self._marks
+        heads = [mark[depth : depth + 1] for mark in shown if mark[:depth] == tuple(path)]
+        if not any(head and head[0] not in self._apart for head in heads):
+            return []
+        return [f'- {_text([*path, head])}/**' for head in self._apart]
 
     def _hidden_boxes(self, root: str) -> list[str]:
         own = {p: is_tracked for p, is_tracked in self._boxes.items() if p[0] == root}
-        own = {p: is_tracked for p, is_tracked in own.items() if _TRUTH not in p}
+        own = {p: is_tracked for p, is_tracked in own.items() if p[1] not in self._apart}
         hidden = [path for path, is_tracked in own.items() if not is_tracked]
         return [f'- {_text(path)}/**' for path in hidden] if any(own.values()) else []
 

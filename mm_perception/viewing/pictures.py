@@ -55,7 +55,8 @@ def draw_camera_info(stage: Stage, topic: str, info: CameraInfo) -> None:
         return
     stage.memory[topic] = known
     stage.log(
-        camera, rr.Pinhole(image_from_camera=matrix, resolution=size, image_plane_distance=_PLANE_M)
+        camera,
+        rr.Pinhole(image_from_camera=matrix, resolution=size, image_plane_distance=_PLANE_M),
     )
     if len(camera) > 1:
         stage.layout.add_space(camera[0])

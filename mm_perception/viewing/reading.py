@@ -159,5 +159,3 @@ class Reading:
             return part.topic, convert.from_msg(message, part.sample_type, received_ns)
         sample = join.add(part.suffix, message)
         return None if sample is None else (part.topic, sample)
-
-
