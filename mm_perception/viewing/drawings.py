@@ -42,6 +42,8 @@ from mm_perception.viewing.stage import Stage
 
 Drawing = Callable[[Stage, str, Any], None]
 
+#: What is this late was not delayed, but stamped by a clock that shows something else.
+_OTHER_CLOCK_NS = 600 * 10**9
 #: By type; a test holds it against everything in `mm_perception.samples`.
 DRAWINGS: dict[type[Sample], Drawing] = {
     Image: pictures.draw_image,
@@ -92,5 +94,5 @@ def draw(stage: Stage, topic: str, sample: Sample, received_ns: int) -> None:
     """
     stage.at(sample.stamp_ns or received_ns)
     DRAWINGS[type(sample)](stage, topic, sample)
-    if 0 < sample.stamp_ns < received_ns:
+    if 0 < received_ns - sample.stamp_ns < _OTHER_CLOCK_NS:
         stage.curve('delay, ms', topic, (received_ns - sample.stamp_ns) / 1e6)

@@ -10,6 +10,7 @@ import rerun as rr
 
 from mm_perception.drawing.birds_eye import LAYER_COLOURS
 from mm_perception.drawing.points import depth_colour
+from mm_perception.ros.convert.header import ns_of
 from mm_perception.samples import BevGrid, Boxes3D, Odometry, Point3D, PointCloud, Pose
 from mm_perception.samples.sample import Array
 from mm_perception.viewing.pictures import colour_of_track
@@ -173,6 +174,7 @@ def draw_transforms(stage: Stage, topic: str, message: Any) -> None:
         move, turn = transform.transform.translation, transform.transform.rotation
         child = transform.child_frame_id.lstrip('/')
         parent = transform.header.frame_id.lstrip('/')
+        stage.at(ns_of(transform.header.stamp))
         stage.log(
             ['tf', child],
             rr.Transform3D(
