@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import os
 import signal
 import sys
 import time
@@ -186,8 +185,10 @@ def _tell(viewer: Viewer) -> None:
     if not viewer.page:
         print('close the window, or press Ctrl-C, to end', flush=True)
         return
+    from mm_perception.viewing.viewer import has_display
+
     print(f'open     {viewer.page}\nCtrl-C ends', flush=True)
-    if os.environ.get('DISPLAY') or os.environ.get('WAYLAND_DISPLAY'):
+    if has_display():
         webbrowser.open(viewer.page)
 
 

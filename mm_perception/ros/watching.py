@@ -13,12 +13,12 @@ from mm_perception.errors import MmPerceptionError
 from mm_perception.ros.recorder import CHATTER, Recorder
 from mm_perception.ros.session import Session
 from mm_perception.ros.wire import deserialize
-from mm_perception.viewing.bags import Account, draw_any
+from mm_perception.viewing.bags import Account, draw_any, is_wanted
 from mm_perception.viewing.reading import Reading
 from mm_perception.viewing.stage import Stage
 
-#: Messages that wait per topic; pictures and scans are large, and only the newest is of interest.
-_WAITING, _BULKY_WAITING = 100, 2
+#: Messages that wait per topic; pictures and scans are large, and only the newest are of interest.
+_WAITING, _BULKY_WAITING = 100, 6
 _BULKY = ('Image', 'CompressedImage', 'PointCloud2', 'OccupancyGrid')
 #: For so long a message waits for the transform of its moment, which comes a little later.
 _TF_S = 0.1
@@ -109,7 +109,7 @@ class Watch:
         if topic in TF_TOPICS:
             return True
         if self._topics:
-            return any(topic == t or topic.startswith(f'{t}/') for t in self._topics)
+            return is_wanted(topic, self._topics)
         return topic not in CHATTER and _DEBUG not in topic.split('/')
 
     def _work(self) -> None:
@@ -121,14 +121,17 @@ class Watch:
                 self._draw(message)
 
     def _next(self) -> _Message | None:
-        """The oldest that has waited long enough for its transform."""
+        """The oldest that has waited for its transform, or waits where there is no more room."""
+        latest_ns = time.time_ns() - int(_TF_S * 1e9)
         with self._lock:
-            heads = [queue[0] for queue in self._waiting.values() if queue]
-            if not heads:
+            ready = [
+                queue[0]
+                for queue in self._waiting.values()
+                if queue and (queue[0].came_ns <= latest_ns or len(queue) == queue.maxlen)
+            ]
+            if not ready:
                 return None
-            oldest = min(heads, key=lambda message: message.came_ns)
-            if time.time_ns() - oldest.came_ns < _TF_S * 1e9:
-                return None
+            oldest = min(ready, key=lambda message: message.came_ns)
             return self._waiting[oldest.topic].popleft()
 
     def _draw(self, message: _Message) -> None:

@@ -103,8 +103,8 @@ class Show:
         self.readers = [BagReader(bag) for bag in bags]
         self.transforms = TransformBuffer(None)
         self._names = _distinct_names(bags)
-        self._readings = [_reading_of(reader) for reader in self.readers]
-        self._topics = [self._chosen(index, set(topics)) for index in range(len(bags))]
+        self._readings = [_reading_of(reader, topics) for reader in self.readers]
+        self._topics = [self._chosen(index) for index in range(len(bags))]
         there = {topic for reader in self.readers for topic in reader.topics}
         unknown = sorted(set(topics) - there)
         if unknown:
@@ -170,14 +170,11 @@ class Show:
                 return
             yield record
 
-    def _chosen(self, index: int, wanted: set[str]) -> set[str]:
-        """Topics to read of a bag: those wanted, with their parts, that no earlier bag has."""
+    def _chosen(self, index: int) -> set[str]:
+        """Topics to read of a bag: those that no earlier one has."""
         reader = self.readers[index]
         chosen = set()
         for topic in self._readings[index].topics:
-            is_wanted = any(topic == w or topic.startswith(f'{w}/') for w in wanted)
-            if wanted and not is_wanted and topic not in TF_TOPICS:
-                continue
             earlier = [r for r in self.readers[:index] if topic in r.topics]
             if not any(_is_copy(reader, other, topic) for other in earlier):
                 chosen.add(topic)
@@ -201,10 +198,22 @@ def draw_any(
     MESSAGES[type_name](stage, topic, item)
 
 
-def _reading_of(reader: BagReader) -> Reading:
+def _reading_of(reader: BagReader, wanted: Collection[str]) -> Reading:
+    """Takes in the topics of a bag: those wanted and below them, and TF; none wanted means all."""
     reading = Reading(is_whole=True)
-    reading.add_topics({t: i.type_name for t, i in reader.topics.items() if i.count})
+    reading.add_topics(
+        {
+            topic: info.type_name
+            for topic, info in reader.topics.items()
+            if info.count and (topic in TF_TOPICS or is_wanted(topic, wanted))
+        }
+    )
     return reading
+
+
+def is_wanted(topic: str, wanted: Collection[str]) -> bool:
+    """Whether a topic is one of those, or below one of them; none wanted means all."""
+    return not wanted or any(topic == w or topic.startswith(f'{w}/') for w in wanted)
 
 
 def _is_copy(reader: BagReader, other: BagReader, topic: str) -> bool:

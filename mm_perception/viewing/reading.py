@@ -8,6 +8,7 @@ from typing import Any
 
 from mm_perception.ros import convert
 from mm_perception.ros.convert.boxes3d import BOXES
+from mm_perception.ros.convert.compressed_image import COMPRESSED
 from mm_perception.ros.convert.detections import DETECTIONS
 from mm_perception.ros.convert.image import IMAGE
 from mm_perception.ros.convert.motion import DETAILS
@@ -54,6 +55,8 @@ def parts_of(types: Mapping[str, str]) -> tuple[dict[str, Part], dict[str, str]]
         whole = _whole_of(topic, types)
         if whole is not None:
             _claim(*whole, types, parts, left_out)
+        elif types[topic] == COMPRESSED and types.get(topic.rsplit('/', 1)[0]) == IMAGE:
+            left_out[topic] = ''
         elif types[topic] in (TRANSFORMS, DIAGNOSTICS):
             parts[topic] = Part(topic, '', None)
         elif becomes := convert.sample_types_of(types[topic]):

@@ -32,11 +32,15 @@ def require_rerun() -> None:
         )
 
 
+def has_display() -> bool:
+    """Whether a window can be opened."""
+    is_linux = sys.platform == 'linux'
+    return not is_linux or any(map(os.environ.get, ('DISPLAY', 'WAYLAND_DISPLAY')))
+
+
 def require_display() -> None:
     """Raise ConfigError where no window can be opened."""
-    if sys.platform == 'linux' and not (
-        os.environ.get('DISPLAY') or os.environ.get('WAYLAND_DISPLAY')
-    ):
+    if not has_display():
         raise ConfigError(
             'DISPLAY', os.environ.get('DISPLAY', ''),
             'a display for the window of the viewer; without one give --web, which serves a page '
