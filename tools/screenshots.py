@@ -33,6 +33,8 @@ from mm_perception.viewing.viewer import Viewer
 WIDTH, HEIGHT = 1600, 900
 #: The time line in the window: its ends and its height, pixels.
 TIME_LEFT, TIME_RIGHT, TIME_Y = 280, 1372, HEIGHT - 15
+#: Seconds until something is there, between two looks, and at most until nothing changes.
+LOAD_S, TURN_S, PATIENCE_S = 20.0, 4.0, 400.0
 LARGEST_BYTES = 190_000
 CHROMIUM = ('chromium', 'chromium-browser', 'google-chrome')
 #: Chromium reads commands from the first of these file descriptors and answers on the second.
@@ -103,7 +105,7 @@ class Browser:
         for kind in ('mouseMoved', 'mousePressed', 'mouseReleased'):
             button = 'none' if kind == 'mouseMoved' else 'left'
             self.page('Input.dispatchMouseEvent', type=kind, x=x, y=y, button=button, clickCount=1)
-            time.sleep(1.0)
+            time.sleep(TURN_S)
 
     def look(self) -> Any:
         """What is on the page, (HEIGHT, WIDTH, 3) uint8 BGR."""
@@ -135,7 +137,6 @@ def main() -> int:
     parser.add_argument('demo', type=Path, help='what mmp demo wrote, or any bags')
     parser.add_argument('--out', type=Path, default=Path('docs/pictures'))
     parser.add_argument('--at', type=float, default=0.22, help='moment, share of the time line')
-    parser.add_argument('--wait', type=float, default=150.0, help='seconds until all is loaded')
     args = parser.parse_args()
     program = next(filter(None, map(shutil.which, CHROMIUM)), None)
     if program is None:
@@ -154,25 +155,30 @@ def main() -> int:
             for theme in ('dark', 'light'):
                 page = f'{root}?url={file}&hide_welcome_screen=1&theme={theme}'
                 browser = Browser(program, Path(scratch, theme))
-                picture = _shot(browser, page, args.at, args.wait)
+                picture = _shot(browser, page, args.at)
                 browser.close()
                 _write(args.out / f'view_{theme}.jpg', picture)
         server.shutdown()
     return 0
 
 
-def _shot(browser: Browser, page: str, share: float, wait_s: float) -> Any:
+def _shot(browser: Browser, page: str, share: float) -> Any:
     """The page when all is loaded, at a moment of the time line."""
     browser.page('Page.navigate', url=page)
-    time.sleep(wait_s)
-    x = round(TIME_LEFT + share * (TIME_RIGHT - TIME_LEFT))
-    browser.click(x, TIME_Y)
-    before = browser.look()
-    for _ in range(10):  # until it stands still: pictures are decoded a while after
-        time.sleep(5.0)
+    time.sleep(LOAD_S)
+    _until_still(browser)  # it plays by itself, and stops at the end
+    browser.click(round(TIME_LEFT + share * (TIME_RIGHT - TIME_LEFT)), TIME_Y)
+    return _until_still(browser)
+
+
+def _until_still(browser: Browser) -> Any:
+    """What is on the page once it does not change any more; SwiftShader takes its time."""
+    before, still = browser.look(), 0
+    end_s = time.monotonic() + PATIENCE_S
+    while still < 2 and time.monotonic() < end_s:
+        time.sleep(TURN_S)
         now = browser.look()
-        if np.array_equal(now, before):
-            break
+        still = still + 1 if np.array_equal(now, before) else 0
         before = now
     return before
 

@@ -49,7 +49,8 @@ def levels_db(clip: AudioClip) -> np.ndarray[Any, Any]:
         return np.zeros(0)
     sums = np.add.reduceat(power, starts)
     counts = np.minimum(width, len(power) - starts)
-    return np.maximum(10 * np.log10(np.maximum(sums / counts, 1e-12)), _SILENCE_DB)
+    loud = 10 * np.log10(np.maximum(sums / counts, 1e-12))
+    return np.asarray(np.maximum(loud, _SILENCE_DB), np.float64)
 
 
 def draw_labels(stage: Stage, topic: str, labels: Labels) -> None:
