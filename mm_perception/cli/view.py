@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 #: Of a bag so much time's drawings are sent at once, seconds.
 _FLUSH_S = 2.0
+#: How long the viewer may take for what waits to be sent, seconds.
+_HAND_OVER_S = 60.0
 #: How often the views are arranged anew while more comes, seconds.
 _ARRANGE_S = 2.0
 
@@ -78,15 +80,14 @@ def _view_bags(args: argparse.Namespace) -> int:
     show = Show(bags, args.topics, start_s=args.start, seconds=args.seconds)
     try:
         with _open(args, show.transforms, is_live=False) as (stage, viewer):
-            arrange = _Arranger(stage, is_live=False, is_once=viewer is None)
+            arrange = _Arranger(stage, viewer, is_live=False)
             is_whole = False
             try:
                 with Progress(show.num_messages, 'drawing') as progress:
                     account = show.draw(stage, progress, arrange)
                 is_whole = True
             finally:  # also after Ctrl-C: what was drawn stays, and can be seen
-                arrange.now()
-                stage.recording.flush()
+                _finish(stage, viewer, arrange)
             if is_whole:
                 _print_account(account, stage)
             if viewer is not None:
@@ -105,17 +106,16 @@ def _view_live(args: argparse.Namespace) -> int:
         _open(args, TransformBuffer(), is_live=True) as (stage, viewer),
         Watch(stage, args.topics, local_only=args.local_only) as watch,
     ):
-        arrange = _Arranger(stage, is_live=True, is_once=viewer is None)
+        arrange = _Arranger(stage, viewer, is_live=True)
         if viewer is not None:
             _tell(viewer)
         print('watching; Ctrl-C ends', flush=True)
         end_s = time.monotonic() + args.seconds if args.seconds else float('inf')
         with contextlib.suppress(KeyboardInterrupt):
-            while watch.is_up and time.monotonic() < end_s and (viewer is None or viewer.is_open):
+            while watch.is_up and time.monotonic() < end_s:
                 watch.turn(0.1)
                 arrange()
-        arrange.now()
-        stage.recording.flush()
+        _finish(stage, viewer, arrange)
         _print_account(watch.account, stage)
         if watch.dropped:
             print(f'{watch.dropped} messages were dropped: they came faster than they are drawn')
@@ -160,15 +160,20 @@ class _Arranger:
     """Sends the blueprint when there is something new to show, not too often.
 
     Args:
-        is_once: At the end only, as for a file.
+        stage: With what was drawn.
+        viewer: None for a file: at the end only.
+        is_live: What is drawn never ends.
     """
 
-    def __init__(self, stage: Stage, *, is_live: bool, is_once: bool) -> None:
-        self._stage, self._is_live = stage, is_live
-        self._every_s = float('inf') if is_once else _ARRANGE_S
+    def __init__(self, stage: Stage, viewer: Viewer | None, *, is_live: bool) -> None:
+        self._stage, self._viewer, self._is_live = stage, viewer, is_live
+        self._every_s = float('inf') if viewer is None else _ARRANGE_S
         self._sent, self._sent_s = 0, time.monotonic()
 
     def __call__(self) -> None:
+        """Called after every message; raises KeyboardInterrupt once the window is closed."""
+        if self._viewer is not None and not self._viewer.is_open:
+            raise KeyboardInterrupt
         now_s = time.monotonic()
         if self._stage.layout.version != self._sent and now_s - self._sent_s > self._every_s:
             self.now()
@@ -179,6 +184,13 @@ class _Arranger:
             self._sent, self._sent_s = self._stage.layout.version, time.monotonic()
             blueprint = self._stage.layout.blueprint(is_live=self._is_live)
             self._stage.recording.send_blueprint(blueprint)
+
+
+def _finish(stage: Stage, viewer: Viewer | None, arrange: _Arranger) -> None:
+    """Arrange the views of all there is, and hand over what waits."""
+    if viewer is None or viewer.is_open:
+        arrange.now()
+        stage.recording.flush(timeout_sec=_HAND_OVER_S)
 
 
 def _tell(viewer: Viewer) -> None:

@@ -68,8 +68,6 @@ class Watch:
     def __exit__(self, *error: object) -> None:
         self._is_over = True
         self._thread.join()
-        self.account.left_out |= self._recorder.left_out
-        self.account.left_out |= {t: why for t, why in self._reading.left_out.items() if why}
         self._session.__exit__(None, None, None)
 
     @property
@@ -83,6 +81,8 @@ class Watch:
         if now_s - self._looked_s > _LOOK_S:
             self._looked_s = now_s
             self._recorder.look()
+            reasons = {t: why for t, why in self._reading.left_out.items() if why}
+            self.account.left_out = {**self._recorder.left_out, **reasons}
         self._session.serve(timeout_s)
 
     def add_topic(
