@@ -104,8 +104,7 @@ def run(args: argparse.Namespace) -> int:
     print(f'\nreport   {report}')
     for film in films:
         print(f'film     {film}')
-    print(f'bag      {result / "bag"}\nscores   {scores}')
-    print(f'look     {_view_command(args.out)}')
+    print(f'bag      {result / "bag"}\nscores   {scores}\nlook     {_view_command(args.out)}')
     whole_s = time.monotonic() - started_s
     print(
         f'\nIt took {whole_s:.0f} s: {drive_s:.0f} s to render, {replay_s:.0f} s to replay and '

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import signal
 import sys
 import time
@@ -130,6 +131,8 @@ def _open(
     args: argparse.Namespace, transforms: Any, *, is_live: bool
 ) -> Iterator[tuple[Stage, Viewer | None]]:
     """The stage, and the viewer where there is one."""
+    if args.save is None:  # that the window was closed is no error
+        os.environ.setdefault('RUST_LOG', 'error,re_grpc_client=off,re_sdk=off')
     import rerun as rr
 
     from mm_perception.viewing.stage import Stage
