@@ -14,7 +14,7 @@ from urllib.parse import quote
 from mm_perception.errors import ConfigError, MissingDependencyError
 
 _HOST = '127.0.0.1'
-_START_S = 30.0
+_START_S = 60.0
 _TURN_S = 0.1
 #: What it may keep of a recording, and of what never ends; beyond that the oldest is dropped.
 _OF_A_BAG, _OF_A_STREAM = '50%', '2GiB'

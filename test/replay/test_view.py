@@ -118,8 +118,8 @@ def test_a_page_is_served_on_this_machine_until_ctrl_c(demo: Path) -> None:
         try:
             page = next(line.split()[1] for line in process.stdout if line.startswith('open'))
             assert page.startswith('http://127.0.0.1:')
-            with urllib.request.urlopen(page, timeout=20) as reply:
+            with urllib.request.urlopen(page, timeout=60) as reply:
                 assert b'rerun' in reply.read().lower()
         finally:
             os.killpg(process.pid, signal.SIGINT)  # as a terminal does
-        assert process.wait(20) == 130
+        assert process.wait(60) == 130
