@@ -10,9 +10,9 @@ from mm_perception.ros.wire import deserialize
 TF_TOPICS = {'/tf': False, '/tf_static': True}
 
 
-def read_transforms(reader: BagReader) -> TransformBuffer:
-    """All transforms of a bag."""
-    buffer = TransformBuffer(None)
+def read_transforms(reader: BagReader, buffer: TransformBuffer | None = None) -> TransformBuffer:
+    """All transforms of a bag, added to a buffer where one is given."""
+    buffer = TransformBuffer(None) if buffer is None else buffer
     for record in reader.records(TF_TOPICS.keys() & reader.topics.keys()):
         for transform in deserialize(record.data, record.type_name).transforms:
             buffer.add(transform, is_static=TF_TOPICS[record.topic])

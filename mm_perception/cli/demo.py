@@ -102,7 +102,7 @@ def run(args: argparse.Namespace) -> int:
     print(f'\nreport   {report}')
     for film in films:
         print(f'film     {film}')
-    print(f'bag      {result / "bag"}\nscores   {scores}')
+    print(f'bag      {result / "bag"}\nscores   {scores}\nlook     {_view_command(args.out)}')
     whole_s = time.monotonic() - started_s
     print(
         f'\nIt took {whole_s:.0f} s: {drive_s:.0f} s to render, {replay_s:.0f} s to replay and '
@@ -211,6 +211,14 @@ def _words(args: argparse.Namespace) -> list[str]:
     words += ['--width', str(args.width)]
     words += ['--prompt', args.prompt] if args.prompt else []
     return [*words, '--offline'] if args.offline else words
+
+
+def _view_command(out: Path) -> str:
+    """The command that opens all of it in a viewer."""
+    from mm_perception.viewing.viewer import has_display
+
+    words = ['./mmp', 'view', str(out)]
+    return shlex.join(words if has_display() else [*words, '--web'])
 
 
 def _print_heard(bag: Path) -> None:

@@ -14,8 +14,8 @@ from mm_perception.samples.sample import Array
 _Colour = tuple[int, int, int]
 _UNKNOWN: _Colour = (24, 26, 30)
 _GROUND: _Colour = (46, 49, 55)
-#: From the lowest to the topmost.
-_LAYERS: dict[str, _Colour] = {
+#: Layers of a map, from the lowest to the topmost.
+LAYER_COLOURS: dict[str, _Colour] = {
     'drivable': (86, 90, 98), 'walkway': (104, 92, 76), 'crossing': (112, 140, 168),
     'lane': (214, 206, 150), 'occupied': (196, 84, 62),
 }  # fmt: skip
@@ -61,13 +61,15 @@ def _draw_grid(picture: Array, grid: BevGrid, reach_m: float) -> None:
     side = len(picture)
     at = reach_m - (np.arange(side) + 0.5) * (2 * reach_m / side)  # x of rows, y of columns
     xy = np.stack(np.meshgrid(at, at, indexing='ij'), axis=-1).reshape(-1, 2)
-    for layer in ('', *_LAYERS):
+    for layer in ('', *LAYER_COLOURS):
         values = grid.lookup(layer or grid.layers[0], xy).reshape(side, side)
         if not layer:
             picture[values >= 0] = _GROUND
             continue
         share = (np.clip(values, 0, 100) / 100.0)[..., None]
-        picture[:] = (picture * (1 - share) + np.array(_LAYERS[layer]) * share).astype(np.uint8)
+        picture[:] = (picture * (1 - share) + np.array(LAYER_COLOURS[layer]) * share).astype(
+            np.uint8
+        )
 
 
 def _draw_robot(picture: Array, scale: float) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from functools import partial
+from typing import Protocol
 
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 
 from mm_perception.bag.definition import message_definition
-from mm_perception.bag.writer import BagWriter
 from mm_perception.errors import ConfigError, MissingDependencyError
 from mm_perception.ros.wire import message_class, type_hash
 
@@ -19,12 +19,24 @@ _DEPTH = 100
 CHATTER = ('/rosout', '/parameter_events')
 
 
+class Sink(Protocol):
+    """What takes the messages: a bag, for one."""
+
+    def add_topic(
+        self, topic: str, type_name: str, *, latched: bool = False, reliable: bool = True
+    ) -> None:
+        """Messages of that topic and type will come."""
+
+    def write(self, topic: str, log_time_ns: int, data: bytes, /) -> None:
+        """One has come, as CDR bytes."""
+
+
 class Recorder:
     """Subscribes to topics when they appear and writes what comes.
 
     Args:
         node: Owner of the subscriptions.
-        writer: The bag; the caller closes it.
+        writer: The bag, or whatever takes messages; the caller closes it.
         wants: Tells of a topic whether it is to be recorded.
         now_ns: Log time of a message that comes now.
     """
@@ -32,7 +44,7 @@ class Recorder:
     def __init__(
         self,
         node: Node,
-        writer: BagWriter,
+        writer: Sink,
         wants: Callable[[str], bool],
         now_ns: Callable[[], int],
     ) -> None:

@@ -44,7 +44,7 @@ def test_offline(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     printed = capsys.readouterr().out
     for path in ('drive', 'result/bag', 'report.html', 'scores.json'):
         assert str(out / path) in printed
-    for words in ('“the red car”', 'hidden', 'found again', 'It took'):
+    for words in ('“the red car”', 'hidden', 'found again', 'It took', f'mmp view {out}'):
         assert words in printed
     report = (out / 'report.html').read_text()
     assert 'data:video/mp4' in report

@@ -110,6 +110,7 @@ _IN: dict[type[Sample], dict[str, FromMessage]] = {
     Transcript: {speech.TRANSCRIPT: speech.transcript_from},
     Command: {speech.COMMAND: speech.command_from},
     Event: {event.EVENT: event.event_from},
+    Advice: {motion.DETAILS: motion.advice_from},
 }
 _OUT: dict[type[Sample], tuple[WireTopic, Callable[[Any], Any]]] = {
     Image: (WireTopic('', image.IMAGE), image.image_to),

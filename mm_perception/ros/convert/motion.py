@@ -113,5 +113,31 @@ def advice_to(sample: Advice) -> dict[str, Any]:
     }
 
 
+def advice_from(message: Any, received_ns: int) -> Advice:
+    """The values on `/details` to Advice.
+
+    Raises:
+        MalformedMessageError: They are not the values of an advice.
+    """
+    values = {pair.key: pair.value for status in message.status for pair in status.values}
+    try:
+        return Advice(
+            **fields_of(message, received_ns),
+            action=Action[values['action'].upper()],
+            speed_limit_mps=float(values['speed_limit_mps']),
+            rules=_names(values['rules']),
+            reason=values['reason'],
+            track_ids=_names(values['track_ids']),
+        )
+    except (KeyError, ValueError, ShapeError) as error:
+        raise MalformedMessageError(
+            DETAILS, f'no advice: {error}', 'give the topic of an advisor, with /details'
+        ) from error
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(text.split(',')) if text else ()
+
+
 def _vector(point: Any) -> Array:
     return np.array([point.x, point.y, point.z], np.float64)

@@ -166,6 +166,17 @@ def test_advice_is_a_line_for_people_and_values_for_programs() -> None:
     assert (values['action'], values['track_ids']) == ('yield', '7')
     assert (values['speed_limit_mps'], values['is_advisory']) == ('2.500', 'true')
     assert status.level == b'\x01'
+    back = convert.from_msg(messages['/details'], Advice)
+    assert isinstance(back, Advice)
+    for name in ('stamp_ns', 'frame_id', 'action', 'speed_limit_mps', 'rules', 'track_ids'):
+        assert getattr(back, name) == getattr(advice, name)
+    assert back.sentence() == advice.sentence()
+
+
+def test_diagnostics_of_something_else_are_no_advice() -> None:
+    message = stamped('diagnostic_msgs/msg/DiagnosticArray')
+    with pytest.raises(MmPerceptionError, match='no advice'):
+        convert.from_msg(message, Advice)
 
 
 def test_convention_of_cells_and_places() -> None:
