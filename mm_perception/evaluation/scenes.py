@@ -18,7 +18,7 @@ from mm_perception.samples import Image, Masks
 from mm_perception.samples.sample import Array
 
 TRUTH = '/ground_truth/output/masks'
-_PARTS = ('detections', 'label_info')
+_PARTS = ('detections', 'label_info', 'annotations')
 
 
 @dataclass(frozen=True, eq=False)

@@ -137,7 +137,7 @@ def test_ctrl_c_keeps_what_was_recorded_and_ends_the_nodes(
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=60)
-    assert process.returncode == 1, output
+    assert process.returncode == 130, output
     assert 'Traceback' not in output
     summary = summary_of(tmp_path / 'out')
     assert summary['problem'] == 'interrupted'
