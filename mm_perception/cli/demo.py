@@ -182,7 +182,8 @@ def _replay(
     Returns:
         The worst exit status, and the commands; not of all runs where one ended it all.
     """
-    status, made_by = 0, []
+    status = 0
+    made_by: list[tuple[str, str]] = []
     for number, (title, stack, folder) in enumerate(runs, 2):
         command = ['replay', str(bag), '--stack', stack, '--out', str(args.out / folder)]
         command += [] if made_by else ['--prompt', text]

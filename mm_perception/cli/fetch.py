@@ -29,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
         for source in args.source:
             print(f'{source}: {fetch(source)}')
         return 0
-    from huggingface_hub.utils import disable_progress_bars
+    from huggingface_hub.utils.tqdm import disable_progress_bars
 
     disable_progress_bars()
     for source in args.source:

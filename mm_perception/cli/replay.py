@@ -15,7 +15,7 @@ import json
 import shlex
 import time
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
     prompts = [parse_prompt(text, args.max_frames) for text in args.prompt]
     stack = apply_overrides(load_stack(args.stack), args.set, args.input)
     args.out.mkdir(parents=True, exist_ok=True)
-    date = datetime.now(UTC).isoformat(timespec='seconds')
+    date = datetime.now(timezone.utc).isoformat(timespec='seconds')
     replay = _offline if args.offline else _online
     summary, wirings = replay(stack, args, prompts)
     summary = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -295,9 +296,9 @@ class _Above:
         stamps = recording.boxes[topic]
         self._stamps = set(stamps[:: max(1, -(-len(stamps) // MOST_ABOVE))])
         node = topic.split('/output/')[0]
-        join = convert.assemble(BevGrid)
+        join: Any = convert.assemble(BevGrid)
         suffixes = [s for s in join.suffixes if holds(reader, f'{node}/output/map{s}')]
-        join.expect(suffixes)  # type: ignore[union-attr]
+        join.expect(suffixes)
         self._join = join
         self._maps = {f'{node}/output/map{suffix}': suffix for suffix in suffixes}
         self._boxes: dict[int, Boxes3D] = {}
@@ -313,7 +314,7 @@ class _Above:
                 self._boxes[boxes.stamp_ns] = boxes
         elif record.topic in self._maps:
             message = deserialize(record.data, record.type_name)
-            grid = self._join.add(self._maps[record.topic], message)  # type: ignore[union-attr]
+            grid = self._join.add(self._maps[record.topic], message)
             if isinstance(grid, BevGrid) and grid.stamp_ns in self._stamps:
                 self._grids[grid.stamp_ns] = grid
 

@@ -97,14 +97,14 @@ def _line(record: Record, message: Any) -> Line | None:
         assert isinstance(labels, Labels)
         best = labels.names[0] if labels.names else 'nothing'
         return Line(topic, 'sees', best, labels.stamp_ns, labels.stamp_ns)
-    text = convert.from_msg(message, Text, when_ns)
-    assert isinstance(text, Text)
-    if not text.text.strip() or text.text.lstrip()[0] in '{[':  # JSON is for programs
+    said = convert.from_msg(message, Text, when_ns)
+    assert isinstance(said, Text)
+    if not said.text.strip() or said.text.lstrip()[0] in '{[':  # JSON is for programs
         return None
     if topic.endswith(_ADVICE):
-        mark = _LEVELS.get(text.text.split(',')[0], '')
-        return Line(topic, 'advice', text.text, text.stamp_ns, text.stamp_ns, mark)
-    return Line(topic, 'said', text.text, text.stamp_ns, text.stamp_ns)
+        mark = _LEVELS.get(said.text.split(',')[0], '')
+        return Line(topic, 'advice', said.text, said.stamp_ns, said.stamp_ns, mark)
+    return Line(topic, 'said', said.text, said.stamp_ns, said.stamp_ns)
 
 
 def _event(topic: str, event: Any) -> Line:
