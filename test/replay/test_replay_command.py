@@ -164,4 +164,4 @@ def test_after_missing_weights_the_same_command_can_be_given_again(
     for _ in range(2):
         assert mmp.main([*words, '--set', 'sam2.weights=nobody/nothing']) == 2
         assert 'mmp fetch nobody/nothing' in capsys.readouterr().err
-    assert list((tmp_path / 'out').iterdir()) == []
+    assert [path.name for path in (tmp_path / 'out').iterdir()] == ['stack.yaml']
