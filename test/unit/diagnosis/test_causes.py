@@ -16,10 +16,10 @@ DIAGNOSIS = ROOT / 'mm_perception' / 'diagnosis'
 
 
 def said() -> set[str]:
-    """Every cause that a check can report; those of `mmp rig` have a command of their own."""
+    """Every cause that the doctor can report: not those of `mmp rig` and of layouts of viewers."""
     found = set()
     for path in DIAGNOSIS.glob('*.py'):
-        if path.name == 'rig.py':
+        if path.name in ('rig.py', 'displays.py'):
             continue
         for node in ast.walk(ast.parse(path.read_text())):
             is_finding = isinstance(node, ast.Call) and getattr(node.func, 'id', '') == 'Finding'
