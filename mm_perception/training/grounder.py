@@ -275,8 +275,8 @@ RECIPE = Recipe(
         'It knows the synthetic world and its words: use a public checkpoint for real pictures. '
         'A score is a chance that a query is right times one that there is anything, so both '
         'count twice: 0.2 is where the text tracker believes it.',
-        'The shipped weights: the first stage as it stands, then the third alone, whose text '
-        'encoder and decoder went on from the weights shipped before (commit 1ea0ad0; 92 minutes '
-        'with a ViT), cut by the clock. The recipe as a whole, from nothing, has not been run.',
+        'The shipped weights: the first stage as it stands, then 688 steps of the third, whose '
+        'text encoder and decoder went on from the weights shipped before (commit 1ea0ad0; 92 '
+        'minutes with a ViT). The recipe as a whole, from nothing, has not been run.',
     ),
 )
