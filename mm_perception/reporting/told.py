@@ -16,6 +16,7 @@ from mm_perception.samples import Command, Event, Image, Labels, Text, Transcrip
 #: Message types that become lines.
 TYPES = (EVENT, COMMAND, TRANSCRIPT, CLASSIFICATION, STRING, TEXT)
 _ADVICE = '/advice'
+_HELD = 'a moment ago '  # of `drive_advisor`
 _LEVELS = {'go': 'good', 'slow': 'wait', 'yield': 'wait', 'stop': 'bad'}
 
 
@@ -69,7 +70,9 @@ class Teller:
 
 
 def _alike(last: Line, line: Line) -> bool:
-    return last.kind == line.kind and without_numbers(last.text) == without_numbers(line.text)
+    """The same but for numbers; advice that is held a moment longer is the same advice."""
+    old, new = (without_numbers(one.text.replace(_HELD, '')) for one in (last, line))
+    return last.kind == line.kind and old == new
 
 
 def _line(record: Record, message: Any) -> Line | None:

@@ -117,15 +117,16 @@ def test_advice_that_only_counts_is_one_line() -> None:
     words = (
         'slow, at most 8.3 m/s: a car',
         'slow, at most 7.9 m/s: a car',
+        'slow, at most 7.8 m/s: a moment ago a car',
         'stop, now',
         '{"a": 1}',
     )
     topic = '/advisor/output/advice'
     take(lines, *((topic, told(text, n), n) for n, text in enumerate(words)))
     assert [(line.kind, line.mark, line.times) for line in lines] == [
-        ('advice', 'wait', 2), ('advice', 'bad', 1),
+        ('advice', 'wait', 3), ('advice', 'bad', 1),
     ]  # fmt: skip
-    assert lines[0].end_ns == SECOND
+    assert lines[0].end_ns == 2 * SECOND
 
 
 def test_only_final_transcripts_are_told() -> None:
