@@ -61,6 +61,10 @@ def parts_of(types: Mapping[str, str]) -> tuple[dict[str, Part], dict[str, str]]
             parts[topic] = Part(topic, '', None)
         elif becomes := convert.sample_types_of(types[topic]):
             parts[topic] = Part(topic, '', becomes[0])
+        elif topic.endswith('/markers') and topic.rsplit('/', 1)[0] in types:
+            left_out[topic] = ''  # the same words again, for RViz
+        elif topic.endswith('/debug/timing'):
+            left_out[topic] = ''  # numbers of /diagnostics, for plots elsewhere
         else:
             left_out[topic] = f'nothing is drawn of {types[topic]}'
     return parts, left_out

@@ -56,6 +56,11 @@ def test_what_is_left_out_says_why_unless_it_is_the_same_again() -> None:
     }  # fmt: skip
     _, left_out = parts_of({'/b': BOXES, '/b/markers': MARKERS})
     assert left_out == {'/b/markers': ''}
+    _, left_out = parts_of({
+        '/say': TEXT, '/say/markers': MARKERS, '/other/markers': MARKERS,
+        '/node/debug/timing': 'std_msgs/msg/Float64MultiArray',
+    })  # fmt: skip
+    assert {topic for topic, why in left_out.items() if why} == {'/other/markers'}
 
 
 @pytest.mark.parametrize('sample_type', [Masks, Boxes3D, BevGrid, Advice])
