@@ -37,7 +37,7 @@ def build(env: Path) -> None:
         if (env / STAMP).exists():
             return
         prerequisites.check(needs_venv=_uv_on_path() is None, folder=str(CACHE))
-        say(f'first run: setting up {env} (about 5.5 GB; takes a few minutes)')
+        say(f'first run: setting up {env} (about 7 GB; takes a few minutes)')
         uv = _find_uv()
         shutil.rmtree(env, ignore_errors=True)
         env.parent.mkdir(exist_ok=True)

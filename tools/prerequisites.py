@@ -15,7 +15,7 @@ import sysconfig
 
 OLDEST = (3, 10)
 NEWEST = (3, 12)
-DISK_BYTES = 8 * 10**9  # 5.5 GB installed, plus room for unpacking
+DISK_BYTES = 9 * 10**9  # 7 GB installed, plus room for unpacking
 
 
 class MissingPrerequisiteError(Exception):
