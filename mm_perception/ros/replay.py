@@ -81,7 +81,6 @@ class OnlineReplay:
         self._is_playing = False
         self._last_look_s = 0.0
         self.wall_s = 0.0
-        self._has_begun = False
 
     def run(self, watch: Watch = unwatched) -> None:
         """Play the bag once; Ctrl-C ends it, what was recorded is kept.
@@ -106,7 +105,7 @@ class OnlineReplay:
         except KeyboardInterrupt:
             self.problem = 'interrupted'
         except MmPerceptionError:
-            is_void = not self._has_begun
+            is_void = not self._is_playing
             raise
         finally:
             container.send_signal(signal.SIGINT)
@@ -144,7 +143,6 @@ class OnlineReplay:
         with watch(0, 'starting the nodes'):
             self._wait_until_ready(node, container, player, recorder, outputs)
         started_s = time.monotonic()
-        self._has_begun = True
         self._pacer = Pacer(self._reader.start_ns, self._rate)
         player.send_clock(self._reader.start_ns)
         self._send_prompts(prompt_publishers, recorder)
