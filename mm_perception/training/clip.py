@@ -38,7 +38,7 @@ from mm_perception.world.clips import Clip
 
 IMAGE_SIDE, PATCH = 128, 16
 TEXT_LENGTH = 32
-BATCH, STEPS = 1280, 5000
+BATCH, STEPS = 256, 5000
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _CHANNELS, _WIDTH = 128, 28
 _PASTED = 0.25  # share of crops whose thing stands before another scene
@@ -99,12 +99,12 @@ class ClipTask:
     def __init__(
         self, clips: Sequence[Clip], held_out: Sequence[Clip], sizes: Sizes, settings: Settings
     ) -> None:
-        self._clips, self._held_out = clips, held_out
+        self._held_out = held_out
         self._sizes, self.settings = sizes, settings
         self._tokenizer = make_tokenizer(TEXT_LENGTH)
         self._words: dict[str, int] = self._tokenizer.get_vocab()
         self._index = index_of(clips)
-        self._album: Album | None = None
+        self._album = Album(clips)
         seen, names = pairs_of(clips), names_kinds()
         #: (1 + classes, 1 + colours); (names, 1 + classes); (names, 1 + colours).
         self._tables = tuple(torch.from_numpy(t) for t in (seen, names, names @ seen))
@@ -115,10 +115,12 @@ class ClipTask:
         return Pupil(model).to(memory_format=torch.channels_last)
 
     def batch(self, step: int) -> Batch:
-        """Numbers of pictures, boxes and texts: pixels are made where the training runs."""
+        """Pictures and texts of a step."""
         rng = np.random.default_rng([self.settings.seed, step])
         seed = int(rng.integers(2**62))
-        return make_batch(rng, self._index, self._sizes, self._tokens, seed)
+        return make_batch(
+            rng, self._index, self._album, IMAGE_SIDE, self._sizes, self._tokens, seed
+        )
 
     def _tokens(self, texts: list[str]) -> Tensor:
         """As the tokenizer has it, in a tenth of the time: the grammar has bare words only."""
@@ -133,23 +135,18 @@ class ClipTask:
         """Pictures of a batch, and what is in a random pixel of each of their patches.
 
         Args:
-            batch: Numbers and boxes.
-            device: Where; the first call brings all pictures of the training there.
+            batch: Of `batch`.
+            device: Where.
 
         Returns:
             (N, 3, S, S) float32 as the network takes them; (N, patches, 2) int64, class and
             colour, 0 for none.
         """
-        if self._album is None:
-            self._album = Album.of(self._clips, device)
-            self._tables = tuple(table.to(device) for table in self._tables)
         sizes, chance = self._sizes, Generator(device).manual_seed(batch.seed)
-        numbers, boxes = (t.to(device, non_blocking=True) for t in (batch.numbers, batch.boxes))
-        instances = batch.instances.to(device, non_blocking=True)
-        rgb, ids = self._album.cut(numbers, boxes, IMAGE_SIDE)
-        points = patch_points(IMAGE_SIDE, PATCH, chance, device)
-        shown = self._album.shown(numbers, ids.flatten(1)[:, points])
-        own = ids == instances[:, None, None]
+        cuts, instances = batch.cuts.to(device), batch.instances.to(device, non_blocking=True)
+        rgb, points = cuts.planes(), patch_points(IMAGE_SIDE, PATCH, chance, device)
+        shown = cuts.shown(points)
+        own = cuts.ids == instances[:, None, None]
         first, last = sizes.told, sizes.told + sizes.tinted
         is_pasted = torch.rand(len(rgb), generator=chance, device=device) < _PASTED
         is_pasted[: sizes.scenes] = False
@@ -167,10 +164,12 @@ class ClipTask:
     def loss(self, model: nn.Module, batch: Any, device: torch.device) -> dict[str, Tensor]:
         """Symmetric cross entropy of captions; classes and colours apart; patches; sums."""
         pupil: Any = model
+        self._tables = tuple(table.to(device) for table in self._tables)
         pixels, inside = self.pixels(batch, device)
         seen, places = pupil.see(pixels.contiguous(memory_format=torch.channels_last))
-        texts = batch.input_ids.to(device, non_blocking=True)
-        said = pupil.model.encode_text(texts, normalize=True).float()
+        texts, again = batch.input_ids.unique(dim=0, return_inverse=True)  # many crops are alike
+        said = pupil.model.encode_text(texts.to(device), normalize=True).float()
+        said = said[again.to(device)]
         same, rival, nouns, shown = (
             t.to(device, non_blocking=True)
             for t in (batch.same, batch.rival, batch.nouns, batch.shown)

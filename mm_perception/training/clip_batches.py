@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from mm_perception.text.words import NOUNS
+from mm_perception.training.clip_pixels import Album, Cuts
 from mm_perception.training.clip_sights import (
     NUM_KINDS,
     Index,
@@ -68,8 +69,7 @@ class Batch:
     """N pictures, the first M of them with captions.
 
     Attributes:
-        numbers: (N,) int64, of pictures.
-        boxes: (N, 4) float32, part of the picture: x0, y0, x1, y1 in px; x1 < x0 mirrors.
+        cuts: Whole scenes and crops, their pixels and what is in them.
         instances: (N,) int64, the thing that a crop shows, 0 for scenes.
         shown: (N, 2) int64, its class and colour, 0 for scenes.
         input_ids: (M + nouns + colours, L), the captions, then each noun and each colour alone.
@@ -81,8 +81,7 @@ class Batch:
         seed: Of changes to the pixels.
     """
 
-    numbers: Tensor
-    boxes: Tensor
+    cuts: Cuts
     instances: Tensor
     shown: Tensor
     input_ids: Tensor
@@ -93,13 +92,16 @@ class Batch:
 
 
 def make_batch(
-    rng: np.random.Generator, index: Index, sizes: Sizes, tokenize: Any, seed: int
-) -> Batch:
+    rng: np.random.Generator, index: Index, album: Album, side: int, sizes: Sizes, tokenize: Any,
+    seed: int,
+) -> Batch:  # fmt: skip
     """Draw one.
 
     Args:
         rng: Random numbers.
         index: What can be shown.
+        album: Its pictures.
+        side: Of the network's input in px.
         sizes: Rows of each sort.
         tokenize: N texts to (N, L) int64.
         seed: For the pixels.
@@ -112,11 +114,9 @@ def make_batch(
     same, rival = _matches(captions, phrases, plain)
     lead = ('', 'a ', 'the ', 'a photo of a ', 'a picture of a ')[int(rng.integers(5))]
     texts = [*captions, *(p.text for p in phrases), *(lead + name for name in NAMES), *COLOURS]
+    boxes = np.array([box for _, box in views] + [_around(rng, s) for s in sights], np.float32)
     return Batch(
-        torch.tensor([v.picture for v, _ in views] + [s.picture for s in sights]),
-        torch.from_numpy(
-            np.array([box for _, box in views] + [_around(rng, s) for s in sights], np.float32)
-        ),
+        album.cut([shown.picture for shown in (*(v for v, _ in views), *sights)], boxes, side),
         torch.tensor([0] * len(views) + [sight.thing.instance for sight in sights]),
         torch.tensor([(0, 0)] * len(views) + [number_of(sight.thing) for sight in sights]),
         tokenize(texts),

@@ -1,4 +1,4 @@
-"""Pictures for CLIP, cut and changed on the device that trains: a batch on the CPU is numbers.
+"""Pictures for CLIP: cut on the CPU beside the training, changed on the device that trains.
 
 Everything is a pure function of its arguments; chance comes from a generator of the device.
 """
@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
 from mm_perception.training.clip_sights import number_of
+from mm_perception.training.data import Crop
 from mm_perception.world.clips import Clip
 
 #: Hues in degrees that no colour word of the world has: between yellow and green, green and blue,
@@ -28,71 +30,76 @@ _LUMINANCE = (0.299, 0.587, 0.114)  # of ITU-R BT.601
 
 
 @dataclass(frozen=True)
-class Album:
-    """All pictures of the training on one device, P of them.
+class Cuts:
+    """Squares cut out of pictures, as small as it goes from process to process.
 
     Attributes:
-        pictures: (P, 4, H, W) uint8: RGB and instance; smaller pictures lie at the upper left.
-        truth: (P, 256, 2) uint8, class and colour of each instance as `number_of` has them.
+        rgb: (N, S, S, 3) uint8.
+        ids: (N, S, S) uint8, instance of the nearest pixel to the middle of each.
+        truth: (N, 256, 2) uint8, class and colour of each instance as `number_of` has them.
     """
 
-    pictures: Tensor
+    rgb: Tensor
+    ids: Tensor
     truth: Tensor
 
-    @classmethod
-    def of(cls, clips: Sequence[Clip], device: torch.device) -> Album:
-        """Bring the pictures of clips to a device, one clip at a time."""
-        total = sum(len(clip.rgb) for clip in clips)
-        height, width = (max(clip.rgb.shape[axis] for clip in clips) for axis in (1, 2))
-        pictures = torch.zeros((total, 4, height, width), dtype=torch.uint8, device=device)
-        truth = np.zeros((total, 256, 2), np.uint8)
-        first = 0
-        for clip in clips:
-            both = np.concatenate([clip.rgb, clip.ids[..., None]], axis=-1)
-            both = np.ascontiguousarray(np.moveaxis(both, -1, 1))
-            last = first + len(both)
-            place = pictures[first:last, :, : both.shape[2], : both.shape[3]]
-            place.copy_(torch.from_numpy(both))
-            for thing in clip.things:
-                truth[first:last, thing.instance] = number_of(thing)
-            first = last
-        return cls(pictures, torch.from_numpy(truth).to(device))
+    def to(self, device: torch.device) -> Cuts:
+        """On a device."""
+        tensors = (t.to(device, non_blocking=True) for t in (self.rgb, self.ids, self.truth))
+        return Cuts(*tensors)
 
-    def cut(self, numbers: Tensor, boxes: Tensor, side: int) -> tuple[Tensor, Tensor]:
+    def planes(self) -> Tensor:
+        """(N, 3, S, S) float32 from 0 to 1."""
+        return self.rgb.permute(0, 3, 1, 2).float().div_(255)
+
+    def shown(self, points: Tensor) -> Tensor:
+        """Class and colour at points of the flat squares, (M,) to (N, M, 2) int64."""
+        ids = self.ids.flatten(1)[:, points].long()
+        return self.truth.gather(1, ids[..., None].expand(-1, -1, 2)).long()
+
+
+class Album:
+    """All pictures of a training.
+
+    Args:
+        clips: Their pictures are numbered in order.
+    """
+
+    def __init__(self, clips: Sequence[Clip]) -> None:
+        self._pictures = [(clip, frame) for clip in clips for frame in range(len(clip.rgb))]
+        self._truth = {id(clip): _truth_of(clip) for clip in clips}
+
+    def cut(self, numbers: Sequence[int], boxes: npt.NDArray[np.float32], side: int) -> Cuts:
         """Parts of pictures as squares.
 
         Args:
-            numbers: (N,) int64, of pictures.
-            boxes: (N, 4) float32, x0, y0, x1, y1 in px; x1 < x0 mirrors.
+            numbers: Of N pictures.
+            boxes: (N, 4), x0, y0, x1, y1 in px; x1 < x0 mirrors.
             side: Of the squares.
-
-        Returns:
-            (N, 3, side, side) float32 from 0 to 1, the mean of four bilinear samples for each
-            pixel; and (N, side, side) int64 instances, of the nearest pixel to each middle.
         """
-        parts = self.pictures[numbers]
-        rgb = _sampled(parts[:, :3].float().div_(255), boxes, 2 * side, 'bilinear')
-        ids = _sampled(parts[:, 3:].float(), boxes, side, 'nearest')
-        return functional.avg_pool2d(rgb, 2), ids[:, 0].round().long()
+        rgb = np.empty((len(numbers), side, side, 3), np.uint8)
+        ids = np.empty((len(numbers), side, side), np.uint8)
+        for row, (number, box) in enumerate(zip(numbers, boxes, strict=True)):
+            clip, frame = self._pictures[number]
+            (x0, x1), (y0, y1) = (_whole(box[axis::2]) for axis in (0, 1))
+            crop = Crop((x0, y0, x1, y1), side, bool(box[2] < box[0]))
+            rgb[row] = crop.picture(clip.rgb[frame])
+            ids[row] = crop.labels(clip.ids[frame], side)
+        truth = np.stack([self._truth[id(self._pictures[n][0])] for n in numbers])
+        return Cuts(*(torch.from_numpy(array) for array in (rgb, ids, truth)))
 
-    def shown(self, numbers: Tensor, ids: Tensor) -> Tensor:
-        """Class and colour at points, (N,) pictures and (N, M) instances to (N, M, 2) int64."""
-        return self.truth[numbers[:, None], ids].long()
+
+def _whole(ends: npt.NDArray[np.float32]) -> tuple[int, int]:
+    """The whole pixels between two ends, at least one."""
+    low, high = round(float(ends.min())), round(float(ends.max()))
+    return low, max(low + 1, high)
 
 
-def _sampled(pictures: Tensor, boxes: Tensor, side: int, how: str) -> Tensor:
-    height, width = pictures.shape[-2:]
-    share = (torch.arange(side, device=boxes.device) + 0.5) / side
-    first, extent = boxes[:, :2], boxes[:, 2:] - boxes[:, :2]
-    points = first[:, None] + share[:, None] * extent[:, None]  # (N, side, 2), px
-    lowest = torch.minimum(first, boxes[:, 2:])[:, None] + 0.5
-    highest = torch.maximum(first, boxes[:, 2:])[:, None] - 0.5
-    points = torch.maximum(torch.minimum(points, highest), lowest)
-    x, y = points[..., 0] * 2 / width - 1, points[..., 1] * 2 / height - 1
-    grid = torch.stack(
-        [x[:, None].expand(-1, side, -1), y[:, :, None].expand(-1, -1, side)], dim=-1
-    )
-    return functional.grid_sample(pictures, grid, mode=how, align_corners=False)
+def _truth_of(clip: Clip) -> npt.NDArray[np.uint8]:
+    table = np.zeros((256, 2), np.uint8)
+    for thing in clip.things:
+        table[thing.instance] = number_of(thing)
+    return table
 
 
 def tinted(rgb: Tensor, mask: Tensor, chance: Generator) -> Tensor:

@@ -110,7 +110,7 @@ class DinoTask:
         return pupil
 
     def batch(self, step: int) -> Batch:
-        """Numbers of pictures, boxes and texts: pixels are made where the training runs."""
+        """Pictures and texts of a step."""
         return self._sampler.batch(np.random.default_rng([self.settings.seed, step]), self._tokens)
 
     def loss(self, model: nn.Module, batch: Any, device: torch.device) -> dict[str, Tensor]:

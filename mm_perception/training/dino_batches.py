@@ -1,4 +1,4 @@
-"""Batches for DINOv2: numbers on the CPU, pixels where the training runs."""
+"""Batches for DINOv2: pictures are cut on the CPU and changed where the training runs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Generator, Tensor
 
 from mm_perception.text.words import NOUNS
 from mm_perception.training.clip import DEVIATION, MEAN
-from mm_perception.training.clip_pixels import Album, other_light, patch_points, tinted
+from mm_perception.training.clip_pixels import Album, Cuts, other_light, patch_points, tinted
 from mm_perception.training.clip_sights import NUM_KINDS, View, index_of
 from mm_perception.training.data import random_crop
 from mm_perception.training.sam2_batches import KINDS
@@ -49,8 +49,7 @@ class Batch:
     """S whole scenes with captions, then crops: B pictures.
 
     Attributes:
-        numbers: (B,) int64, of pictures.
-        boxes: (B, 4) float32, part of the picture: x0, y0, x1, y1 in px; x1 < x0 mirrors.
+        cuts: Their pixels and what is in them.
         places: (B,) int64, class of what is behind all things.
         input_ids: (S + names + colours + P, L) int64: captions, each noun and each colour alone,
             and P phrases of a colour and a noun.
@@ -61,8 +60,7 @@ class Batch:
         seed: Of changes to the pixels.
     """
 
-    numbers: Tensor
-    boxes: Tensor
+    cuts: Cuts
     places: Tensor
     input_ids: Tensor
     same: Tensor
@@ -73,9 +71,9 @@ class Batch:
 
     def to(self, device: torch.device) -> Batch:
         """On a device."""
-        tensors = {f.name: getattr(self, f.name) for f in fields(self) if f.name != 'seed'}
+        tensors = {f.name: getattr(self, f.name) for f in fields(self) if f.type == 'Tensor'}
         moved = {name: t.to(device, non_blocking=True) for name, t in tensors.items()}
-        return replace(self, **moved)
+        return replace(self, cuts=self.cuts.to(device), **moved)
 
 
 @dataclass(frozen=True)
@@ -129,7 +127,7 @@ class Sampler:
         self._views = index_of(self._clips).views
         self._scenes, self._crops, self._phrases = scenes, crops, phrases
         self._side, self._patch = side, patch
-        self._album: Album | None = None
+        self._album = Album(self._clips)
         self._names = names_classes()
 
     def batch(self, rng: np.random.Generator, tokenize: Any) -> Batch:
@@ -146,8 +144,7 @@ class Sampler:
         texts = [*captions, *(lead + name for name in NAMES), *COLOURS]
         told = np.array(captions, object)
         return Batch(
-            torch.tensor(numbers),
-            torch.tensor(boxes, dtype=torch.float32),
+            self._album.cut(numbers, np.array(boxes, np.float32), self._side),
             torch.tensor([self._places[n] for n in numbers]),
             tokenize([*texts, *(said.text for said in phrases)]),
             torch.from_numpy(np.asarray(told[:, None] == told, bool)),
@@ -164,20 +161,16 @@ class Sampler:
 
     @torch.no_grad()
     def lesson(self, batch: Batch, device: torch.device) -> Lesson:
-        """Pixels and truth; the first call brings all pictures of the training to the device."""
-        if self._album is None:
-            self._album = Album.of(self._clips, device)
+        """Pixels and truth."""
         chance = Generator(device).manual_seed(batch.seed)
-        numbers, boxes, places = (
-            t.to(device, non_blocking=True) for t in (batch.numbers, batch.boxes, batch.places)
-        )
-        rgb, ids = self._album.cut(numbers, boxes, self._side)
+        cuts, places = batch.cuts.to(device), batch.places.to(device, non_blocking=True)
+        rgb = cuts.planes()
         points = torch.cat(
             [patch_points(self._side, self._patch, chance, device) for _ in range(_POINTS)]
         )
-        shown = self._album.shown(numbers, ids.flatten(1)[:, points])
+        shown = cuts.shown(points)
         shown[..., 0] = torch.where(shown[..., 0] == 0, places[:, None], shown[..., 0])
-        own = some_thing(ids, chance)
+        own = some_thing(cuts.ids, chance)
         first = self._scenes
         last = first + round(_PASTED * self._crops)
         final = last + round(_TINTED * self._crops)

@@ -28,25 +28,20 @@ def chance(seed: int = 0) -> torch.Generator:
 
 def test_a_cut_is_the_crop_of_that_box() -> None:
     clip = moving_square(2)
-    album = Album.of([clip], CPU)
-    boxes = torch.tensor([[10.0, 20, 42, 52], [42.0, 20, 10, 52]])
-    rgb, ids = album.cut(torch.tensor([1, 1]), boxes, 16)
-    want = Crop((10, 20, 42, 52), 16).picture(clip.rgb[1])  # the mean of 2 x 2 pixels
-    np.testing.assert_allclose(rgb[0].permute(1, 2, 0) * 255, want, atol=1)
+    boxes = np.array([[10.0, 20, 42, 52], [41.8, 20.3, 9.7, 51.9]], np.float32)
+    cuts = Album([moving_square(1), clip]).cut([2, 2], boxes, 16)
+    want = Crop((10, 20, 42, 52), 16).picture(clip.rgb[1])
+    rgb = cuts.planes()
+    np.testing.assert_allclose(rgb[0].permute(1, 2, 0) * 255, want, atol=0.1)
     torch.testing.assert_close(rgb[1], rgb[0].flip(-1))
-    assert ids[0, 8, 8] == 1
-    shown = album.shown(torch.tensor([1]), torch.tensor([[0, 1]]))
-    assert shown.tolist() == [[[0, 0], [1, 1]]]  # nothing; a car in red
+    assert cuts.ids[0, 8, 8] == 1
+    shown = cuts.shown(torch.tensor([8 * 16 + 8, 0]))
+    assert shown[0].tolist() == [[1, 1], [0, 0]]  # a car in red; nothing
 
 
-def test_smaller_pictures_keep_their_place_beside_larger_ones() -> None:
-    small, large = moving_square(1), moving_square(1)
-    small = type(small)(
-        small.rgb[:, :64, :96], small.ids[:, :64, :96], small.depth, small.things, small.place
-    )
-    album = Album.of([small, large], CPU)
-    rgb, _ = album.cut(torch.tensor([0]), torch.tensor([[0.0, 0, 96, 64]]), 32)
-    assert float(rgb.min()) > 0.05  # no border of black crept in
+def test_what_is_narrower_than_a_pixel_is_cut_as_one() -> None:
+    cuts = Album([moving_square(1)]).cut([0], np.array([[5.0, 5, 5.2, 5.3]], np.float32), 8)
+    assert cuts.rgb.shape == (1, 8, 8, 3)
 
 
 def test_no_tint_has_a_hue_with_a_name() -> None:
