@@ -9,7 +9,7 @@ import platform
 import textwrap
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from mm_perception.world.clips import VERSION, Clip
 from mm_perception.world.variety import Split
 
 SCORES = 'scores.json'
+_SEEDS_PER_TRAINING = 100
 CLIP_DATA = (
     '{training_clips} clips of 8 pictures and {training_stills} single pictures (version '
     '{clip_version}) of the synthetic world of the split `train`, {training_reshaped} of the '
@@ -171,6 +172,9 @@ def train_net(
         raise ConfigError('--stage', first_stage, f'a number from 1 to {len(stages)}')
     model = stages[0].build() if start is None else restored(recipe, stages[-1], start)
     log = '' if start is None else (start / loop.LOG).read_text()
+    for task in stages:  # what goes on sees other batches than those that it has learned from
+        seed = task.settings.seed + _SEEDS_PER_TRAINING * len(steps_of(log))
+        task.settings = replace(task.settings, seed=seed)
     end_s = time.monotonic() + 60 * minutes
     for number, task in list(enumerate(stages, 1))[first_stage - 1 :]:
         folder, is_new = work / f'stage-{number}', number == 1 and start is None
@@ -203,6 +207,7 @@ def _facts_of(
     facts = {
         'parameters': sum(p.numel() for p in recipe.core(model).parameters()), **worlds.counts,
         'device': _machine(device), 'minutes': minutes_of(log), 'minutes given': minutes,
+        'steps done': steps_of(log),
         'stages': [asdict(task.settings) for task in stages],
     }  # fmt: skip
     return {name: value for name, value in facts.items() if value != math.inf}
@@ -251,6 +256,18 @@ def minutes_of(log: str) -> float:
     return round((total + last) / 60, 1)
 
 
+def steps_of(log: str) -> list[int]:
+    """How many steps each training did, those of earlier stages included; cut ones are shorter."""
+    done: list[int] = []
+    for line in log.splitlines():
+        step = int(json.loads(line)['step'])
+        if done and step >= done[-1]:
+            done[-1] = step
+        else:
+            done.append(step)
+    return done
+
+
 def restored(recipe: Recipe, stage: loop.Task, folder: Path) -> nn.Module:
     """A network with saved weights; helpers that are not saved begin anew."""
     model = stage.build()
@@ -294,7 +311,10 @@ def card(recipe: Recipe, scores: dict[str, Any], facts: dict[str, Any]) -> str:
         '## Scores', 'On held-out worlds:', '', '| measure | value |', '|---|---|',
         *[f'| {name} | {value} |' for name, value in scores.items()], '',
         '## Training', '| | |', '|---|---|',
-        *[f'| {name} | {value} |' for name, value in facts.items() if name != 'stages'],
+        *[
+            f'| {name} | {", ".join(map(str, value)) if isinstance(value, list) else value} |'
+            for name, value in facts.items() if name != 'stages'
+        ],
         *[
             f'| {name}, by stage | {", ".join(str(stage[name]) for stage in facts["stages"])} |'
             for name in facts['stages'][0]

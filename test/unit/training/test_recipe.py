@@ -20,6 +20,7 @@ from mm_perception.training.recipe import (
     Worlds,
     minutes_of,
     score_again,
+    steps_of,
     train_net,
 )
 
@@ -31,8 +32,14 @@ def test_minutes_are_those_of_all_stages_and_of_trainings_that_were_cut() -> Non
     assert minutes_of('') == 0
 
 
+def test_steps_are_those_that_each_training_did() -> None:
+    log = ''.join(json.dumps({'step': step, 'seconds': 1}) + '\n' for step in (20, 40, 40, 20, 35))
+    assert steps_of(log) == [40, 35]
+    assert steps_of('') == []
+
+
 class _Task:
-    settings = Settings(steps=1, warm_up=0, validate_every=1)
+    settings = Settings(steps=2, warm_up=0, validate_every=2, log_every=1)
 
     def build(self) -> nn.Module:
         return nn.Linear(1, 1)
@@ -77,7 +84,22 @@ def test_scores_may_be_taken_later(tmp_path) -> None:
     kept = json.loads((out / SCORES).read_text())
     assert kept['scores'] == {'share': 0.25}
     assert kept['training']['points'] == 3
-    assert kept['training']['stages'][0]['steps'] == 1
+    assert kept['training']['stages'][0]['steps'] == 2
+
+
+def test_what_goes_on_sees_other_batches(tmp_path) -> None:
+    seeds = []
+    for number in range(3):
+        out = tmp_path / f'{number}'
+        start = tmp_path / f'{number - 1}' if number else None
+        train_net(
+            RECIPE, tmp_path / f'work-{number}', out, 'cpu', start=start, is_scored=False,
+            report=lambda line: None,
+        )  # fmt: skip
+        kept = json.loads((out / SCORES).read_text())['training']
+        seeds.append(kept['stages'][0]['seed'])
+    assert seeds == [0, 100, 200]
+    assert kept['steps done'] == [2, 2, 2]
 
 
 def test_weights_without_a_record_cannot_be_scored_again(tmp_path) -> None:
