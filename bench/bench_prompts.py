@@ -1,6 +1,6 @@
 """Every kind of prompt on held-out worlds: how good is the first mask, and how soon is it there?
 
-  python -m bench.bench_prompts [--worlds 4]
+  python -m bench.bench_prompts [--worlds 8]
 
 Every thing of at least 400 pixels whose name (such as "red car") is that of no other in the first
 picture is asked for in each way, on `nano` weights:
@@ -255,7 +255,7 @@ def measure(seeds: Sequence[int]) -> Iterator[dict[str, Any]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--worlds', type=int, default=4)
+    parser.add_argument('--worlds', type=int, default=8)
     parser.add_argument('--out', type=Path, default=RESULTS)
     args = parser.parse_args()
     report: dict[str, Any] = provenance()
