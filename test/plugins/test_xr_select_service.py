@@ -25,6 +25,9 @@ def at(pixel: tuple[float, float]) -> dict[str, Any]:
     return {'points': np.array([pixel], np.float32), 'point_labels': np.ones(1, np.int8)}
 
 
+BOX = np.array([85, 25, 118, 74], np.float32)  # around the green lamp
+
+
 def things(reply: PromptReply) -> list[dict[str, Any]]:
     assert reply.success, reply.message
     return list(json.loads(reply.message)['things'])
@@ -55,6 +58,12 @@ def test_a_tap_on_the_screen_is_a_ray(text) -> None:
     headset = Headset()
     headset.see(1.0, SOFA)
     assert things(ask(headset, text, **at(RED)))[0]['label'] == 'red lamp'
+
+
+def test_a_box_means_what_is_in_its_middle() -> None:
+    headset = Headset()
+    headset.see(1.0, SOFA)
+    assert things(ask(headset, 'hide that', box=BOX))[0]['label'] == 'green lamp'
 
 
 def test_a_tap_is_where_it_was_when_it_was_made() -> None:
@@ -117,8 +126,9 @@ def test_why_nothing_was_selected(text, pixel, why) -> None:
         ({'text': 'nice weather today'}, 'not understood'),
         ({'text': 'track the red lamp'}, 'it can select, move, hide, show, stop'),
         ({'text': 'move the red lamp'}, 'Where shall I put the red lamp'),
-        ({'text': 'it', 'box': np.array([1, 1, 9, 9], np.float32)}, 'not a text and a pixel'),
-        ({'action': PromptAction.REMOVE, 'track_id': '1'}, 'not a text and a pixel'),
+        ({'mask': np.ones((100, 200), bool)}, 'not words and a place'),
+        ({**at(RED), 'box': BOX}, 'not words and a place'),
+        ({'action': PromptAction.REMOVE, 'track_id': '1'}, 'not words and a place'),
     ],
 )
 def test_what_is_no_request_is_refused(values, why) -> None:

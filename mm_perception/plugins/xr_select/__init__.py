@@ -40,7 +40,7 @@ from mm_perception.plugin import (
     Port,
     Request,
 )
-from mm_perception.plugins.xr_select.asking import commands_of, sights_of, told
+from mm_perception.plugins.xr_select.asking import commands_of, pixel_of, sights_of, told
 from mm_perception.samples import (
     Boxes3D,
     Command,
@@ -124,7 +124,7 @@ class XrSelect(PointedPlugin[XrSelectConfig]):
         **PointedPlugin.inputs,
         'image': Latest(Image, 'Picture of the masks.', tolerance_s=0.01, follows='masks'),
         'select': Request(
-            Prompt, 'Words, and a pixel where no ray comes by topic; JSON, or why not, back.',
+            Prompt, 'Words, and a point or box where no ray comes; JSON, or why not, back.',
             reply_type=PromptReply,
         ),
     }  # fmt: skip
@@ -206,40 +206,41 @@ class XrSelect(PointedPlugin[XrSelectConfig]):
             fix = f'there are: {names}; with nobody listening, works_unheard has to be true'
             raise RequestError('no picture of the camera yet', request.stream, fix)
         stamp_ns = request.stamp_ns or cameras[0].masks.stamp_ns
-        if len(request.points) and len(cameras) > 1:
+        pixel = pixel_of(request)
+        if pixel is not None and len(cameras) > 1:
             streams = ', '.join(repr(seen.stream) for seen in cameras)
             raise RequestError('a pixel of which camera?', request.stream, f'name one: {streams}')
         done = []
         for command in commands_of(request, stamp_ns, self.intents):
-            deed, seen = self._asked(command, request, cameras)
+            deed, seen = self._asked(command, request, pixel, cameras)
             self._tell(command, deed, seen, *self._answered)
             done.append((command, deed))
         return self._reply(done, cameras[0])
 
     def _asked(
-        self, command: Command, request: Prompt, cameras: Sequence[Seen]
+        self, command: Command, request: Prompt, pixel: Array | None, cameras: Sequence[Seen]
     ) -> tuple[Deed, Seen]:
         """Do a command in the first picture in which something fits."""
         tried = []
         for seen in cameras:
-            deed = perform(command, self._moment_of(request, command, seen))
+            moment = self._moment(seen, command.end_ns)
+            if pixel is not None:
+                moment = self._tapped(moment, pixel, request.stamp_ns, seen)
+            deed = perform(command, moment)
             if not deed.problem:
                 return deed, seen
             tried.append((deed, seen))
         return tried[0]
 
-    def _moment_of(self, request: Prompt, command: Command, seen: Seen) -> Moment:
-        """What is known; a pixel takes the place of the ray that comes by topic."""
-        moment = self._moment(seen, command.end_ns)
-        if not len(request.points):
-            return moment
-        config, view = self.config, seen.view
-        then = request.stamp_ns or seen.masks.stamp_ns
-        pose = self.context.lookup_transform(config.fixed_frame, seen.masks.frame_id, then)
-        ray = Ray(np.zeros(3), unproject(view.info, request.points)[0]).moved(pose)
-        shares, hit = view.pointed(ray, radians(config.ray_spread_deg))
+    def _tapped(self, moment: Moment, pixel: Array, stamp_ns: int, seen: Seen) -> Moment:
+        """The same, with a pixel in the place of the ray that comes by topic."""
+        config, masks = self.config, seen.masks
+        then = stamp_ns or masks.stamp_ns
+        pose = self.context.lookup_transform(config.fixed_frame, masks.frame_id, then)
+        ray = Ray(np.zeros(3), unproject(seen.view.info, pixel[None])[0]).moved(pose)
+        shares, hit = seen.view.pointed(ray, radians(config.ray_spread_deg))
         votes = Votes(config.memory_s)
-        votes.add(command.end_ns, by_number(shares or {}, seen.bound))
+        votes.add(then, by_number(shares or {}, seen.bound))
         return replace(moment, votes=votes, destination=hit)
 
     def _reply(self, done: Sequence[tuple[Command, Deed]], newest: Seen) -> PromptReply:

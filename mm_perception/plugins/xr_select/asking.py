@@ -7,8 +7,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from mm_perception.errors import RequestError
 from mm_perception.samples import Command, Intent, Prompt, PromptAction, mask_box
+from mm_perception.samples.sample import Array
 from mm_perception.selecting.choosing import as_asked
 from mm_perception.selecting.pointed_plugin import Seen
 from mm_perception.selecting.scene import Thing
@@ -17,11 +20,32 @@ from mm_perception.text.commands import understand_all
 from mm_perception.text.reading import Question, Reading
 
 
+def pixel_of(prompt: Prompt) -> Array | None:
+    """The pixel (2,) that a request points at: its point, or the middle of its box; None for none.
+
+    Raises:
+        RequestError: It has other geometry, names a track, or edits.
+    """
+    points = len(prompt.points)
+    is_one = points == 0 or (points == 1 and prompt.point_labels[0] == 1 and prompt.box is None)
+    if (
+        prompt.action is not PromptAction.ADD
+        or prompt.track_id
+        or not is_one
+        or (prompt.mask is not None)
+    ):
+        fix = 'send a text, one point with the label 1 or a box, or both; "stop" lets go'
+        raise RequestError('not words and a place', prompt.prompt_id or prompt.text, fix)
+    if prompt.box is not None:
+        return np.asarray((prompt.box[:2] + prompt.box[2:]) / 2)
+    return np.asarray(prompt.points[0]) if points else None
+
+
 def commands_of(prompt: Prompt, stamp_ns: int, intents: Iterable[Intent]) -> list[Command]:
     """The commands of a request.
 
     Args:
-        prompt: A text, at most one pixel that is pointed at, or both.
+        prompt: Of its text; without one it is about what is pointed at.
         stamp_ns: When it was said.
         intents: That can be done.
 
@@ -31,12 +55,6 @@ def commands_of(prompt: Prompt, stamp_ns: int, intents: Iterable[Intent]) -> lis
     Convention:
         'the lamp' alone selects it; no text, or 'hide' alone, is about what is pointed at.
     """
-    points = len(prompt.points)
-    is_pixel = points == 0 or (points == 1 and prompt.point_labels[0] == 1)
-    others = prompt.track_id or prompt.box is not None or prompt.mask is not None
-    if prompt.action is not PromptAction.ADD or others or not is_pixel:
-        fix = 'send a text, one pixel with the label 1, or both; "stop" lets go'
-        raise RequestError('not a text and a pixel', prompt.prompt_id or prompt.text, fix)
     commands = [
         as_asked(
             Command(
