@@ -1,6 +1,6 @@
 """Every kind of prompt on held-out worlds: how good is the first mask, and how soon is it there?
 
-  python -m bench.bench_prompts [--worlds 4]
+  python -m bench.bench_prompts [--worlds 8]
 
 Every thing of at least 400 pixels whose name (such as "red car") is that of no other in the first
 picture is asked for in each way, on `nano` weights:
@@ -18,7 +18,9 @@ picture is asked for in each way, on `nano` weights:
 
 IoU is of the first mask with the truth of that picture, 0 where there is none. Seconds are from
 the prompt to that mask, without the waiting for pictures; `cpu_s` is what the process computed in
-that time, the better number on a busy machine; `pictures` is how many were looked at.
+that time, the better number on a busy machine; `pictures` is how many were looked at. Means are
+over things; `mean_iou_by_world` has each world with things, `std_over_worlds` is the standard
+deviation between them (n - 1).
 """
 
 from __future__ import annotations
@@ -110,18 +112,21 @@ class World:
 
 @dataclass
 class Score:
-    """First masks of one way to ask."""
+    """First masks of one way to ask; `ends` has how many things there were after each world."""
 
+    ends: list[int] = field(default_factory=list)
     ious: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     cpu_s: list[float] = field(default_factory=list)
     pictures: list[int] = field(default_factory=list)
     hits: list[bool] = field(default_factory=list)
 
-    def row(self) -> dict[str, float]:
-        """Means and medians."""
-        row = {
-            'things': len(self.ious), 'mean_iou': mean(self.ious),
+    def row(self) -> dict[str, Any]:
+        """Means, medians, and what differs between worlds."""
+        worlds = [mean(part) for part in np.split(self.ious, self.ends[:-1]) if len(part)]
+        row: dict[str, Any] = {
+            'things': len(self.ious), 'mean_iou': mean(self.ious), 'mean_iou_by_world': worlds,
+            'std_over_worlds': round(float(np.std(worlds, ddof=1)), 3) if worlds[1:] else None,
             'share_above_half': mean([iou > 0.5 for iou in self.ious]),
             'share_answered': mean([iou > 0 for iou in self.ious]),
         }  # fmt: skip
@@ -135,7 +140,7 @@ class Score:
         return row
 
 
-def mean(values: Sequence[float]) -> float:
+def mean(values: Sequence[float] | Array) -> float:
     return round(float(np.mean(values)), 3) if len(values) else float('nan')
 
 
@@ -243,12 +248,14 @@ def measure(seeds: Sequence[int]) -> Iterator[dict[str, Any]]:
                 plugin.reset()
                 follow(plugin, world, 0, Prompt(text=name), scores[way], instance)
             scores['filled box'].ious.append(iou(filled(mask), mask))
+        for score in scores.values():
+            score.ends.append(len(score.ious))
         yield {way: score.row() for way, score in scores.items()}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--worlds', type=int, default=4)
+    parser.add_argument('--worlds', type=int, default=8)
     parser.add_argument('--out', type=Path, default=RESULTS)
     args = parser.parse_args()
     report: dict[str, Any] = provenance()

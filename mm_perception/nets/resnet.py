@@ -21,15 +21,11 @@ class PyramidResNetConfig(ResNetConfig):  # type: ignore[no-untyped-call]
 
     Attributes:
         image_size: Side of the square input in px.
-        patch_size: Stride of the last stage in px.
-        hidden_size: Channels of the last stage.
     """
 
     model_type = 'mmp_pyramid_resnet'
 
     image_size: int | list[int] = 256
-    patch_size: int = 16
-    hidden_size: int = 192
 
 
 @dataclass

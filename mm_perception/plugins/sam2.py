@@ -19,42 +19,19 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from mm_perception.config import parameter
 from mm_perception.errors import PromptError, ShapeError
-from mm_perception.model_plugin import ModelPlugin
-from mm_perception.plugin import (
-    Card,
-    Context,
-    Inputs,
-    Output,
-    Outputs,
-    Port,
-    PublicWeights,
-    Queue,
-    Reference,
-    Request,
-)
+from mm_perception.plugin import Card, PublicWeights
 from mm_perception.prompt_desk import PromptDesk, Scope, by_owner, check_age, refuse_geometry
-from mm_perception.samples import (
-    Image,
-    Masks,
-    Prompt,
-    PromptAction,
-    PromptReply,
-    PromptState,
-    PromptStatus,
-    Sample,
-)
+from mm_perception.prompted_plugin import PromptedPlugin
+from mm_perception.samples import Prompt, PromptAction, PromptState
 from mm_perception.segmenting import (
     DTYPES,
     check_object_prompt,
-    masks_sample,
-    overlay,
     shared_engine,
     to_object_prompt,
 )
-from mm_perception.track_ids import TrackIds
 
 if TYPE_CHECKING:
-    from mm_perception.nets.sam2 import ObjectPrompt, Sam2Engine, Sam2Result, Sam2Session
+    from mm_perception.nets.sam2 import ObjectPrompt, Sam2Result, Sam2Session
     from mm_perception.samples.sample import Array
 
 
@@ -100,11 +77,22 @@ class _Camera:
 
     name: str
     session: Sam2Session
+    desk: PromptDesk
     objects: dict[int, _Object] = field(default_factory=dict)
-    size: tuple[int, int] | None = None
+    size: tuple[int, int] = (0, 0)
+
+    @property
+    def labels(self) -> dict[int, str]:
+        return {i: known.label for i, known in self.objects.items()}
+
+    def forget_seen(self, why: str) -> None:
+        owners = {i: known.prompt_id for i, known in self.objects.items()}
+        self.desk.tell_ended(self.name, by_owner(owners), why)
+        self.objects.clear()
+        self.session.reset()
 
 
-class Sam2(ModelPlugin[Sam2Config, 'Sam2Engine']):
+class Sam2(PromptedPlugin[Sam2Config, _Camera]):
     """Points, boxes and masks in; tracked instance masks out."""
 
     card: ClassVar[Card] = Card(
@@ -124,22 +112,6 @@ class Sam2(ModelPlugin[Sam2Config, 'Sam2Engine']):
         ),
     )
     Config: ClassVar[type[Any]] = Sam2Config
-    inputs: ClassVar[dict[str, Port]] = {
-        'image': Reference(Image, 'Any number of cameras.'),
-        'prompt': Queue(Prompt, 'Add, refine, remove or clear.'),
-        'set_prompt': Request(Prompt, 'The same as a request.', reply_type=PromptReply),
-    }
-    outputs: ClassVar[dict[str, Output]] = {
-        'masks': Output(Masks, 'All objects of the camera.'),
-        'status': Output(PromptStatus, 'What became of each prompt.', per_stream=False),
-        'overlay': Output(Image, 'The picture with masks, for people.', is_debug=True),
-    }
-
-    def __init__(self, config: Sam2Config, context: Context | None = None) -> None:
-        super().__init__(config, context)
-        self._cameras: dict[str, _Camera] = {}
-        self._ids = TrackIds()
-        self._desk = PromptDesk(self.context.streams.get('image', ()), self._camera_of)
 
     @classmethod
     def tiny(cls) -> Sam2Config:
@@ -156,76 +128,15 @@ class Sam2(ModelPlugin[Sam2Config, 'Sam2Engine']):
         info = super().model_info()
         return info and {**info, 'image_size': str(self._engine.image_size)}
 
-    def infer(self, inputs: Inputs) -> Outputs:
-        """Track all objects of one camera, and apply what was asked for."""
-        self._desk.open(inputs.stream)
-        self._desk.accept(inputs.all('prompt'))
-        image = inputs.one('image')
-        if not isinstance(image, Image):
-            raise TypeError(type(image))
-        rgb = image.rgb()
-        camera = self._camera(inputs.stream)
-        if camera.size not in (None, rgb.shape[:2]):
-            self._drop_objects(camera, f'the picture size changed from {camera.size}')
-        camera.size = rgb.shape[:2]
-        result = self._step(camera, rgb, inputs.stamp_ns)
-        labels = {i: o.label for i, o in camera.objects.items()}
-        masks = masks_sample(
-            result, labels, inputs.stamp_ns, inputs.frame_id, self.config.min_visible,
-            self.config.min_iou,
-        )  # fmt: skip
-        outputs: dict[str, Sample | Sequence[Sample]] = {
-            'status': self._desk.drain(masks),  # first: it says whose the masks are
-            'masks': masks,
-        }
-        if self.context.is_wanted('overlay', inputs.stream):
-            outputs['overlay'] = overlay(rgb, masks)
-        return outputs
+    def _new_camera(self, name: str) -> _Camera:
+        session = self._engine.open_session(
+            max_objects=self.config.max_objects,
+            max_prompted_frames=self.config.max_prompted_frames,
+        )
+        return _Camera(name, session, self._desk)
 
-    def answer(self, port: str, request: Sample) -> Sample:
-        """Take a prompt; it applies to the next picture."""
-        if not isinstance(request, Prompt):
-            raise PromptError('not a prompt', type(request).__name__, 'send a Prompt')
-        _refuse_text(request)
-        self._desk.put(request)
-        return PromptReply(stamp_ns=0, message='applies to the next picture; see ~/output/status')
-
-    def rewind(self, stream: str) -> None:
-        """Objects of the other run cannot be followed into this one; waiting prompts stay."""
-        if stream in self._cameras:
-            self._drop_objects(self._cameras[stream], 'time was set back')
-
-    def reset(self) -> None:
-        """Forget all objects and prompts."""
-        self._cameras.clear()
-        self._desk.clear()
-        self._ids = TrackIds()
-
-    def close(self) -> None:
-        """Give the model back."""
-        self._cameras.clear()
-        super().close()
-
-    def _camera(self, name: str) -> _Camera:
-        if name not in self._cameras:
-            session = self._engine.open_session(
-                max_objects=self.config.max_objects,
-                max_prompted_frames=self.config.max_prompted_frames,
-            )
-            self._cameras[name] = _Camera(name, session)
-        return self._cameras[name]
-
-    def _camera_of(self, track_id: str) -> str | None:
-        """The camera with an object."""
-        mine = [n for n, c in self._cameras.items() if track_id in map(str, c.objects)]
-        return mine[0] if mine else None
-
-    def _drop_objects(self, camera: _Camera, why: str) -> None:
-        owners = {i: o.prompt_id for i, o in camera.objects.items()}
-        self._desk.tell_ended(camera.name, by_owner(owners), why)
-        camera.objects.clear()
-        camera.session.reset()
-        camera.size = None
+    def _check(self, prompt: Prompt) -> None:
+        _refuse_text(prompt)
 
     def _step(self, camera: _Camera, rgb: Array, stamp_ns: int) -> Sam2Result:
         """One step of the session; if it fails, nothing was added, and every prompt is told."""
@@ -291,10 +202,8 @@ class Sam2(ModelPlugin[Sam2Config, 'Sam2Engine']):
             if len(camera.objects) >= self.config.max_objects:
                 fix = 'remove some, or raise max_objects'
                 raise PromptError('too many objects', len(camera.objects) + 1, fix)
-            living = {i for other in self._cameras.values() for i in other.objects}
-            step = to_object_prompt(prompt, self._ids.take(living), is_known=False)
-        if camera.size is not None:
-            check_object_prompt(step, camera.size, self._engine)
+            step = to_object_prompt(prompt, self._next_id(), is_known=False)
+        check_object_prompt(step, camera.size, self._engine)
         return step
 
     def _take_over(self, camera: _Camera, prompt: Prompt) -> None:

@@ -129,19 +129,21 @@ class Scene:
 
     def state(self) -> str:
         """Selected, hidden and moved things as one line of JSON."""
-        things: list[dict[str, Any]] = []
-        for thing in self.things.values():
-            known: dict[str, Any] = {'id': thing.number, 'label': thing.label}
-            if thing.surface is not None:
-                known['place'] = _rounded(thing.surface.middle)
-            if thing.number in self.selected:
-                known['selected'] = True
-            if thing.is_hidden:
-                known['hidden'] = True
-            if thing.moved_to is not None:
-                known['moved_to'] = _rounded(thing.moved_to)
-            things.append(known)
-        return json.dumps({'things': things})
+        return json.dumps({'things': [self.described(thing) for thing in self.things.values()]})
+
+    def described(self, thing: Thing) -> dict[str, Any]:
+        """One thing as JSON has it: places are in metres in the fixed frame."""
+        known: dict[str, Any] = {'id': thing.number, 'label': thing.label}
+        if thing.surface is not None:
+            known['place'] = _rounded(thing.surface.middle)
+            known['size'] = _rounded(thing.surface.size)
+        if thing.number in self.selected:
+            known['selected'] = True
+        if thing.is_hidden:
+            known['hidden'] = True
+        if thing.moved_to is not None:
+            known['moved_to'] = _rounded(thing.moved_to)
+        return known
 
 
 def _rounded(place: Array) -> list[float]:

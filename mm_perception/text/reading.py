@@ -67,8 +67,9 @@ class Question:
 
     Attributes:
         text: A concrete question.
-        lacks: What the answer gives: 'target', 'destination', 'value', 'intent', or 'yes' where
-            it only has to be confirmed; empty where nothing was understood.
+        lacks: What the answer gives: 'target', 'destination', 'value', 'intent', 'command' where
+            all lacks, or 'yes' where it only has to be confirmed; empty where nothing was
+            understood.
         about: What is known by now; None where nothing is.
     """
 

@@ -105,11 +105,13 @@ class Recorder:
 class Bench:
     """A plugin with the recorder inside, and what it reports."""
 
-    def __init__(self, size: str = 'nano', transforms: Any = lookup, **settings: Any) -> None:
+    def __init__(
+        self, size: str | BevFormerConfig = 'nano', transforms: Any = lookup, **settings: Any
+    ) -> None:
         self.reports: list[MmPerceptionError] = []
         context = Context(lookup_transform=transforms, report=self.reports.append)
         self.plugin = BevFormerPlugin(BevFormerSettings(**settings), context)
-        self.engine = Recorder(CONFIGS[size])
+        self.engine = Recorder(CONFIGS[size] if isinstance(size, str) else size)
         self.plugin._shared = SimpleNamespace(model=self.engine, release=lambda: None)
         self.plugin._state = BevState()
         self.plugin._memory = Memory(self.engine.config.memory_age_s, self.engine.max_gap_s)

@@ -280,3 +280,51 @@ def test_it_is_moved_to_where_somebody_points(talk: Talk) -> None:
     assert (command.intent, command.target) == (Intent.MOVE, 'the red lamp')
     assert command.is_deictic
     assert command.relation is Relation.NONE
+
+
+@pytest.fixture
+def rosie() -> Talk:
+    return Talk(addressed_as='Rosie')
+
+
+def test_with_a_name_small_talk_is_left_alone(rosie: Talk) -> None:
+    for sentence in ('nice weather today', 'I track the red car', 'track the red car', 'stop'):
+        assert rosie.hear(sentence) == {}
+    outputs = rosie.hear('hey Rosie, track the red car')
+    assert [c.target for c in outputs['command']] == ['the red car']
+    assert outputs['command'][0].text == 'track the red car'
+    assert words(rosie.hear('rosie nice weather today')) == [
+        "I did not understand 'nice weather today'. Say for example: track the red car."
+    ]
+    assert rosie.hear('nice weather today') == {}, 'it waits for nothing'
+
+
+def test_what_is_typed_needs_no_name(rosie: Talk) -> None:
+    assert rosie.type('track the red car')['command']
+    assert words(rosie.type('nice weather today'))
+
+
+def test_a_name_alone_waits_for_the_command(rosie: Talk) -> None:
+    assert words(rosie.hear('Rosie!')) == ['Yes?']
+    assert rosie.hear('track the red car')['command']
+    assert rosie.hear('track the blue car') == {}, 'one command'
+    rosie.hear('Rosie')
+    rosie.now_ns += 30 * SECOND_NS
+    assert rosie.hear('track the blue car') == {}, 'too late'
+
+
+def test_an_answer_needs_no_name_and_small_talk_is_none(rosie: Talk) -> None:
+    rosie.type('track the red car')
+    rosie.type('track the blue car')
+    assert words(rosie.hear('rosie stop tracking the car'))[0].startswith('Which one')
+    assert rosie.hear('did you see the game') == {}
+    (removed,) = rosie.hear('the blue one')['prompt']
+    assert removed.action is PromptAction.REMOVE
+    rosie.hear('rosie stop tracking')
+    assert rosie.hear('the red one') == {}, 'nothing was asked'
+
+
+def test_no_closes_a_question(rosie: Talk) -> None:
+    rosie.hear('rosie hide')
+    assert words(rosie.hear('never mind')) == ['All right, I do nothing.']
+    assert rosie.hear('the sofa') == {}

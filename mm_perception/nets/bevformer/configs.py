@@ -7,7 +7,7 @@ fundamentalvision/BEVFormer, `projects/configs/bevformer`, commit 66b65f3).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from mm_perception.errors import ConfigError
@@ -295,16 +295,4 @@ CONFIGS = {
         num_encoder_layers=6,
     ),
     'nano': _NANO,
-    'nano_lidar': replace(
-        _NANO,
-        name='nano_lidar',
-        backbone=None,
-        depth=None,
-        dims=64,
-        ffn_dims=128,
-        num_encoder_layers=1,
-        pillars=PillarConfig(channels=32),
-        has_motion=False,
-        tells_velocity=False,
-    ),
 }

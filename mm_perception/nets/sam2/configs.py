@@ -96,9 +96,8 @@ def nano_config(image_size: int = NANO_IMAGE_SIZE_PX) -> Sam2VideoConfig:
     config.mask_decoder_config.dynamic_multimask_via_stability = False
     widths = config.vision_config.backbone_channel_list[::-1]
     config.vision_config.backbone_config = PyramidResNetConfig(
-        embedding_size=widths[0], hidden_sizes=widths, depths=[1, 2, 3, 1], layer_type='basic',
-        hidden_size=widths[-1], patch_size=32,
-    )  # fmt: skip
+        embedding_size=widths[0], hidden_sizes=widths, depths=[1, 2, 3, 1], layer_type='basic'
+    )
     return with_image_size(config, image_size)
 
 

@@ -12,49 +12,23 @@ A policy without a network; the geometry is in `mm_perception.geometry.rays` and
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from math import radians
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 import numpy as np
 
 from mm_perception.config import parameter
 from mm_perception.geometry.rays import POINTING_AXES
-from mm_perception.plugin import (
-    Card,
-    Context,
-    Inputs,
-    Latest,
-    Output,
-    Outputs,
-    Plugin,
-    Port,
-    Queue,
-    Reference,
-)
-from mm_perception.samples import (
-    Boxes3D,
-    CameraInfo,
-    Command,
-    Event,
-    Image,
-    Intent,
-    Masks,
-    PointCloud,
-    Pose,
-)
+from mm_perception.plugin import Card, Inputs, Output, Outputs
+from mm_perception.samples import Boxes3D, Event, Image, Intent, Masks, Pose
 from mm_perception.selecting.anchors import Anchor, occluded
 from mm_perception.selecting.candidates import only_ids
-from mm_perception.selecting.choosing import as_asked
-from mm_perception.selecting.in_view import InView, ray_in, view_of
-from mm_perception.selecting.pointing import Votes
+from mm_perception.selecting.in_view import InView
+from mm_perception.selecting.pointed_plugin import PointedPlugin, Seen, event_of
 from mm_perception.selecting.scene import Scene
-from mm_perception.selecting.verbs import VERBS, Moment, perform
 
 #: What the ray is on is judged over so long, seconds: a hand trembles.
 _STEADY_S = 0.3
-_SELECTS = (Intent.SELECT, Intent.TRACK, Intent.STOP)
 
 
 @dataclass(frozen=True)
@@ -100,7 +74,7 @@ class ArInteractConfig:
     )  # fmt: skip
 
 
-class ArInteract(Plugin[ArInteractConfig]):
+class ArInteract(PointedPlugin[ArInteractConfig]):
     """Masks, a ray and commands in; anchors, occlusion and events out."""
 
     card: ClassVar[Card] = Card(
@@ -116,17 +90,7 @@ class ArInteract(Plugin[ArInteractConfig]):
         ),
     )
     Config: ClassVar[type[Any]] = ArInteractConfig
-    inputs: ClassVar[dict[str, Port]] = {
-        'masks': Reference(Masks, 'Of a tracker; any number of cameras.'),
-        'camera_info': Latest(CameraInfo, 'Of each camera.', required=True, follows='masks'),
-        'ray': Latest(Pose, 'Of a hand, a gaze or a controller.', tolerance_s=0.1),
-        'command': Queue(Command, 'To select, track or stop; others are left alone.'),
-        'depth': Latest(
-            Image, 'Depth in the frame and size of the masks (REP-118).', tolerance_s=0.15,
-            follows='masks',
-        ),
-        'cloud': Latest(PointCloud, 'A scan, where there is no depth.', tolerance_s=0.25),
-    }  # fmt: skip
+    intents = (Intent.SELECT, Intent.TRACK, Intent.STOP)
     outputs: ClassVar[dict[str, Output]] = {
         'chosen': Output(Masks, 'Selected things, with the ids of the tracker.'),
         'anchors': Output(Boxes3D, 'Boxes around selected things, as markers too.',
@@ -135,19 +99,13 @@ class ArInteract(Plugin[ArInteractConfig]):
         'occlusion': Output(Image, '255 where a real thing is in front of an overlay, else 0.'),
         'event': Output(Event, 'Selected, released or refused.', per_stream=False),
     }  # fmt: skip
-    uses_transforms: ClassVar[bool] = True
 
-    def __init__(self, config: ArInteractConfig, context: Context | None = None) -> None:
-        super().__init__(config, context)
-        self._forget_all()
+    def _new_scene(self) -> Scene:
+        return Scene(self.config.gate_m, join_s=0.5, forget_s=self.config.memory_s)
 
     def _forget_all(self) -> None:
-        config = self.config
-        self._scene = Scene(config.gate_m, join_s=0.5, forget_s=config.memory_s)
-        self._votes = Votes(config.memory_s)
+        super()._forget_all()
         self._anchors: dict[int, Anchor] = {}
-        #: Commands that are not done yet, and when they came.
-        self._waiting: list[tuple[Command, int]] = []
         #: The thing that the ray is on, and since when.
         self._aim: tuple[int, int] | None = None
         #: What the ray has to leave before it can select it again.
@@ -158,9 +116,6 @@ class ArInteract(Plugin[ArInteractConfig]):
         """All in one frame."""
         return ArInteractConfig(fixed_frame='camera')
 
-    def load(self, device: str) -> None:
-        """Nothing to load."""
-
     def infer(self, inputs: Inputs) -> Outputs:
         """Note where the ray is, select, and measure the anchors.
 
@@ -168,84 +123,37 @@ class ArInteract(Plugin[ArInteractConfig]):
             ShapeError: The masks are not of the size of the calibration, or depth not of theirs.
             TransformUnavailableError: TF does not know the camera, the ray or the scan.
         """
-        config = self.config
-        view = view_of(inputs, config.fixed_frame, self.context.lookup_transform)
-        masks = view.masks
-        surfaces = view.surfaces(config.smallest_px)
-        bound = self._scene.bind(inputs.stream, masks, surfaces)
-        self._point(inputs, view, bound)
-        self._waiting += [
-            (command, masks.stamp_ns)
-            for command in map(as_asked, cast('Sequence[Command]', inputs.all('command')))
-            if command.intent in _SELECTS
-        ]
-        events = self._obey(view, bound, inputs.stream)
-        events += self._dwell(masks, inputs.stream)
-        own_ids = {number: own for own, number in bound.items()}
-        self._measure(view, own_ids)
+        seen = self._look(inputs)
+        masks, frame = seen.masks, self.config.fixed_frame
+        events = self._obey(seen) + self._dwell(seen)
+        own_ids = {number: own for own, number in seen.bound.items()}
+        self._measure(seen.view, own_ids)
         selected = [own_ids[n] for n in self._scene.selected if n in own_ids]
         return {
             'chosen': only_ids(masks, selected),
             'anchors': self._boxes(masks.stamp_ns),
-            'pose': [
-                anchor.pose(masks.stamp_ns, config.fixed_frame)
-                for anchor in self._anchors.values()
-            ],
-            'occlusion': self._occlusion(view, own_ids),
+            'pose': [anchor.pose(masks.stamp_ns, frame) for anchor in self._anchors.values()],
+            'occlusion': self._occlusion(seen.view, own_ids),
             'event': events,
         }
 
     def rewind(self, stream: str) -> None:
         """Anchors and where the ray was are of the other run; what is selected is kept."""
-        self._scene.rewind()
-        self._votes.clear()
+        super().rewind(stream)
         self._anchors.clear()
         self._aim = self._done = None
-        self._waiting = [(command, 0) for command, _ in self._waiting]
 
-    def reset(self) -> None:
-        """Forget everything."""
-        self._forget_all()
-
-    def _point(self, inputs: Inputs, view: InView, bound: dict[int, int]) -> None:
-        pose, config = inputs.maybe('ray'), self.config
-        if not isinstance(pose, Pose):
-            return
-        ray = ray_in(pose, config.ray_axis, config.fixed_frame, self.context.lookup_transform)
-        shares, _ = view.pointed(ray, radians(config.ray_spread_deg))
-        if shares is not None:
-            known = {bound[own]: share for own, share in shares.items() if own in bound}
-            self._votes.add(view.masks.stamp_ns, known)
-
-    def _obey(self, view: InView, bound: dict[int, int], stream: str) -> list[Event]:
-        """Do what commands say once they are over; those without a result wait for a while."""
-        masks = view.masks
-        events, later = [], []
-        for command, came_ns in self._waiting:
-            if masks.stamp_ns < command.end_ns:
-                later.append((command, came_ns))
-                continue
-            moment = Moment(
-                self._scene, masks, None, bound, self._votes, None, self.config.min_share,
-                view.fixed_from_camera,
-            )  # fmt: skip
-            deed = perform(command, moment)
-            waited_s = (masks.stamp_ns - max(came_ns, command.end_ns)) / 1e9
-            if deed.problem and waited_s < self.config.patience_s:
-                later.append((command, came_ns))
-                continue
-            kind = 'refused' if deed.problem else VERBS[command.intent]
-            numbers = tuple(thing.number for thing in deed.things)
+    def _obey(self, seen: Seen) -> list[Event]:
+        events = []
+        for command, deed in self._do_what_is_due(seen):
             if command.intent is Intent.STOP and self._aim is not None:
                 self._done = self._aim[0]
-            span = command.stamp_ns, command.end_ns
-            events.append(self._event(kind, numbers, masks, stream, deed.problem, span))
-        self._waiting = later
+            events.append(self._told(command, deed, seen))
         return events
 
-    def _dwell(self, masks: Masks, stream: str) -> list[Event]:
+    def _dwell(self, seen: Seen) -> list[Event]:
         """Select what the ray was on for long enough."""
-        now_ns = masks.stamp_ns
+        now_ns = seen.masks.stamp_ns
         if not self.config.dwell_s:
             return []
         found = self._votes.recent(now_ns - round(_STEADY_S * 1e9), self.config.min_share)
@@ -261,7 +169,7 @@ class ArInteract(Plugin[ArInteractConfig]):
         if not is_due or found in self._scene.selected:
             return []
         self._scene.selected, self._done = (found,), found
-        return [self._event('selected', (found,), masks, stream, '', (since_ns, now_ns))]
+        return [event_of('selected', [self._scene.things[found]], seen, (since_ns, now_ns))]
 
     def _measure(self, view: InView, own_ids: dict[int, int]) -> None:
         """Begin anchors of what is selected, end those of what is not, and see them again."""
@@ -297,19 +205,6 @@ class ArInteract(Plugin[ArInteractConfig]):
         return Image(
             stamp_ns=masks.stamp_ns, frame_id=masks.frame_id, encoding='mono8',
             data=np.where(found, 255, 0).astype(np.uint8),
-        )  # fmt: skip
-
-    def _event(
-        self, kind: str, numbers: tuple[int, ...], masks: Masks, stream: str, problem: str,
-        span: tuple[int, int],
-    ) -> Event:  # fmt: skip
-        things = [self._scene.things[number] for number in numbers]
-        names = ', '.join(thing.name for thing in things) or 'nothing'
-        return Event(
-            stamp_ns=masks.stamp_ns, frame_id=masks.frame_id, kind=kind, stream=stream,
-            start_ns=span[0], end_ns=span[1], track_ids=tuple(map(str, numbers)),
-            label=things[0].label if len(things) == 1 else '',
-            message=problem or f'{kind}: {names}',
         )  # fmt: skip
 
 

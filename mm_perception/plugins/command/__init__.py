@@ -5,6 +5,10 @@ Slips are mended, explicit rules come first and the nearest example last, see
 it asks back and remembers the question, so that "the red one" or "yes" completes it. TRACK,
 SEGMENT and STOP become prompts for a tracker; all else is done by plugins that take Commands.
 Words are never acted on while an utterance still goes on.
+
+Where people also talk to each other, give the robot a name (`addressed_as`): of what is heard only
+sentences that begin with it count, and what completes an open question. The name alone is answered
+with "Yes?", and the next sentence counts. What is typed always counts.
 """
 
 from __future__ import annotations
@@ -27,6 +31,7 @@ from mm_perception.samples import (
     Text,
     Transcript,
 )
+from mm_perception.text.addressing import said_to
 from mm_perception.text.interpret import Interpreter
 from mm_perception.text.likeness import Guesser
 from mm_perception.text.phrases import NO_THINGS, spoken
@@ -50,6 +55,11 @@ class CommandConfig:
     encoder: str = parameter(
         '', 'Compares with examples: hub id or directory of a sentence encoder; empty: n-grams.'
     )
+    addressed_as: str = parameter(
+        '',
+        'A heard sentence counts only if it begins with this name; empty: all count.',
+        live=True,
+    )
     confirms: bool = parameter(True, 'Say what was understood.', live=True)
 
 
@@ -62,6 +72,7 @@ class Heard:
     end_ns: int
     frame_id: str
     confidence: float = 1.0
+    is_typed: bool = False
 
 
 @dataclass
@@ -97,7 +108,8 @@ class CommandPlugin(Plugin[CommandConfig]):
             'English only, and sentences that somebody thought of: see bench/commands.',
             'Things in or above others stay part of the phrase: relations are those of Command.',
             '"Not the red one" cannot be given to a tracker: it asks which one is meant.',
-            'It does not know whether somebody speaks to it: all final words count.',
+            'Whether somebody speaks to it, only a name tells (addressed_as); without one, all '
+            'final words count. The nano weights of speech know commands and hear no name.',
         ),
     )
     Config: ClassVar[type[Any]] = CommandConfig
@@ -168,8 +180,20 @@ class CommandPlugin(Plugin[CommandConfig]):
 
     def _hear(self, heard: Heard, said: Said) -> None:
         """Understand one sentence, do what follows or ask."""
-        meaning = self._interpreter.interpret(heard.text)
-        meaning = self._dialogue.complete(heard.text, meaning, heard.stamp_ns)
+        is_mine = True
+        if self.config.addressed_as and not heard.is_typed:
+            rest = said_to(self.config.addressed_as, heard.text)
+            if rest == '':
+                self._ask(Question('Yes?', 'command'), heard, said)
+                return
+            heard = heard if rest is None else replace(heard, text=rest)
+            is_mine = rest is not None or self._dialogue.is_called(heard.stamp_ns)
+        waiting = self._dialogue.question
+        alone = self._interpreter.interpret(heard.text)
+        meaning = self._dialogue.complete(heard.text, alone, heard.stamp_ns)
+        if not is_mine and (waiting is None or meaning is alone):  # small talk
+            self._dialogue.question = waiting
+            return
         if meaning is None:
             meaning = Question(_NOT_UNDERSTOOD.format(said=heard.text.strip()))
         if isinstance(meaning, Question):
@@ -265,7 +289,8 @@ def _heard(inputs: Inputs) -> list[Heard]:
                 )
             )  # fmt: skip
         elif isinstance(sample, Text) and sample.text.strip():
-            found.append(Heard(sample.text, sample.stamp_ns, sample.stamp_ns, sample.frame_id))
+            stamp_ns, frame_id = sample.stamp_ns, sample.frame_id
+            found.append(Heard(sample.text, stamp_ns, stamp_ns, frame_id, is_typed=True))
     return found
 
 

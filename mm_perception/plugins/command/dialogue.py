@@ -37,6 +37,11 @@ class Dialogue:
         self.question = question if question.lacks else None
         self.asked_ns = stamp_ns
 
+    def is_called(self, stamp_ns: int) -> bool:
+        """Whether its name was said alone, and the command is still to come."""
+        is_recent = stamp_ns - self.asked_ns <= self.patience_s * 1e9
+        return self.question is not None and self.question.about is None and is_recent
+
     def forget(self) -> None:
         """Begin anew."""
         self.question, self.named = None, ''

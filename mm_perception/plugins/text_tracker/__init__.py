@@ -20,38 +20,17 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from mm_perception.config import parameter
 from mm_perception.errors import ConfigError, PromptError
 from mm_perception.model_cache import Shared
-from mm_perception.model_plugin import ModelPlugin
-from mm_perception.plugin import (
-    Card,
-    Context,
-    Inputs,
-    Output,
-    Outputs,
-    Port,
-    PublicWeights,
-    Queue,
-    Reference,
-    Request,
-)
+from mm_perception.plugin import Card, Context, PublicWeights
 from mm_perception.plugins.text_tracker.camera import Camera, sure_ones
 from mm_perception.plugins.text_tracker.track_book import Rules, TrackBook
-from mm_perception.prompt_desk import PromptDesk
-from mm_perception.samples import (
-    Image,
-    Masks,
-    Prompt,
-    PromptReply,
-    PromptState,
-    PromptStatus,
-    Sample,
-)
-from mm_perception.segmenting import DTYPES, masks_sample, overlay, shared_engine
-from mm_perception.track_ids import TrackIds
+from mm_perception.prompted_plugin import PromptedPlugin
+from mm_perception.samples import Masks, PromptState
+from mm_perception.segmenting import DTYPES, shared_engine
 
 if TYPE_CHECKING:
     from mm_perception.nets.clip import ClipEngine
     from mm_perception.nets.grounders import Found, Grounder
-    from mm_perception.nets.sam2 import Sam2Engine, Sam2Result
+    from mm_perception.nets.sam2 import Sam2Result
     from mm_perception.samples.sample import Array
 
 
@@ -161,7 +140,7 @@ class TextTrackerConfig:
         )  # fmt: skip
 
 
-class TextTracker(ModelPlugin[TextTrackerConfig, 'Sam2Engine']):
+class TextTracker(PromptedPlugin[TextTrackerConfig, Camera]):
     """Free text in; masks, tracks and an honest "not found" out."""
 
     card: ClassVar[Card] = Card(
@@ -184,24 +163,11 @@ class TextTracker(ModelPlugin[TextTrackerConfig, 'Sam2Engine']):
         ),
     )
     Config: ClassVar[type[Any]] = TextTrackerConfig
-    inputs: ClassVar[dict[str, Port]] = {
-        'image': Reference(Image, 'Any number of cameras.'),
-        'prompt': Queue(Prompt, 'Texts or geometry: add, refine, remove, clear.'),
-        'set_prompt': Request(Prompt, 'The same as a request.', reply_type=PromptReply),
-    }
-    outputs: ClassVar[dict[str, Output]] = {
-        'masks': Output(Masks, 'All tracks of the camera.'),
-        'status': Output(PromptStatus, 'What became of each prompt.', per_stream=False),
-        'overlay': Output(Image, 'The picture with masks, for people.', is_debug=True),
-    }
 
     def __init__(self, config: TextTrackerConfig, context: Context | None = None) -> None:
         super().__init__(config, context)
         self._grounder: Grounder | None = None
         self._verifier: Shared[ClipEngine] | None = None
-        self._cameras: dict[str, Camera] = {}
-        self._ids = TrackIds()
-        self._desk = PromptDesk(self.context.streams.get('image', ()), self._camera_of)
 
     @classmethod
     def tiny(cls) -> TextTrackerConfig:
@@ -248,51 +214,8 @@ class TextTracker(ModelPlugin[TextTrackerConfig, 'Sam2Engine']):
             info['verifier_sha256'] = self._verifier.model.sha256
         return info
 
-    def infer(self, inputs: Inputs) -> Outputs:
-        """Take prompts, search if it is time, then follow all tracks."""
-        self._desk.open(inputs.stream)
-        self._desk.accept(inputs.all('prompt'))
-        image = inputs.one('image')
-        if not isinstance(image, Image):
-            raise TypeError(type(image))
-        rgb = image.rgb()
-        camera = self._camera(inputs.stream)
-        size = (image.height, image.width)
-        if camera.size not in ((0, 0), size):
-            camera.forget_seen(f'the picture size changed from {camera.size}')
-        camera.size = size
-        result = self._step(camera, rgb, inputs.stamp_ns)
-        labels = {i: t.label for i, t in camera.book.tracks.items()}
-        masks = masks_sample(
-            result, labels, inputs.stamp_ns, inputs.frame_id, self.config.min_visible,
-            self.config.min_iou,
-        )  # fmt: skip
+    def _observe(self, camera: Camera, masks: Masks) -> None:
         camera.observe(masks, self.config.rules())
-        outputs: dict[str, Sample | Sequence[Sample]] = {
-            'status': self._desk.drain(masks),  # first: it says whose the masks are
-            'masks': masks,
-        }
-        if self.context.is_wanted('overlay', inputs.stream):
-            outputs['overlay'] = overlay(rgb, masks)
-        return outputs
-
-    def answer(self, port: str, request: Sample) -> Sample:
-        """Take a prompt; it applies to the next picture."""
-        if not isinstance(request, Prompt):
-            raise PromptError('not a prompt', type(request).__name__, 'send a Prompt')
-        self._desk.put(request)
-        return PromptReply(stamp_ns=0, message='applies to the next picture; see ~/output/status')
-
-    def rewind(self, stream: str) -> None:
-        """Tracks of the other run are gone; texts are searched for again."""
-        if stream in self._cameras:
-            self._cameras[stream].forget_seen('time was set back')
-
-    def reset(self) -> None:
-        """Forget all prompts and tracks."""
-        self._cameras.clear()
-        self._desk.clear()
-        self._ids = TrackIds()
 
     def reconfigure(self, config: TextTrackerConfig) -> None:
         """New texts are searched for at once; texts that are gone lose their tracks."""
@@ -308,7 +231,6 @@ class TextTracker(ModelPlugin[TextTrackerConfig, 'Sam2Engine']):
 
     def close(self) -> None:
         """Give the models back."""
-        self._cameras.clear()
         if self._grounder is not None:
             self._grounder.close()
         super().close()
@@ -316,29 +238,19 @@ class TextTracker(ModelPlugin[TextTrackerConfig, 'Sam2Engine']):
             self._verifier.release()
         self._grounder = self._verifier = None
 
-    def _camera(self, name: str) -> Camera:
-        if name not in self._cameras:
-            engine = self._engine
-            session = engine.open_session(max_objects=self.config.max_tracks)
-            camera = Camera(
-                name, engine, session, TrackBook(self._next_id), self._desk,
-                uses_masks=self.config.segment_from == 'mask',
-            )  # fmt: skip
-            for text in self.config.prompts:
-                camera.want(text)
-            self._cameras[name] = camera
-        return self._cameras[name]
-
-    def _camera_of(self, track_id: str) -> str | None:
-        """The camera with a track."""
-        mine = [n for n, c in self._cameras.items() if track_id in map(str, c.book.tracks)]
-        return mine[0] if mine else None
-
-    def _next_id(self) -> int:
-        return self._ids.take({i for c in self._cameras.values() for i in c.book.tracks})
+    def _new_camera(self, name: str) -> Camera:
+        engine = self._engine
+        session = engine.open_session(max_objects=self.config.max_tracks)
+        camera = Camera(
+            name, engine, session, TrackBook(self._next_id), self._desk,
+            uses_masks=self.config.segment_from == 'mask',
+        )  # fmt: skip
+        for text in self.config.prompts:
+            camera.want(text)
+        return camera
 
     def _step(self, camera: Camera, rgb: Array, stamp_ns: int) -> Sam2Result:
-        """Prompts, search and one step of the session; if it fails, every prompt is told."""
+        """Prompts, search, and one step of the session."""
         camera.end_scopes()
         mark = self._desk.mark()
         prompts = self._desk.take(camera.name)

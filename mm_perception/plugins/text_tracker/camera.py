@@ -78,6 +78,11 @@ class Camera:
     size: tuple[int, int] = (0, 0)
     renewed: set[int] = field(default_factory=set)
 
+    @property
+    def labels(self) -> dict[int, str]:
+        """Of the living tracks, by id."""
+        return {i: track.label for i, track in self.book.tracks.items()}
+
     def want(self, text: str, prompt_id: str = '', max_frames: int = 0) -> None:
         """Search for a text from now on."""
         self.texts[text] = Text(prompt_id or text, scope=Scope(max_frames))

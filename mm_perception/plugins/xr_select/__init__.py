@@ -7,61 +7,62 @@ them, so that the left and the right picture choose the same. "Move it there" gi
 the ray hits when the utterance ends, "next to the sofa" one beside it. Nothing moves in the real
 world: what shows the scene to people takes the state from here.
 
+An app that hears by itself asks the service `select` instead: words, and the ray is the one that
+comes by topic, or goes through a pixel of a picture (a tap on the screen of a phone). The reply is
+at once, from the newest pictures: JSON of each thing with id, label, place and size in the fixed
+frame, and mask id and box in every camera that sees it; or why there is none. The mask itself is
+on `chosen`, under that id.
+
 A policy without a network; the geometry is in `mm_perception.geometry.rays` and
 `mm_perception.selecting`.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import radians
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 import cv2
 import numpy as np
 
 from mm_perception.config import parameter
-from mm_perception.geometry.rays import POINTING_AXES
+from mm_perception.errors import RequestError
+from mm_perception.geometry.cameras import unproject
+from mm_perception.geometry.rays import POINTING_AXES, Ray
 from mm_perception.plugin import (
     Card,
-    Context,
     Inputs,
     Latest,
     Output,
     Outputs,
-    Plugin,
     Port,
-    Queue,
-    Reference,
+    Request,
 )
+from mm_perception.plugins.xr_select.asking import commands_of, pixel_of, sights_of, told
 from mm_perception.samples import (
     Boxes3D,
-    CameraInfo,
     Command,
     Event,
     Image,
     Intent,
     Masks,
-    PointCloud,
     Pose,
+    Prompt,
+    PromptReply,
     Sample,
     Text,
 )
 from mm_perception.samples.sample import Array
 from mm_perception.selecting.candidates import only_ids
-from mm_perception.selecting.choosing import as_asked
-from mm_perception.selecting.in_view import InView, ray_in, view_of
+from mm_perception.selecting.pointed_plugin import PointedPlugin, Seen, by_number
 from mm_perception.selecting.pointing import Votes
 from mm_perception.selecting.scene import Scene
-from mm_perception.selecting.verbs import VERBS, Deed, Moment, perform
+from mm_perception.selecting.verbs import Deed, Moment, perform
 
 #: What is painted out reaches so many pixels over its mask.
 _RIM_PX = 3
-#: The end of an utterance is where the ray was within this, seconds.
-_END_S = 0.3
-_VERBS = (Intent.SELECT, Intent.MOVE, Intent.HIDE, Intent.SHOW, Intent.STOP)
 
 
 @dataclass(frozen=True)
@@ -101,15 +102,7 @@ class XrSelectConfig:
     )  # fmt: skip
 
 
-@dataclass
-class _Waiting:
-    """A command that is not done yet; `since_ns` is the first picture after it."""
-
-    command: Command
-    since_ns: int = -1
-
-
-class XrSelect(Plugin[XrSelectConfig]):
+class XrSelect(PointedPlugin[XrSelectConfig]):
     """Masks, a ray and commands in; things, and what became of them, out."""
 
     card: ClassVar[Card] = Card(
@@ -126,17 +119,14 @@ class XrSelect(Plugin[XrSelectConfig]):
         ),
     )
     Config: ClassVar[type[Any]] = XrSelectConfig
+    intents = (Intent.SELECT, Intent.MOVE, Intent.HIDE, Intent.SHOW, Intent.STOP)
     inputs: ClassVar[dict[str, Port]] = {
-        'masks': Reference(Masks, 'Of a tracker; one camera, or a stereo pair, or more.'),
-        'camera_info': Latest(CameraInfo, 'Of each camera.', required=True, follows='masks'),
-        'ray': Latest(Pose, 'Gaze or controller.', tolerance_s=0.1),
-        'command': Queue(Command, 'To select, move, hide, show or stop.'),
-        'depth': Latest(
-            Image, 'Depth in the frame and size of the masks (REP-118).', tolerance_s=0.15,
-            follows='masks',
-        ),
-        'cloud': Latest(PointCloud, 'A scan, where there is no depth.', tolerance_s=0.25),
+        **PointedPlugin.inputs,
         'image': Latest(Image, 'Picture of the masks.', tolerance_s=0.01, follows='masks'),
+        'select': Request(
+            Prompt, 'Words, and a point or box where no ray comes; JSON, or why not, back.',
+            reply_type=PromptReply,
+        ),
     }  # fmt: skip
     outputs: ClassVar[dict[str, Output]] = {
         'chosen': Output(Masks, 'Selected things; ids are those of the scene in all cameras.'),
@@ -146,19 +136,26 @@ class XrSelect(Plugin[XrSelectConfig]):
         'event': Output(Event, 'What became of a command.', per_stream=False),
         'picture': Output(Image, 'The picture with hidden things painted out.', is_debug=True),
     }
-    uses_transforms: ClassVar[bool] = True
 
-    def __init__(self, config: XrSelectConfig, context: Context | None = None) -> None:
-        super().__init__(config, context)
-        self._forget_all()
+    def _new_scene(self) -> Scene:
+        return Scene(self.config.gate_m, self.config.join_s, self.config.forget_s)
+
+    def _forget_all(self) -> None:
+        super()._forget_all()
+        #: The newest picture of each camera, the newest of all at the end.
+        self._cameras: dict[str, Seen] = {}
+        #: What came of requests; published with the next picture.
+        self._answered: tuple[list[Event], list[Pose]] = [], []
+
+    def rewind(self, stream: str) -> None:
+        """Where things and the ray were is forgotten; what was done to things stays."""
+        super().rewind(stream)
+        self._cameras.clear()
 
     @classmethod
     def tiny(cls) -> XrSelectConfig:
         """All in one frame."""
         return XrSelectConfig(fixed_frame='camera')
-
-    def load(self, device: str) -> None:
-        """Nothing to load."""
 
     def infer(self, inputs: Inputs) -> Outputs:
         """Bind the masks, note where the ray is, and do what is due.
@@ -167,21 +164,18 @@ class XrSelect(Plugin[XrSelectConfig]):
             ShapeError: The masks are not of the size of the calibration, or depth not of theirs.
             TransformUnavailableError: TF does not know the camera, the ray or the scan.
         """
-        config = self.config
-        view = view_of(inputs, config.fixed_frame, self.context.lookup_transform)
-        masks, image = view.masks, cast(Image | None, inputs.maybe('image'))
-        bound = self._scene.bind(inputs.stream, masks, view.surfaces(config.smallest_px))
-        self._point(inputs, view, bound)
-        self._waiting += [
-            _Waiting(command)
-            for command in map(as_asked, cast('Sequence[Command]', inputs.all('command')))
-            if command.intent in _VERBS
-        ]
-        events, targets = self._do_what_is_due(view, image, bound, inputs.stream)
+        seen = self._look(inputs)
+        masks, image, bound = seen.masks, seen.image, seen.bound
+        self._cameras.pop(seen.stream, None)
+        self._cameras[seen.stream] = seen
+        events, targets = self._answered
+        self._answered = [], []
+        for command, deed in self._do_what_is_due(seen):
+            self._tell(command, deed, seen, events, targets)
         selected = [own for own, number in bound.items() if number in self._scene.selected]
         outputs: dict[str, Sample | Sequence[Sample]] = {
             'chosen': renumbered(only_ids(masks, selected), bound),
-            'objects': self._scene.boxes(masks.stamp_ns, config.fixed_frame),
+            'objects': self._scene.boxes(masks.stamp_ns, self.config.fixed_frame),
             'state': Text(
                 stamp_ns=masks.stamp_ns, frame_id=masks.frame_id, text=self._scene.state()
             ),
@@ -194,91 +188,94 @@ class XrSelect(Plugin[XrSelectConfig]):
             outputs['picture'] = replace(image, data=data, encoding='rgb8')
         return outputs
 
-    def rewind(self, stream: str) -> None:
-        """Where things and the ray were is forgotten; what was done to things stays."""
-        self._scene.rewind()
-        self._votes.clear()
-        self._hits.clear()
-        for item in self._waiting:
-            item.since_ns = -1
+    def answer(self, port: str, request: Sample) -> Sample:
+        """Do what a sentence says, now: JSON of each thing, or why nothing was done.
 
-    def reset(self) -> None:
-        """Forget everything."""
-        self._forget_all()
+        Raises:
+            RequestError: No picture has come yet, or it asks for what is not done here.
+            TransformUnavailableError: TF does not know the camera at the stamp of a pixel.
+        """
+        if not isinstance(request, Prompt):
+            raise RequestError('not a prompt', type(request).__name__, 'send text and pixel')
+        cameras = [
+            seen for name, seen in reversed(self._cameras.items())
+            if request.stream in ('', name)
+        ]  # fmt: skip
+        if not cameras:
+            names = ', '.join(map(repr, self._cameras)) or 'none'
+            fix = f'there are: {names}; with nobody listening, works_unheard has to be true'
+            raise RequestError('no picture of the camera yet', request.stream, fix)
+        stamp_ns = request.stamp_ns or cameras[0].masks.stamp_ns
+        pixel = pixel_of(request)
+        if pixel is not None and len(cameras) > 1:
+            streams = ', '.join(repr(seen.stream) for seen in cameras)
+            raise RequestError('a pixel of which camera?', request.stream, f'name one: {streams}')
+        done = []
+        for command in commands_of(request, stamp_ns, self.intents):
+            deed, seen = self._asked(command, request, pixel, cameras)
+            self._tell(command, deed, seen, *self._answered)
+            done.append((command, deed))
+        return self._reply(done, cameras[0])
 
-    def _forget_all(self) -> None:
-        config = self.config
-        self._scene = Scene(config.gate_m, config.join_s, config.forget_s)
-        self._votes = Votes(config.memory_s)
-        self._hits: deque[tuple[int, Array]] = deque()
-        self._waiting: list[_Waiting] = []
-
-    def _point(self, inputs: Inputs, view: InView, bound: dict[int, int]) -> None:
-        pose, stamp_ns = inputs.maybe('ray'), view.masks.stamp_ns
-        if not isinstance(pose, Pose):
-            return
-        config = self.config
-        ray = ray_in(pose, config.ray_axis, config.fixed_frame, self.context.lookup_transform)
-        shares, hit = view.pointed(ray, radians(config.ray_spread_deg))
-        if shares is not None:
-            known = {bound[own]: share for own, share in shares.items() if own in bound}
-            self._votes.add(stamp_ns, known)
-        if hit is not None:
-            self._hits.append((stamp_ns, hit))
-        while self._hits and stamp_ns - self._hits[0][0] > config.memory_s * 1e9:
-            self._hits.popleft()
-
-    def _do_what_is_due(
-        self, view: InView, image: Image | None, bound: dict[int, int], stream: str
-    ) -> tuple[list[Event], list[Pose]]:
-        masks = view.masks
-        events, targets, later = [], [], []
-        for item in self._waiting:
-            command = item.command
-            if masks.stamp_ns < command.end_ns:  # it is still being said
-                later.append(item)
-                continue
-            item.since_ns = masks.stamp_ns if item.since_ns < 0 else item.since_ns
-            moment = Moment(
-                self._scene, masks, image, bound, self._votes, self._hit_at(command.end_ns),
-                self.config.min_share, view.fixed_from_camera,
-            )  # fmt: skip
+    def _asked(
+        self, command: Command, request: Prompt, pixel: Array | None, cameras: Sequence[Seen]
+    ) -> tuple[Deed, Seen]:
+        """Do a command in the first picture in which something fits."""
+        tried = []
+        for seen in cameras:
+            moment = self._moment(seen, command.end_ns)
+            if pixel is not None:
+                moment = self._tapped(moment, pixel, request.stamp_ns, seen)
             deed = perform(command, moment)
-            waited_s = (masks.stamp_ns - item.since_ns) / 1e9
-            if deed.problem and waited_s < self.config.patience_s:
-                later.append(item)
-                continue
-            events.append(self._event(command, deed, masks, stream))
-            if command.intent is Intent.MOVE:
-                targets += [
-                    self._target(thing.moved_to, masks.stamp_ns)
-                    for thing in deed.things
-                    if thing.moved_to is not None
-                ]
-        self._waiting = later
-        return events, targets
+            if not deed.problem:
+                return deed, seen
+            tried.append((deed, seen))
+        return tried[0]
 
-    def _hit_at(self, stamp_ns: int) -> Array | None:
-        nearest = min(self._hits, key=lambda pair: abs(pair[0] - stamp_ns), default=None)
-        if nearest is None or abs(nearest[0] - stamp_ns) > _END_S * 1e9:
-            return None
-        return nearest[1]
+    def _tapped(self, moment: Moment, pixel: Array, stamp_ns: int, seen: Seen) -> Moment:
+        """The same, with a pixel in the place of the ray that comes by topic."""
+        config, masks = self.config, seen.masks
+        then = stamp_ns or masks.stamp_ns
+        pose = self.context.lookup_transform(config.fixed_frame, masks.frame_id, then)
+        ray = Ray(np.zeros(3), unproject(seen.view.info, pixel[None])[0]).moved(pose)
+        shares, hit = seen.view.pointed(ray, radians(config.ray_spread_deg))
+        votes = Votes(config.memory_s)
+        votes.add(then, by_number(shares or {}, seen.bound))
+        return replace(moment, votes=votes, destination=hit)
+
+    def _reply(self, done: Sequence[tuple[Command, Deed]], newest: Seen) -> PromptReply:
+        things = [thing for _, deed in done for thing in deed.things]
+        described = {
+            thing.number: {
+                **self._scene.described(thing),
+                'frame_id': self.config.fixed_frame,
+                'seen': sights_of(thing, self._cameras.values()),
+            }
+            for thing in things
+        }
+        return PromptReply(
+            stamp_ns=newest.masks.stamp_ns, frame_id=newest.masks.frame_id,
+            track_ids=tuple(map(str, described)),
+            success=not any(deed.problem for _, deed in done),
+            message='\n'.join(told(command, deed, described) for command, deed in done),
+        )  # fmt: skip
+
+    def _tell(
+        self, command: Command, deed: Deed, seen: Seen, events: list[Event], targets: list[Pose]
+    ) -> None:
+        """What became of a command, and where things shall be moved to."""
+        events.append(self._told(command, deed, seen))
+        if command.intent is Intent.MOVE:
+            targets += [
+                self._target(thing.moved_to, seen.masks.stamp_ns)
+                for thing in deed.things
+                if thing.moved_to is not None
+            ]
 
     def _target(self, place: Array, stamp_ns: int) -> Pose:
         return Pose(
             stamp_ns=stamp_ns, frame_id=self.config.fixed_frame, position=place,
             quat_xyzw=np.array([0.0, 0.0, 0.0, 1.0]),
-        )  # fmt: skip
-
-    def _event(self, command: Command, deed: Deed, masks: Masks, stream: str) -> Event:
-        names = ', '.join(thing.name for thing in deed.things) or 'nothing'
-        kind = 'refused' if deed.problem else VERBS[command.intent]
-        return Event(
-            stamp_ns=masks.stamp_ns, frame_id=masks.frame_id, kind=kind, stream=stream,
-            start_ns=command.stamp_ns, end_ns=command.end_ns, rule=command.text,
-            track_ids=tuple(str(thing.number) for thing in deed.things),
-            label=deed.things[0].label if len(deed.things) == 1 else '',
-            message=deed.problem or f'{kind}: {names}',
         )  # fmt: skip
 
 
