@@ -20,6 +20,7 @@ from mm_perception.reporting.page import notes, number, page, percent, tiles
 from mm_perception.reporting.recording import Recording, add_odometry, read_recording
 from mm_perception.reporting.scored import scored
 from mm_perception.reporting.shots import Album, album_of
+from mm_perception.reporting.sound import Sound, sounds_of
 from mm_perception.reporting.truth import Scores, has_truth, scores_of
 from mm_perception.samples import PromptState
 from mm_perception.watching import Watch, unwatched
@@ -37,6 +38,7 @@ class Run:
         stack: What ran; None for a recording.
         recording: What its bag tells; None if there is no bag that can be read.
         album: Its pictures.
+        sounds: What its microphones heard; of the bag that was replayed where it has none.
         scores: Against the truth; None where there is none.
         problems: Whatever of the report could not be made, and why.
     """
@@ -46,6 +48,7 @@ class Run:
     stack: StackSpec | None = None
     recording: Recording | None = None
     album: Album | None = None
+    sounds: list[Sound] = field(default_factory=list)
     scores: Scores | None = None
     problems: list[str] = field(default_factory=list)
 
@@ -87,6 +90,8 @@ def read_run(result: Path, watch: Watch = unwatched) -> Run:
         try:
             if run.recording.paths and not run.recording.odometry and bag.exists():
                 add_odometry(run.recording, bag)
+            if not run.sounds and bag.exists():
+                run.sounds = sounds_of(bag, run.problems, watch)
             if has_truth(bag):
                 with watch(0, 'scoring'):
                     run.scores = scores_of(run.recording, bag, result, run.stack)
@@ -122,6 +127,7 @@ def _read_into(run: Run, bag: Path, watch: Watch) -> None:
     try:
         run.recording = read_recording(bag, watch)
         run.album = album_of(run.recording, watch)
+        run.sounds = sounds_of(bag, run.problems, watch)
     except BagError as error:
         run.problems.append(f'the bag of the result cannot be read: {error}')
 
@@ -160,7 +166,7 @@ def page_of(run: Run) -> str:
         sections += [
             found.when(run.recording), found.storyboard(run.album),
             found.tracks(run.recording, run.album), found.space(run.recording, run.album),
-            found.words(run.recording, run.album, run.scores),
+            found.words(run.recording, run.album, run.scores, run.sounds),
         ]  # fmt: skip
     if run.scores is not None:
         sections.append(scored(run.scores))

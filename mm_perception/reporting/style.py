@@ -146,6 +146,13 @@ _TIMES = """
   border-bottom: 1px solid var(--faint); overflow-wrap: anywhere; }
 .told time, .told em { color: var(--soft); font-style: normal; font-size: 13px; }
 .told time { font-variant-numeric: tabular-nums; }
+.told div small { display: inline; margin-left: 6px; }
+.told a[data-at] { color: inherit; text-decoration: underline dotted var(--second);
+  text-underline-offset: 4px; border-radius: 3px; }
+.told a[data-at]:hover { color: var(--main); text-decoration-color: var(--main); }
+.told a.now { background: var(--main); color: var(--paper); text-decoration: none; }
+.sound { position: sticky; top: 0; z-index: 1; background: var(--paper); padding: 8px 0 6px; }
+.sound audio { display: block; width: 100%; height: 44px; } .sound p { margin: 5px 0 0; }
 """
 
 _PHONE = """
