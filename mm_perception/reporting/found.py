@@ -75,16 +75,16 @@ def tracks(recording: Recording, album: Album) -> str:
     return f'<h2>Tracks</h2>\n{gallery(pictures)}{table(heads, rows, texts=2)}\n{rest}'
 
 
-def space(recording: Recording, album: Album) -> str:
+def space(recording: Recording, album: Album, scores: Scores | None) -> str:
     """The map of tracks, and the surroundings from above."""
     parts = ''
-    drawn = map_of(recording)
+    drawn = map_of(recording, scores.paths.values() if scores is not None else ())
     if drawn:
         parts += f'<h2>Where</h2>\n{drawn}'
     elif recording.paths:
         parts += (
-            '<h2>Where</h2>\n<p>There are tracks in space, but no odometry in their frame: '
-            'there is no map to draw them on.</p>\n'
+            '<h2>Where</h2>\n<p>There are tracks in space, but no odometry, or no TF between '
+            'its frame and theirs: there is no map to draw them on.</p>\n'
         )
     if album.above:
         parts += f'<h2>From above</h2>\n{gallery(album.above)}'

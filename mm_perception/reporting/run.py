@@ -17,7 +17,12 @@ from mm_perception.reporting import facts, found
 from mm_perception.reporting.machine import machine, versions
 from mm_perception.reporting.page import facts as pairs_of
 from mm_perception.reporting.page import notes, number, page, percent, tiles
-from mm_perception.reporting.recording import Recording, add_odometry, read_recording
+from mm_perception.reporting.recording import (
+    Recording,
+    add_odometry,
+    add_transforms,
+    read_recording,
+)
 from mm_perception.reporting.scored import scored
 from mm_perception.reporting.shots import Album, album_of
 from mm_perception.reporting.sound import Sound, sounds_of
@@ -90,6 +95,8 @@ def read_run(result: Path, watch: Watch = unwatched) -> Run:
         try:
             if run.recording.paths and not run.recording.odometry and bag.exists():
                 add_odometry(run.recording, bag)
+            if run.recording.boxes and bag.exists():
+                add_transforms(run.recording, bag)
             if not run.sounds and bag.exists():
                 run.sounds = sounds_of(bag, run.problems, watch)
             if has_truth(bag):
@@ -126,6 +133,8 @@ def _read_bag(bag: Path, watch: Watch) -> Run:
 def _read_into(run: Run, bag: Path, watch: Watch) -> None:
     try:
         run.recording = read_recording(bag, watch)
+        if run.recording.boxes:
+            add_transforms(run.recording, bag)
         run.album = album_of(run.recording, watch)
         run.sounds = sounds_of(bag, run.problems, watch)
     except BagError as error:
@@ -165,7 +174,8 @@ def page_of(run: Run) -> str:
     if run.recording is not None and run.album is not None:
         sections += [
             found.when(run.recording), found.storyboard(run.album),
-            found.tracks(run.recording, run.album), found.space(run.recording, run.album),
+            found.tracks(run.recording, run.album),
+            found.space(run.recording, run.album, run.scores),
             found.words(run.recording, run.album, run.scores, run.sounds),
         ]  # fmt: skip
     if run.scores is not None:

@@ -113,6 +113,8 @@ polyline.boxes { stroke: var(--second); } circle.boxes { fill: var(--second); }
 polyline.clip { stroke: var(--third); } circle.clip { fill: var(--third); }
 polyline.dot { stroke-width: 5; }
 polyline.own { stroke: var(--ink); stroke-width: 2; stroke-dasharray: 5 4; }
+polyline.true { stroke-width: 3.5; stroke: var(--cover); }
+polyline.true.dot { stroke-width: 7; }
 polyline.track { stroke-width: 2.4; }
 polygon { fill: var(--faint); } .key.covers { background: var(--cover); height: 9px; }
 polyline.mark { stroke: var(--bad); stroke-width: 1; stroke-dasharray: 3 3; }
