@@ -21,6 +21,8 @@ _WIDTH, _LEAST, _MOST = 720.0, 0.35, 1.1
 _MARGIN_M, _LEAST_SPAN_M = 4.0, 12.0
 #: Frames that stay where they are (REP-105).
 _FIXED = ('odom', 'map', 'earth')
+#: Names of what is farther to the right stand to the left of it.
+_FAR = 0.85
 #: Most tracks with a name beside them.
 _NAMED = 24
 
@@ -99,17 +101,9 @@ def _drawn(drawn: _Placed, truth: _Placed, ego: Ego) -> str:
     for path, places in sorted(drawn, key=lambda pair: len(pair[1])):
         colour = f'hsl({zlib.crc32(path.label.encode()) % 360} 62% 52%)'
         parts.append(_trace('track', place(places) * size, colour))
-        x, y = place(places)[-1]
-        names.append(
-            f'<span style="left:{100 * x:.1f}%;top:{100 * y:.1f}%">'
-            f'{escape(path.label)} #{escape(path.track_id)}</span>'
-        )
+        names.append(_name(f'{path.label} #{path.track_id}', *place(places)[-1].tolist()))
     parts.append(_line('own', place(own) * size))
-    x, y = place(own[:1])[0]
-    names = [
-        *names[-_NAMED:],
-        f'<span style="left:{100 * x:.1f}%;top:{100 * y:.1f}%">start</span>',
-    ]
+    names = [*names[-_NAMED:], _name('start', *place(own[:1])[0].tolist())]
     length_m = next(m for m in (1000, 500, 200, 100, 50, 20, 10, 5, 2) if m < span[0] / 3)
     scale = (
         f'<span class="scale" style="width:{100 * length_m / span[0]:.1f}%">{length_m} m</span>'
@@ -122,6 +116,13 @@ def _drawn(drawn: _Placed, truth: _Placed, ego: Ego) -> str:
         f'<p class="legend"><small>The dashed line is the way of the robot in '
         f'{escape(ego.frame_id)}; a name stands at the end of its track.{true}</small></p>\n'
     )
+
+
+def _name(text: str, x: float, y: float) -> str:
+    """Words beside a place, given as shares of width and height; within the map."""
+    side = f'left:{100 * x:.1f}%' if x < _FAR else f'right:{100 - 100 * x:.1f}%'
+    kind = '' if x < _FAR else ' class="west"'
+    return f'<span{kind} style="{side};top:{100 * y:.1f}%">{escape(text)}</span>'
 
 
 def _trace(kind: str, points: Floats, colour: str = '') -> str:

@@ -85,7 +85,7 @@ def read_run(result: Path, watch: Watch = unwatched) -> Run:
         inner = result / 'bag'
         return _read_bag(inner if inner.is_dir() else result, watch)
     run = Run(_title(summary), summary)
-    bag = Path(summary.get('bag', ''))
+    bag = Path(summary.get('bag') or result / 'bag')  # what ran live is its own bag
     run.stack = _stack_of(result, summary, bag, run.problems)
     _read_into(run, result / 'bag', watch)
     if run.recording is not None and not summary.get('prompts'):
@@ -158,10 +158,11 @@ def _stack_of(
 
 
 def _title(summary: Mapping[str, Any]) -> str:
+    where = 'live' if summary.get('mode') == 'live' else 'in a bag'
     bag = Path(summary.get('bag', '')).name
     texts = summary.get('prompts') or dict.fromkeys(summary.get('understood', []))
     asked = ', '.join(f'“{text}”' for text in texts)
-    return f'{asked or summary.get("stack", "a stack")} in {bag or "a bag"}'
+    return f'{asked or summary.get("stack", "a stack")} {f"in {bag}" if bag else where}'
 
 
 def page_of(run: Run) -> str:
@@ -196,6 +197,7 @@ def _setting(run: Run) -> str:
         )
     mode = {
         'online': 'in real time through ROS 2 nodes: pictures that come too fast are dropped',
+        'live': 'live through ROS 2 nodes: pictures that come too fast are dropped',
         'offline': 'offline: every picture is used',
     }.get(run.summary.get('mode', ''), '')
     does = f' {run.stack.description}' if run.stack and run.stack.description else ''

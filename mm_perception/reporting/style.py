@@ -102,6 +102,7 @@ svg.spark { width: 120px; height: 22px; }
 .map span { position: absolute; font-size: 11.5px; line-height: 1.1; padding: 1px 4px;
   border-radius: 4px; transform: translate(6px, -50%); background: var(--paper);
   white-space: nowrap; opacity: .9; }
+.map .west { transform: translate(-6px, -50%); }
 .map .scale { right: 12px; bottom: 10px; transform: none; border: solid var(--soft);
   border-width: 0 1px 1px; border-radius: 0; text-align: center; background: none; }
 .grid, .floor { stroke: var(--faint); stroke-width: 1; }
@@ -161,6 +162,7 @@ _PHONE = """
 @media (max-width: 620px) { main { padding: 24px 16px 48px; } h1 { font-size: 24px; }
   dl, .cases, .strip { grid-template-columns: minmax(0, 1fr); } dt { margin-top: 6px; }
   .strip figure, .strip figure.wide { grid-column: auto; }
+  .map span { font-size: 9px; padding: 0 1px; opacity: .8; }
   .small { grid-template-columns: 1fr 1fr; } .album { grid-template-columns: 1fr; }
   .tiles { grid-template-columns: 1fr 1fr; } .tile b { font-size: 22px; }
   .times { grid-template-columns: minmax(0, 1fr); gap: 2px; } .times .who { margin-top: 7px; }
