@@ -82,7 +82,7 @@ class _Encoder:
             raise MissingDependencyError(_CODEC, 'sound in a report', 'pip install av')
         self._first, self._file = first, io.BytesIO()
         self._container: Any = av.open(self._file, 'w', format='mp3')
-        self._stream = self._container.add_stream(_CODEC, rate=_RATE_HZ, layout='mono')
+        self._stream: Any = self._container.add_stream(_CODEC, rate=_RATE_HZ, layout='mono')
         self._stream.bit_rate = _BITS_PER_S
         self._num_most = round(MOST_S * first.rate_hz)
         self._num = 0
@@ -129,7 +129,7 @@ def _mono(clip: AudioClip) -> Array:
     """(T,) int16, the mean of all channels."""
     mean = clip.data.mean(axis=1, dtype=np.float64)
     scaled = mean if clip.data.dtype == np.int16 else 32767.0 * mean
-    return np.clip(np.round(scaled), -32768, 32767).astype(np.int16)
+    return np.asarray(np.clip(np.round(scaled), -32768, 32767), np.int16)
 
 
 def sounds_of(bag: Path, problems: list[str], watch: Watch = unwatched) -> list[Sound]:
