@@ -80,6 +80,7 @@ class RunRecord:
         self._node.create_timer(_LOOK_S, self._look, clock=steady)
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self._node)
+        self._look()
         self._thread = threading.Thread(target=self._spin, name='recorder')
         self._thread.start()
 

@@ -74,7 +74,7 @@ def drive(rig: Rig, heard: list[Any]) -> None:
         gossip.publish(String(data='hello'))
         rig.spin(0.1)
         found = [message for message in heard if message.detections]
-        return len(found) > 15 and int(rig.value('robot/finder', 'inferences') or 0) > 15
+        return len(found) > 40 and int(rig.value('robot/finder', 'inferences') or 0) > 40
 
     rig.until(is_tracked, 'the red square tracked', 90)
 
@@ -92,7 +92,7 @@ def test_a_run_is_recorded_and_told(rig: Rig) -> None:
     with BagReader(out / 'bag') as reader:
         counts = {name: topic.count for name, topic in reader.topics.items()}
     for topic in ('/cam/front', '/robot/finder/output/masks', '/odom', '/diagnostics'):
-        assert counts[topic] > 5, topic
+        assert counts[topic] > 3, topic  # the recorder may come some pictures late
     assert not counts.keys() & {'/gossip', '/rosout', '/clock', '/parameter_events'}
     summary = json.loads((out / 'summary.json').read_text())
     node = summary['nodes']['finder']
