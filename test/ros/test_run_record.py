@@ -67,7 +67,7 @@ def drive(rig: Rig, heard: list[Any]) -> None:
     def is_tracked() -> bool:
         nonlocal sent
         sent += 1
-        camera.publish(red_square(4 + sent % 40))
+        camera.publish(red_square(4 + abs(sent % 60 - 30)))  # to and fro
         place = Odometry(child_frame_id='base_link')
         place.header.frame_id, place.pose.pose.orientation.w = 'odom', 1.0
         wheels.publish(place)
