@@ -218,6 +218,25 @@ def load_stack(name_or_path: str) -> StackSpec:
     return parse_stack(path.stem, content)
 
 
+def write_stack(stack: StackSpec, path: Path) -> None:
+    """Write a stack as a file that `load_stack` reads."""
+    nodes = {
+        spec.name: {
+            'plugin': spec.plugin,
+            'inputs': {port: _plain(streams) for port, streams in spec.inputs.items()},
+            'outputs': {port: _plain(streams) for port, streams in spec.outputs.items()},
+            'parameters': dict(spec.parameters),
+        }
+        for spec in stack.nodes
+    }
+    content = {'description': stack.description, 'nodes': nodes}
+    path.write_text(yaml.safe_dump(content, sort_keys=False))
+
+
+def _plain(streams: Mapping[str, str]) -> str | dict[str, str]:
+    return streams[''] if list(streams) == [''] else dict(streams)
+
+
 def parse_stack(name: str, content: object) -> StackSpec:
     """Check a stack's content; see the module for the layout."""
     top = _mapping(content, f'stack {name}', ('description', 'nodes'))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from typing import TypeVar
+
+T = TypeVar('T')
 
 #: Makes what shows progress, from the number of steps (0: nobody knows) and a title; within the
 #: `with` it is called with the number of steps that are done.
@@ -14,3 +17,12 @@ Watch = Callable[[int, str], AbstractContextManager[Callable[[int], None]]]
 def unwatched(total: int, title: str) -> Iterator[Callable[[int], None]]:
     """A `Watch` that shows nothing."""
     yield lambda done: None
+
+
+def counted(items: Sequence[T], watch: Watch, title: str) -> Iterator[T]:
+    """Items one by one, while their number is watched."""
+    with watch(len(items), title) as progress:
+        progress(0)
+        for done, item in enumerate(items, 1):
+            yield item
+            progress(done)

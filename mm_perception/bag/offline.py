@@ -190,7 +190,8 @@ class OfflineRun:
         )
 
     def _read_topics(self) -> list[str]:
-        return sorted({*self._inputs, *self._passed, *self._parts})
+        parts = self._parts.keys() & self._reader.topics.keys()  # the map of others has one layer
+        return sorted({*self._inputs, *self._passed, *parts})
 
     def _parts_of(self) -> dict[str, tuple[str, str, Any]]:
         """Topics of inputs that come in parts: to the input, the suffix and what joins them."""

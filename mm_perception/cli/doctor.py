@@ -3,6 +3,8 @@
   mmp doctor                      look at the running system for a few seconds
   mmp doctor --stack track        are inputs, weights and device of this stack there, and usable
   mmp doctor --bag BAG            the same questions about a recording
+  mmp doctor --layout             do the shipped layouts of RViz and Foxglove find what they show
+  mmp doctor --layout my.rviz     the same of a layout of yours
   eval "$(mmp doctor --profile)"  give this shell the transport profile for large messages
 
 Causes come first, what follows from them behind; docs/doctor.md has all of them. If something is
@@ -26,6 +28,7 @@ from mm_perception.diagnosis import causes
 from mm_perception.diagnosis.checks import run_checks
 from mm_perception.diagnosis.domains import suspects
 from mm_perception.diagnosis.finding import Finding, exit_code, table
+from mm_perception.diagnosis.layouts import SHIPPED, check_layouts
 from mm_perception.diagnosis.machine import read_machine
 from mm_perception.diagnosis.preflight import check_stack
 from mm_perception.diagnosis.snapshot import Snapshot
@@ -39,6 +42,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--stack', help='name or file of a stack: are its inputs there, its weights, its device'
     )
+    parser.add_argument(
+        '--layout', nargs='?', const=SHIPPED, metavar='FILE',
+        help='of RViz or Foxglove: is there what it shows; without FILE the shipped ones',
+    )  # fmt: skip
     parser.add_argument('--namespace', default='', help='namespace of the nodes of the stack')
     parser.add_argument('--seconds', type=float, default=5.0, help='how long to look (default 5)')
     parser.add_argument('--graph', action='store_true', help='do not subscribe to anything')
@@ -64,6 +71,10 @@ def run(args: argparse.Namespace) -> int:
         if stack is not None:
             snapshot = _with_stack(snapshot, stack, args.namespace)
             also = check_stack(stack, snapshot.machine or read_machine(), args.namespace)
+        if args.layout is not None:
+            from mm_perception.ros.wire import fields_of
+
+            also += check_layouts(args.layout, snapshot, fields_of)
         findings = run_checks(_with_domains(snapshot), also)
     if args.json:
         print(json.dumps(_as_json(snapshot, findings), indent=2))

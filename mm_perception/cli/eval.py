@@ -17,6 +17,7 @@ import json
 import os
 import shlex
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,8 +87,8 @@ def _eval_net(args: argparse.Namespace) -> int:
     if not (weights / 'model.safetensors').is_file():
         raise ConfigError('--weights', weights, 'a folder that `mmp train` made')
     score = score_again if args.card else score_net
-    with Progress(0, f'scoring {args.what}', 'pictures') as progress:
-        scores = score(recipe_of(args.what), weights, resolve_device('auto'), progress)
+    watch = partial(Progress, unit='steps')
+    scores = score(recipe_of(args.what), weights, resolve_device('auto'), watch)
     for name, value in scores.items():
         print(f'{name}: {value}')
     if args.out is not None:

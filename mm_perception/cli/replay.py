@@ -19,13 +19,11 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from mm_perception.cli._hints import weights_note
 from mm_perception.cli._progress import INTERRUPTED, Progress
 from mm_perception.cli._prompts import parse_prompt
 from mm_perception.errors import ConfigError
-from mm_perception.graph import StackSpec, load_stack
+from mm_perception.graph import StackSpec, load_stack, write_stack
 from mm_perception.graph_overrides import apply_overrides
 
 SUMMARY, STACK = 'summary.json', 'stack.yaml'
@@ -129,7 +127,7 @@ def _offline(
     from mm_perception.bag.offline import OfflineRun
 
     run_ = OfflineRun(stack, args.bag, args.out / 'bag', prompts=prompts)
-    _write_stack(args.out, run_.stack)
+    write_stack(run_.stack, args.out / STACK)
     with Progress(run_.num_messages, 'replay') as progress:
         report = run_.run(progress)
     nodes = {}
@@ -163,74 +161,23 @@ def _online(
 
     with BagReader(args.bag) as reader:
         stack = resolve_stack(stack, reader)
-        stack_file = _write_stack(args.out, stack)
+        stack_file = args.out / STACK
+        write_stack(stack, stack_file)
         replay = OnlineReplay(
             stack, stack_file, reader, args.out / 'bag', prompts=prompts, rate=args.rate
         )
         print('starting the nodes ...', flush=True)
         started_s = time.monotonic()
         replay.run(Progress)
-    nodes = {name: _from_diagnostics(values) for name, values in replay.diagnostics.items()}
+    nodes = {name: replay.health.numbers(name) for name in replay.health.values}
     summary = {
         'messages': replay.sent, 'of_messages': replay.num_messages,
         'wall_s': round(replay.wall_s, 3),
         'start_s': round(time.monotonic() - started_s - replay.wall_s, 3),
         'problem': replay.problem, 'nodes': nodes,
-        'diagnostics': [
-            {'node': node, 'level': level, 'message': message, 'count': count}
-            for (node, level, message), count in replay.warnings.items()
-        ],
+        'diagnostics': replay.health.counted(),
     }  # fmt: skip
     return summary, {spec.name: full_wiring(spec) for spec in stack.nodes}
-
-
-def _write_stack(out: Path, stack: StackSpec) -> Path:
-    """The stack as it was replayed, its topics found."""
-    path = out / STACK
-    path.write_text(yaml.safe_dump(_as_yaml(stack), sort_keys=False))
-    return path
-
-
-def _as_yaml(stack: StackSpec) -> dict[str, Any]:
-    nodes = {
-        spec.name: {
-            'plugin': spec.plugin,
-            'inputs': {p: _plain_streams(s) for p, s in spec.inputs.items()},
-            'outputs': {p: _plain_streams(s) for p, s in spec.outputs.items()},
-            'parameters': dict(spec.parameters),
-        }
-        for spec in stack.nodes
-    }
-    return {'description': stack.description, 'nodes': nodes}
-
-
-def _plain_streams(streams: Any) -> Any:
-    return streams[''] if list(streams) == [''] else dict(streams)
-
-
-def _from_diagnostics(values: dict[str, str]) -> dict[str, Any]:
-    """The node's own numbers, named as in an offline summary."""
-    node: dict[str, Any] = {'inputs': {}, 'drops': {}, 'failures': {}}
-    for key, value in values.items():
-        head, _, rest = key.partition('/')
-        if head == 'input' and rest.endswith('/count'):
-            node['inputs'][rest.removesuffix('/count')] = int(value)
-        elif head == 'drops':
-            node['drops'][rest] = int(value)
-        elif head == 'failures':
-            node['failures'][rest] = int(value)
-        elif head != 'input':
-            node[key] = _number(value)
-    return node
-
-
-def _number(value: str) -> int | float | str:
-    for kind in (int, float):
-        try:
-            return kind(value)
-        except ValueError:
-            continue
-    return value
 
 
 def _draw(out: Path, wirings: Any) -> dict[str, Any]:

@@ -28,6 +28,8 @@ class Cause:
     explains_all: tuple[str, ...] = ()
 
 
+_UNFED = ('display_topic', 'display_frame')
+_EMPTY = ('no_publisher', 'node_absent', 'no_clock', *_UNFED)
 _SILENCE = ('nothing_arrives', 'stream_gap', 'diagnostic')
 
 CAUSES: Mapping[str, Cause] = {
@@ -35,7 +37,7 @@ CAUSES: Mapping[str, Cause] = {
         'discovery is switched off',
         'With `ROS_AUTOMATIC_DISCOVERY_RANGE=OFF` no node finds any other.',
         '`export ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST` (one machine) or `SUBNET`',
-        explains_all=('wrong_domain', 'nobody_here', 'no_publisher', 'node_absent', 'no_clock'),
+        explains_all=('wrong_domain', 'nobody_here', *_EMPTY),
     ),
     'wrong_domain': Cause(
         'what is missing here is published in another domain',
@@ -43,14 +45,14 @@ CAUSES: Mapping[str, Cause] = {
         'seconds into the domains of the ROS processes of this machine.',
         '`export ROS_DOMAIN_ID=N` with the number that the finding names',
         explains=('no_publisher', 'diagnostic'),
-        explains_all=('nobody_here', 'node_absent'),
+        explains_all=('nobody_here', 'node_absent', *_UNFED),
     ),
     'nobody_here': Cause(
         'nothing at all is published in this domain',
         'Nothing was started, or it runs on a machine that discovery does not reach.',
         'start the nodes; compare `ROS_DOMAIN_ID` and `ROS_AUTOMATIC_DISCOVERY_RANGE` of both '
         'shells; let the network pass UDP multicast',
-        explains_all=('no_publisher', 'node_absent', 'no_clock'),
+        explains_all=_EMPTY,
     ),
     'low_shm': Cause(
         '/dev/shm has no room for another process',
@@ -241,6 +243,41 @@ CAUSES: Mapping[str, Cause] = {
         'a node reports a problem on /diagnostics',
         'In its own words; [diagnostics](diagnostics.md) explains them.',
         'see the message',
+    ),
+    'display_class': Cause(
+        'a layout has a display that the viewer does not ship',
+        'With `--layout`. The viewer shows an error in its place.',
+        'use a display that the finding names',
+    ),
+    'display_property': Cause(
+        'a layout has a property that the viewer does not read',
+        'It is left out without a word, or the panel stays empty.',
+        'write it as the finding says, or save the layout in the viewer again',
+    ),
+    'display_topic': Cause(
+        'a display shows a topic that nobody publishes',
+        'It stays empty. Displays of the shipped layouts whose nodes do not run only wait.',
+        'start the stack that publishes it ([look](look.md)), or name another topic',
+    ),
+    'display_type': Cause(
+        'a display takes another message type',
+        'It stays empty.',
+        'a display for that type, or the topic that was meant',
+    ),
+    'display_qos': Cause(
+        'a display asks for QoS that is not offered',
+        'It stays empty.',
+        'set the policy of the display that the finding names',
+    ),
+    'display_frame': Cause(
+        'TF does not connect what a display shows with the fixed frame',
+        'It is not drawn.',
+        'another fixed frame, or the transform that the finding names',
+    ),
+    'display_field': Cause(
+        'a plot shows a field that the message does not have',
+        'It stays empty.',
+        'name a field of the message',
     ),
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 
 from mm_perception.reporting.lanes import lanes_of, timeline
@@ -10,7 +11,10 @@ from mm_perception.reporting.page import album as scenes
 from mm_perception.reporting.page import gallery, legend, number, picture, table
 from mm_perception.reporting.recording import Recording
 from mm_perception.reporting.shots import Album, camera_of
+from mm_perception.reporting.sound import SCRIPT, Sound, link, players
+from mm_perception.reporting.told import Line
 from mm_perception.reporting.truth import Scores
+from mm_perception.samples import Word
 
 #: Most rows of the table of tracks, and of what was told.
 _MOST_ROWS, _MOST_LINES = 60, 80
@@ -71,42 +75,66 @@ def tracks(recording: Recording, album: Album) -> str:
     return f'<h2>Tracks</h2>\n{gallery(pictures)}{table(heads, rows, texts=2)}\n{rest}'
 
 
-def space(recording: Recording, album: Album) -> str:
+def space(recording: Recording, album: Album, scores: Scores | None) -> str:
     """The map of tracks, and the surroundings from above."""
     parts = ''
-    drawn = map_of(recording)
+    drawn = map_of(recording, scores.paths.values() if scores is not None else ())
     if drawn:
         parts += f'<h2>Where</h2>\n{drawn}'
     elif recording.paths:
         parts += (
-            '<h2>Where</h2>\n<p>There are tracks in space, but no odometry in their frame: '
-            'there is no map to draw them on.</p>\n'
+            '<h2>Where</h2>\n<p>There are tracks in space, but no odometry, or no TF between '
+            'its frame and theirs: there is no map to draw them on.</p>\n'
         )
     if album.above:
         parts += f'<h2>From above</h2>\n{gallery(album.above)}'
     return parts
 
 
-def words(recording: Recording, album: Album, scores: Scores | None) -> str:
-    """Events, transcripts, commands, advice and texts in order."""
-    lines = [(line.start_ns, line.kind, line.text, line.times) for line in recording.lines]
+def words(
+    recording: Recording, album: Album, scores: Scores | None, sounds: Sequence[Sound] = ()
+) -> str:
+    """Events, transcripts, commands, advice and texts in order, under the sound they belong to."""
+    lines = list(recording.lines)
     if scores is not None:
-        lines += [(start_ns, 'truly said', f'“{text}”', 1) for start_ns, text in scores.said]
-    lines.sort(key=lambda line: line[0])
-    if not lines:
+        lines += [Line('', 'truly said', f'“{text}”', at, at) for at, text in scores.said]
+    lines.sort(key=lambda line: line.start_ns)
+    if not lines and not sounds:
         return ''
     items = ''.join(
-        f'<li><time>{recording.at_s(start_ns):.1f} s</time><em>{escape(kind)}</em>'
-        f'<div>{escape(text)}{f" <small>(told {times} times)</small>" if times > 1 else ""}'
-        '</div></li>\n'
-        for start_ns, kind, text, times in lines[:_MOST_LINES]
+        f'<li><time>{_time(line, recording, sounds)}</time><em>{escape(line.kind)}</em>'
+        f'<div>{_text(line, sounds)}</div></li>\n'
+        for line in lines[:_MOST_LINES]
     )
     more = len(lines) - _MOST_LINES
     rest = f'<p><small>{more} more lines are in the bag.</small></p>\n' if more > 0 else ''
     pictures = gallery(album.events) if album.events else ''
+    script = SCRIPT if sounds else ''
     return (
-        f'<h2>What was said and what happened</h2>\n<ul class="told">{items}</ul>{rest}{pictures}'
+        f'<h2>What was said and what happened</h2>\n<section>{players(sounds, recording.start_ns)}'
+        f'<ul class="told">{items}</ul>{rest}</section>\n{pictures}{script}'
     )
+
+
+def _time(line: Line, recording: Recording, sounds: Sequence[Sound]) -> str:
+    frame_id = line.transcript.frame_id if line.transcript else ''
+    return link(sounds, f'{recording.at_s(line.start_ns):.1f} s', line.start_ns, 0, frame_id)
+
+
+def _text(line: Line, sounds: Sequence[Sound]) -> str:
+    """Words that were heard lead to their sound, as far as their times are known."""
+    heard = line.transcript
+    if heard is None:
+        times = f' <small>(told {line.times} times)</small>' if line.times > 1 else ''
+        return f'{escape(line.text)}{times}'
+    spoken = heard.words
+    if ' '.join(word.text for word in spoken) != heard.text:
+        spoken = (Word(heard.text, heard.stamp_ns, heard.end_ns),)
+    told = ' '.join(
+        link(sounds, escape(word.text), word.start_ns, word.end_ns, heard.frame_id)
+        for word in spoken
+    )
+    return f'“{told}” <small>sure by {heard.confidence:.2f}</small>'
 
 
 def rest(recording: Recording, album: Album) -> str:

@@ -109,7 +109,7 @@ def _of_paths(recording: Recording) -> list[Lane]:
     lanes = []
     for path in paths:
         usual = _usual(recording.boxes[path.topic])
-        times = [recording.at_s(stamp_ns) for stamp_ns, _, _ in path.places]
+        times = [recording.at_s(stamp_ns) for stamp_ns, *_ in path.places]
         name = f'{path.label} #{path.track_id}'
         lanes.append(Lane(name, f'in space, {camera_of(path.topic)}', _stays(times, usual)))
     return lanes

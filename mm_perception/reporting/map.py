@@ -3,59 +3,86 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from html import escape
 
 import numpy as np
 import numpy.typing as npt
 
+from mm_perception.errors import TransformUnavailableError
 from mm_perception.reporting.recording import Ego, Path3D, Recording
+from mm_perception.ros.tf import TransformBuffer
 
 Floats = npt.NDArray[np.float64]
+_Placed = list[tuple[Path3D, Floats]]
 #: Of the view box; lines keep their width.
 _WIDTH, _LEAST, _MOST = 720.0, 0.35, 1.1
 _MARGIN_M, _LEAST_SPAN_M = 4.0, 12.0
+#: Frames that stay where they are (REP-105).
+_FIXED = ('odom', 'map', 'earth')
+#: Names of what is farther to the right stand to the left of it.
+_FAR = 0.85
 #: Most tracks with a name beside them.
 _NAMED = 24
 
 
-def map_of(recording: Recording) -> str:
-    """The map as HTML; empty where no track is in a frame in which the robot moves, or no robot.
+def map_of(recording: Recording, truth: Iterable[Path3D] = ()) -> str:
+    """The map as HTML; empty where no track can be brought to a frame in which the robot moves.
 
-    Boxes in the robot's own frame are carried to the frame of the odometry at their own moment.
+    Boxes in the robot's own frame are carried to the frame of the odometry by odometry, those in
+    any other frame by TF, at their own moment.
+
+    Args:
+        recording: With tracks, odometry and TF.
+        truth: Where things truly were, drawn below the tracks.
     """
     for ego in recording.odometry.values():
-        drawn = [
-            (path, places)
-            for path in recording.paths.values()
-            if len(places := _in_frame_of(path, ego))
-        ]
-        # What a detector named in the robot's own frame, a tracker has taken over.
-        fixed = [pair for pair in drawn if pair[0].frame_id == ego.frame_id]
+        drawn = _placed(recording.paths.values(), ego, recording.transforms)
+        # What a detector named in a frame that moves along, a tracker has taken over.
+        fixed = [pair for pair in drawn if pair[0].frame_id in (ego.frame_id, *_FIXED)]
         if drawn:
-            return _drawn(fixed or drawn, ego)
+            return _drawn(fixed or drawn, _placed(truth, ego, recording.transforms), ego)
     return ''
 
 
-def _in_frame_of(path: Path3D, ego: Ego) -> Floats:
-    """(N, 2) metres in the frame of the odometry; none where it is in another frame."""
-    places = np.array([(x, y) for _, x, y in path.places], np.float64).reshape(-1, 2)
+def _placed(paths: Iterable[Path3D], ego: Ego, transforms: TransformBuffer) -> _Placed:
+    """Each with its (N, 2) metres in the frame of the odometry; none where there is no way."""
+    placed = ((path, _in_frame_of(path, ego, transforms)) for path in paths)
+    return [(path, places) for path, places in placed if len(places)]
+
+
+def _in_frame_of(path: Path3D, ego: Ego, transforms: TransformBuffer) -> Floats:
+    places = np.array([place[1:] for place in path.places], np.float64).reshape(-1, 3)
     if path.frame_id == ego.frame_id:
-        return places
+        return places[:, :2]
+    stamps = [place[0] for place in path.places]
     if path.frame_id != ego.body_id or not ego.places:
-        return np.zeros((0, 2))
-    stamps = np.array([stamp_ns for stamp_ns, _, _ in path.places], np.int64)
+        return _by_transforms(places, stamps, path.frame_id, ego.frame_id, transforms)
     known = np.array([place[0] for place in ego.places], np.int64)
     poses = np.array([place[1:] for place in ego.places], np.float64)
-    near = np.abs(known[None] - stamps[:, None]).argmin(axis=1)
+    near = np.abs(known[None] - np.array(stamps)[:, None]).argmin(axis=1)
     x, y, yaw = poses[near].T
-    ahead, left = places.T
+    ahead, left, _ = places.T
     return np.stack([
         x + np.cos(yaw) * ahead - np.sin(yaw) * left,
         y + np.sin(yaw) * ahead + np.cos(yaw) * left,
     ], axis=1)  # fmt: skip
 
 
-def _drawn(drawn: list[tuple[Path3D, Floats]], ego: Ego) -> str:
+def _by_transforms(
+    places: Floats, stamps_ns: Sequence[int], source: str, target: str, transforms: TransformBuffer
+) -> Floats:
+    """Without the moments that TF does not know."""
+    carried = []
+    for place, stamp_ns in zip(places, stamps_ns, strict=True):
+        with suppress(TransformUnavailableError):
+            change = transforms.lookup(target, source, stamp_ns)
+            carried.append((change @ [*place, 1.0])[:2])
+    return np.array(carried, np.float64).reshape(-1, 2)
+
+
+def _drawn(drawn: _Placed, truth: _Placed, ego: Ego) -> str:
     """What is ahead at the start is to the right, what is to the left is up."""
     own = np.array([(x, y) for _, x, y, _ in ego.places], np.float64)
     everything = np.concatenate([own, *(places for _, places in drawn)])
@@ -70,34 +97,39 @@ def _drawn(drawn: list[tuple[Path3D, Floats]], ego: Ego) -> str:
         return np.stack([share[:, 0], 1 - share[:, 1]], axis=1)
 
     size = np.array([_WIDTH, _WIDTH * shape])
-    parts, names = [], []
+    parts, names = [_trace('true', place(places) * size) for _, places in truth], []
     for path, places in sorted(drawn, key=lambda pair: len(pair[1])):
         colour = f'hsl({zlib.crc32(path.label.encode()) % 360} 62% 52%)'
-        points = place(places) * size
-        kind = 'track' if len(points) > 1 else 'track dot'
-        parts.append(_line(kind, points if len(points) > 1 else points.repeat(2, axis=0), colour))
-        x, y = place(places)[-1]
-        names.append(
-            f'<span style="left:{100 * x:.1f}%;top:{100 * y:.1f}%">'
-            f'{escape(path.label)} #{escape(path.track_id)}</span>'
-        )
+        parts.append(_trace('track', place(places) * size, colour))
+        names.append(_name(f'{path.label} #{path.track_id}', *place(places)[-1].tolist()))
     parts.append(_line('own', place(own) * size))
-    x, y = place(own[:1])[0]
-    names = [
-        *names[-_NAMED:],
-        f'<span style="left:{100 * x:.1f}%;top:{100 * y:.1f}%">start</span>',
-    ]
+    names = [*names[-_NAMED:], _name('start', *place(own[:1])[0].tolist())]
     length_m = next(m for m in (1000, 500, 200, 100, 50, 20, 10, 5, 2) if m < span[0] / 3)
     scale = (
         f'<span class="scale" style="width:{100 * length_m / span[0]:.1f}%">{length_m} m</span>'
     )
+    true = ' Grey is where things truly were, while they were in reach.' if truth else ''
     title = f'{len(drawn)} tracks and the way of the robot in {ego.frame_id}, from above'
     return (
         f'<div class="map"><svg viewBox="0 0 {size[0]:g} {size[1]:.0f}" role="img" '
         f'aria-label="{escape(title)}">{"".join(parts)}</svg>{"".join(names)}{scale}</div>\n'
         f'<p class="legend"><small>The dashed line is the way of the robot in '
-        f'{escape(ego.frame_id)}; a name stands at the end of its track.</small></p>\n'
+        f'{escape(ego.frame_id)}; a name stands at the end of its track.{true}</small></p>\n'
     )
+
+
+def _name(text: str, x: float, y: float) -> str:
+    """Words beside a place, given as shares of width and height; within the map."""
+    side = f'left:{100 * x:.1f}%' if x < _FAR else f'right:{100 - 100 * x:.1f}%'
+    kind = '' if x < _FAR else ' class="west"'
+    return f'<span{kind} style="{side};top:{100 * y:.1f}%">{escape(text)}</span>'
+
+
+def _trace(kind: str, points: Floats, colour: str = '') -> str:
+    """A line; a dot for what was seen once."""
+    if len(points) > 1:
+        return _line(kind, points, colour)
+    return _line(f'{kind} dot', points.repeat(2, axis=0), colour)
 
 
 def _line(kind: str, points: Floats, colour: str = '') -> str:

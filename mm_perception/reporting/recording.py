@@ -7,7 +7,7 @@ has a message type of its own. So a recording of a running graph can be told, to
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from mm_perception.bag.reader import BagReader, Record
+from mm_perception.bag.transforms import read_transforms
 from mm_perception.errors import BagError, MmPerceptionError
 from mm_perception.faults import Level, tally
 from mm_perception.reporting import told
@@ -24,6 +25,7 @@ from mm_perception.ros.convert.boxes3d import BOXES
 from mm_perception.ros.convert.detections import DETECTIONS
 from mm_perception.ros.convert.motion import DETAILS, ODOMETRY
 from mm_perception.ros.convert.prompt import PROMPT, STATUS
+from mm_perception.ros.tf import TransformBuffer
 from mm_perception.ros.wire import deserialize
 from mm_perception.samples import Boxes3D, Detections, Odometry, Prompt, PromptState, PromptStatus
 from mm_perception.watching import Watch, unwatched
@@ -67,14 +69,19 @@ class Path3D:
 
     Attributes:
         frame_id: Of its places.
-        places: (stamp_ns, x, y), metres.
+        places: (stamp_ns, x, y, z), metres.
     """
 
     topic: str
     track_id: str
     label: str
     frame_id: str
-    places: list[tuple[int, float, float]] = field(default_factory=list)
+    places: list[tuple[int, float, float, float]] = field(default_factory=list)
+
+    def take(self, stamp_ns: int, centre: Sequence[float]) -> None:
+        """Seen once more."""
+        x, y, z = centre
+        self.places.append((stamp_ns, x, y, z))
 
 
 @dataclass(eq=False)
@@ -95,6 +102,7 @@ class Recording:
         frames: Topic of boxes in space to their frame.
         paths: Boxes in space with ids, by topic and id.
         odometry: Topic to (stamp_ns, x, y, yaw) and the frames of it and of the body.
+        transforms: TF, where there are boxes in space; else empty.
         warnings: How often (node, level, message) was diagnosed.
         problems: What could not be read.
     """
@@ -112,6 +120,7 @@ class Recording:
     frames: dict[str, str] = field(default_factory=dict)
     paths: dict[tuple[str, str], Path3D] = field(default_factory=dict)
     odometry: dict[str, Ego] = field(default_factory=dict)
+    transforms: TransformBuffer = field(default_factory=partial(TransformBuffer, None))
     warnings: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
 
@@ -165,6 +174,16 @@ def read_recording(bag: Path, watch: Watch = unwatched) -> Recording:
             recording.problems = [str(error)]  # says more than what was known from the start
     recording.lines.sort(key=lambda line: line.start_ns)
     return recording
+
+
+def add_transforms(recording: Recording, bag: Path) -> None:
+    """Take the TF of a bag: of the recording, or of the one that was replayed.
+
+    Raises:
+        BagError: It cannot be read.
+    """
+    with BagReader(bag) as reader:
+        read_transforms(reader, recording.transforms)
 
 
 def add_odometry(recording: Recording, bag: Path) -> None:
@@ -239,11 +258,15 @@ def _take_boxes(recording: Recording, record: Record, message: Any) -> None:
     assert isinstance(boxes, Boxes3D)
     recording.boxes.setdefault(record.topic, []).append(boxes.stamp_ns)
     recording.frames[record.topic] = boxes.frame_id
-    places = boxes.centres[:, :2].tolist()
-    for track_id, label, (x, y) in zip(boxes.track_ids, boxes.labels, places, strict=False):
-        path = Path3D(record.topic, track_id, label, boxes.frame_id)
-        path = recording.paths.setdefault((record.topic, track_id), path)
-        path.places.append((boxes.stamp_ns, x, y))
+    take_paths(recording.paths, record.topic, boxes)
+
+
+def take_paths(paths: dict[tuple[str, str], Path3D], topic: str, boxes: Boxes3D) -> None:
+    """Boxes with ids go on where those of the same topic and id were."""
+    places = boxes.centres.tolist()
+    for track_id, label, place in zip(boxes.track_ids, boxes.labels, places, strict=False):
+        path = Path3D(topic, track_id, label, boxes.frame_id)
+        paths.setdefault((topic, track_id), path).take(boxes.stamp_ns, place)
 
 
 def _take_odometry(recording: Recording, record: Record, message: Any) -> None:

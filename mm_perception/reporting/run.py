@@ -17,9 +17,15 @@ from mm_perception.reporting import facts, found
 from mm_perception.reporting.machine import machine, versions
 from mm_perception.reporting.page import facts as pairs_of
 from mm_perception.reporting.page import notes, number, page, percent, tiles
-from mm_perception.reporting.recording import Recording, add_odometry, read_recording
+from mm_perception.reporting.recording import (
+    Recording,
+    add_odometry,
+    add_transforms,
+    read_recording,
+)
 from mm_perception.reporting.scored import scored
 from mm_perception.reporting.shots import Album, album_of
+from mm_perception.reporting.sound import Sound, sounds_of
 from mm_perception.reporting.truth import Scores, has_truth, scores_of
 from mm_perception.samples import PromptState
 from mm_perception.watching import Watch, unwatched
@@ -37,6 +43,7 @@ class Run:
         stack: What ran; None for a recording.
         recording: What its bag tells; None if there is no bag that can be read.
         album: Its pictures.
+        sounds: What its microphones heard; of the bag that was replayed where it has none.
         scores: Against the truth; None where there is none.
         problems: Whatever of the report could not be made, and why.
     """
@@ -46,6 +53,7 @@ class Run:
     stack: StackSpec | None = None
     recording: Recording | None = None
     album: Album | None = None
+    sounds: list[Sound] = field(default_factory=list)
     scores: Scores | None = None
     problems: list[str] = field(default_factory=list)
 
@@ -77,7 +85,7 @@ def read_run(result: Path, watch: Watch = unwatched) -> Run:
         inner = result / 'bag'
         return _read_bag(inner if inner.is_dir() else result, watch)
     run = Run(_title(summary), summary)
-    bag = Path(summary.get('bag', ''))
+    bag = Path(summary.get('bag') or result / 'bag')  # what ran live is its own bag
     run.stack = _stack_of(result, summary, bag, run.problems)
     _read_into(run, result / 'bag', watch)
     if run.recording is not None and not summary.get('prompts'):
@@ -87,6 +95,10 @@ def read_run(result: Path, watch: Watch = unwatched) -> Run:
         try:
             if run.recording.paths and not run.recording.odometry and bag.exists():
                 add_odometry(run.recording, bag)
+            if run.recording.boxes and bag.exists():
+                add_transforms(run.recording, bag)
+            if not run.sounds and bag.exists():
+                run.sounds = sounds_of(bag, run.problems, watch)
             if has_truth(bag):
                 with watch(0, 'scoring'):
                     run.scores = scores_of(run.recording, bag, result, run.stack)
@@ -121,7 +133,10 @@ def _read_bag(bag: Path, watch: Watch) -> Run:
 def _read_into(run: Run, bag: Path, watch: Watch) -> None:
     try:
         run.recording = read_recording(bag, watch)
+        if run.recording.boxes:
+            add_transforms(run.recording, bag)
         run.album = album_of(run.recording, watch)
+        run.sounds = sounds_of(bag, run.problems, watch)
     except BagError as error:
         run.problems.append(f'the bag of the result cannot be read: {error}')
 
@@ -143,10 +158,11 @@ def _stack_of(
 
 
 def _title(summary: Mapping[str, Any]) -> str:
+    where = 'live' if summary.get('mode') == 'live' else 'in a bag'
     bag = Path(summary.get('bag', '')).name
     texts = summary.get('prompts') or dict.fromkeys(summary.get('understood', []))
     asked = ', '.join(f'“{text}”' for text in texts)
-    return f'{asked or summary.get("stack", "a stack")} in {bag or "a bag"}'
+    return f'{asked or summary.get("stack", "a stack")} {f"in {bag}" if bag else where}'
 
 
 def page_of(run: Run) -> str:
@@ -159,8 +175,9 @@ def page_of(run: Run) -> str:
     if run.recording is not None and run.album is not None:
         sections += [
             found.when(run.recording), found.storyboard(run.album),
-            found.tracks(run.recording, run.album), found.space(run.recording, run.album),
-            found.words(run.recording, run.album, run.scores),
+            found.tracks(run.recording, run.album),
+            found.space(run.recording, run.album, run.scores),
+            found.words(run.recording, run.album, run.scores, run.sounds),
         ]  # fmt: skip
     if run.scores is not None:
         sections.append(scored(run.scores))
@@ -180,6 +197,7 @@ def _setting(run: Run) -> str:
         )
     mode = {
         'online': 'in real time through ROS 2 nodes: pictures that come too fast are dropped',
+        'live': 'live through ROS 2 nodes: pictures that come too fast are dropped',
         'offline': 'offline: every picture is used',
     }.get(run.summary.get('mode', ''), '')
     does = f' {run.stack.description}' if run.stack and run.stack.description else ''

@@ -25,6 +25,8 @@ def scored(scores: Scores) -> str:
         parts += _texts(evaluation, stories)
     if scores.boxes:
         parts += _boxes(scores)
+    if scores.tracks:
+        parts += _tracks(scores)
     for remark in scores.remarks:
         parts += f'<p><small>Not scored: {escape(remark)}.</small></p>\n'
     return f'<h2>Against the truth</h2>\n{parts}' if parts else ''
@@ -102,6 +104,25 @@ def _boxes(scores: Scores) -> str:
         )))  # fmt: skip
     text = (
         f'Boxes against every true one within {REACH_M:g} m, hidden ones and those that no sensor '
-        'looks at included; mAP as nuScenes has it, errors of what is found within 2 m.'
+        'looks at included; mAP as nuScenes has it, errors of what is found within 2 m. Boxes in '
+        'another frame than the truth are carried there by TF at their own moment.'
+    )
+    return f'{table(heads, rows)}\n<p><small>{text}</small></p>\n'
+
+
+def _tracks(scores: Scores) -> str:
+    heads = ('tracks in space', 'AMOTA', 'AMOTP, m', 'MOTA', 'recall', 'id switches', 'missed',
+             'false')  # fmt: skip
+    rows = [
+        ('', (
+            f'<code>{escape(topic)}</code>', number(found.amota), number(found.amotp),
+            number(found.mota), percent(found.recall), str(found.switches), str(found.misses),
+            str(found.false),
+        ))
+        for topic, found in scores.tracks.items()
+    ]  # fmt: skip
+    text = (
+        'The same boxes as tracks: AMOTA (1 is best) and AMOTP (0 m is best) as nuScenes has '
+        'them, means over recalls and classes; the rest at the score that is best for MOTA.'
     )
     return f'{table(heads, rows)}\n<p><small>{text}</small></p>\n'

@@ -102,6 +102,7 @@ svg.spark { width: 120px; height: 22px; }
 .map span { position: absolute; font-size: 11.5px; line-height: 1.1; padding: 1px 4px;
   border-radius: 4px; transform: translate(6px, -50%); background: var(--paper);
   white-space: nowrap; opacity: .9; }
+.map .west { transform: translate(-6px, -50%); }
 .map .scale { right: 12px; bottom: 10px; transform: none; border: solid var(--soft);
   border-width: 0 1px 1px; border-radius: 0; text-align: center; background: none; }
 .grid, .floor { stroke: var(--faint); stroke-width: 1; }
@@ -113,6 +114,8 @@ polyline.boxes { stroke: var(--second); } circle.boxes { fill: var(--second); }
 polyline.clip { stroke: var(--third); } circle.clip { fill: var(--third); }
 polyline.dot { stroke-width: 5; }
 polyline.own { stroke: var(--ink); stroke-width: 2; stroke-dasharray: 5 4; }
+polyline.true { stroke-width: 3.5; stroke: var(--cover); }
+polyline.true.dot { stroke-width: 7; }
 polyline.track { stroke-width: 2.4; }
 polygon { fill: var(--faint); } .key.covers { background: var(--cover); height: 9px; }
 polyline.mark { stroke: var(--bad); stroke-width: 1; stroke-dasharray: 3 3; }
@@ -146,12 +149,20 @@ _TIMES = """
   border-bottom: 1px solid var(--faint); overflow-wrap: anywhere; }
 .told time, .told em { color: var(--soft); font-style: normal; font-size: 13px; }
 .told time { font-variant-numeric: tabular-nums; }
+.told div small { display: inline; margin-left: 6px; }
+.told a[data-at] { color: inherit; text-decoration: underline dotted var(--second);
+  text-underline-offset: 4px; border-radius: 3px; }
+.told a[data-at]:hover { color: var(--main); text-decoration-color: var(--main); }
+.told a.now { background: var(--main); color: var(--paper); text-decoration: none; }
+.sound { position: sticky; top: 0; z-index: 1; background: var(--paper); padding: 8px 0 6px; }
+.sound audio { display: block; width: 100%; height: 44px; } .sound p { margin: 5px 0 0; }
 """
 
 _PHONE = """
 @media (max-width: 620px) { main { padding: 24px 16px 48px; } h1 { font-size: 24px; }
   dl, .cases, .strip { grid-template-columns: minmax(0, 1fr); } dt { margin-top: 6px; }
   .strip figure, .strip figure.wide { grid-column: auto; }
+  .map span { font-size: 9px; padding: 0 1px; opacity: .8; }
   .small { grid-template-columns: 1fr 1fr; } .album { grid-template-columns: 1fr; }
   .tiles { grid-template-columns: 1fr 1fr; } .tile b { font-size: 22px; }
   .times { grid-template-columns: minmax(0, 1fr); gap: 2px; } .times .who { margin-top: 7px; }

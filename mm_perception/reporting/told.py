@@ -33,6 +33,7 @@ class Line:
         mark: CSS class of its colour.
         times: How often it was told so in a row.
         picture: Evidence; None for none.
+        transcript: The words with their times, of what was heard.
     """
 
     topic: str
@@ -43,6 +44,7 @@ class Line:
     mark: str = ''
     times: int = 1
     picture: Image | None = None
+    transcript: Transcript | None = None
 
 
 class Teller:
@@ -85,7 +87,7 @@ def _line(record: Record, message: Any) -> Line | None:
         if not heard.is_final:
             return None
         text = f'“{heard.text}” (sure by {heard.confidence:.2f})'
-        return Line(topic, 'heard', text, heard.stamp_ns, heard.end_ns)
+        return Line(topic, 'heard', text, heard.stamp_ns, heard.end_ns, transcript=heard)
     if record.type_name == COMMAND:
         command = convert.from_msg(message, Command, when_ns)
         assert isinstance(command, Command)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,14 +11,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mm_perception.bag.reader import BagReader
-from mm_perception.errors import ConfigError, MmPerceptionError, PromptError
+from mm_perception.errors import (
+    ConfigError,
+    MmPerceptionError,
+    PromptError,
+    TransformUnavailableError,
+)
 from mm_perception.evaluation.boxes3d import DetectionScores, Pair, score_boxes
 from mm_perception.evaluation.naming import parse_name, split_label
 from mm_perception.evaluation.replayed import Story, score_replay
 from mm_perception.evaluation.scenes import TRUTH as MASKS_TRUTH
 from mm_perception.evaluation.scenes import find_topics
-from mm_perception.reporting.recording import TRUTH, Recording
+from mm_perception.evaluation.tracks3d import TrackingScores, score_tracks3d
+from mm_perception.geometry.frames import moved
+from mm_perception.reporting.recording import TRUTH, Path3D, Recording, take_paths
 from mm_perception.ros import convert
+from mm_perception.ros.tf import TransformBuffer
 from mm_perception.ros.wire import deserialize
 from mm_perception.samples import Boxes3D
 
@@ -38,12 +46,16 @@ class Scores:
     Attributes:
         texts: For each prompt that names things of the world, its scores and its story by camera.
         boxes: By topic of boxes in space.
+        tracks: By topic of boxes in space whose boxes have ids.
+        paths: Where things truly were, as far as they are in reach.
         said: What was truly said: seconds from the first picture, and the words.
         remarks: What could not be scored, and why.
     """
 
     texts: list[tuple[Evaluation, list[Story]]] = field(default_factory=list)
     boxes: dict[str, DetectionScores] = field(default_factory=dict)
+    tracks: dict[str, TrackingScores] = field(default_factory=dict)
+    paths: dict[tuple[str, str], Path3D] = field(default_factory=dict)
     said: list[tuple[int, str]] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
 
@@ -121,26 +133,44 @@ def _kinds(bag: Path) -> set[str]:
 
 
 def _score_boxes(scores: Scores, recording: Recording, bag: Path) -> None:
-    """Boxes of detectors, whose frame is that of the truth, at the moments of both."""
+    """Boxes at the moments of the truth, carried to its frame by TF at that moment."""
     if not recording.boxes:
         return
     with BagReader(bag) as reader:
         if _BOXES not in reader.topics:
             scores.remarks.append(f'boxes are not scored: {bag} has no {_BOXES}')
             return
-    truth = _read_boxes(bag, _BOXES)
+    truth = {stamp_ns: _near(boxes) for stamp_ns, boxes in _read_boxes(bag, _BOXES).items()}
+    for true in truth.values():
+        take_paths(scores.paths, _BOXES, true)
     for topic in recording.boxes:
-        found = _read_boxes(recording.bag, topic)
-        pairs = [
-            _pair(truth[stamp_ns], boxes)
-            for stamp_ns, boxes in found.items()
-            if stamp_ns in truth and truth[stamp_ns].frame_id == boxes.frame_id
-        ]
+        pairs, problem = _pairs(truth, _read_boxes(recording.bag, topic), recording.transforms)
         if any(len(true) for true, _ in pairs):
             scores.boxes[topic] = score_boxes(pairs)
+            if any(found.track_ids for _, found in pairs):
+                scores.tracks[topic] = score_tracks3d([pairs])
         else:
             frame = recording.frames[topic]
-            scores.remarks.append(f'{topic}, in {frame}, shares no moment and frame with {_BOXES}')
+            why = problem or f'shares no moment with {_BOXES} at which something is in reach'
+            scores.remarks.append(f'{topic}, in {frame}: {why}')
+
+
+def _pairs(
+    truth: Mapping[int, Boxes3D], found: Mapping[int, Boxes3D], transforms: TransformBuffer
+) -> tuple[list[Pair], str]:
+    """Both within reach of the robot, in the frame of the truth; and why some could not be."""
+    pairs, problem = [], ''
+    for stamp_ns in sorted(truth.keys() & found.keys()):
+        true, boxes = truth[stamp_ns], found[stamp_ns]
+        try:
+            if boxes.frame_id != true.frame_id:
+                change = transforms.lookup(true.frame_id, boxes.frame_id, stamp_ns)
+                boxes = moved(boxes, change, true.frame_id)
+        except TransformUnavailableError as error:
+            problem = str(error)
+        else:
+            pairs.append((true, _near(boxes)))
+    return pairs, problem
 
 
 def _read_boxes(bag: Path, topic: str) -> dict[int, Boxes3D]:
@@ -154,12 +184,8 @@ def _read_boxes(bag: Path, topic: str) -> dict[int, Boxes3D]:
     return found
 
 
-def _pair(truth: Boxes3D, found: Boxes3D) -> Pair:
-    """Both within reach, without colours; the truth on this topic has no velocities."""
-    return _near(truth), _near(found)
-
-
 def _near(boxes: Boxes3D) -> Boxes3D:
+    """What is within reach, without colours; the truth on this topic has no velocities."""
     near = np.linalg.norm(boxes.centres[:, :2], axis=1) <= REACH_M
     kept: Sequence[int] = np.flatnonzero(near).tolist()
     return replace(

@@ -14,7 +14,7 @@ import time
 import traceback
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import rclpy
 from rclpy.clock import Clock, ClockType
@@ -31,6 +31,9 @@ from mm_perception.ros import convert, dds
 from mm_perception.ros.node import PluginNode
 from mm_perception.ros.tf_listener import TfListener
 from mm_perception.ros.transport import RosTransport
+
+if TYPE_CHECKING:
+    from mm_perception.ros.run_record import RunRecord
 
 _ADAPT_PERIOD_S = 0.5
 
@@ -61,8 +64,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
 
 
-def run_stack(args: argparse.Namespace, ros_args: Sequence[str]) -> int:
+def run_stack(
+    args: argparse.Namespace, ros_args: Sequence[str], record: RunRecord | None = None
+) -> int:
     """Run a stack until a signal; 0 after a clean end, 1 if no node could start.
+
+    Args:
+        args: Options of `configure`.
+        ros_args: For ROS.
+        record: Takes what the nodes take and give, from when they have started.
 
     Raises:
         MmPerceptionError: The stack is not sound, or its topics do not come.
@@ -79,11 +89,15 @@ def run_stack(args: argparse.Namespace, ros_args: Sequence[str]) -> int:
         container = Container(stack, wait_s=args.wait, stop=stop, only=args.only or '')
         if not args.no_autostart and not container.start():
             return 1
+        if record is not None:
+            record.begin(container.stack, container.nodes)
         container.spin()
         return 0
     except (KeyboardInterrupt, ExternalShutdownException):
         return 0
     finally:
+        if record is not None:
+            record.end()
         if container is not None:
             container.close()
         rclpy.try_shutdown()
@@ -130,6 +144,8 @@ class Container:
         resolved: list[NodeSpec] = []
         for spec in stack.nodes:
             resolved.append(self._resolve(spec, resolved, wait_s))
+        #: What runs, its topics found.
+        self.stack = replace(stack, nodes=tuple(resolved))
         hosted = [spec for spec in resolved if only in ('', spec.name)]
         for spec in hosted:
             node = PluginNode(spec, self._bus, self._transport, self._tf)

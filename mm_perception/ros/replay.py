@@ -9,14 +9,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import rclpy
-from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
@@ -26,11 +24,11 @@ from mm_perception.bag.pacing import Pacer
 from mm_perception.bag.reader import BagReader
 from mm_perception.bag.writer import BagWriter
 from mm_perception.errors import BagError, ConfigError, MmPerceptionError
-from mm_perception.faults import Level, tally
 from mm_perception.graph import NodeSpec, StackSpec
 from mm_perception.plugin import Queue
 from mm_perception.ros import convert, dds
 from mm_perception.ros.diagnostics import TIMING
+from mm_perception.ros.health import Health
 from mm_perception.ros.player import Player
 from mm_perception.ros.recorder import Recorder
 from mm_perception.ros.wire import message_class, serialize
@@ -71,10 +69,6 @@ class OnlineReplay:
         self._states = {'/diagnostics', *(full_topic(TIMING, spec.name) for spec in stack.nodes)}
         self._writer = BagWriter(out)
         self._pacer = Pacer(reader.start_ns, rate)
-        #: Newest /diagnostics values of every node.
-        self.diagnostics: dict[str, dict[str, str]] = {}
-        #: How often (node, level, message) was diagnosed while the bag was played.
-        self.warnings: Counter[tuple[str, str, str]] = Counter()
         #: Messages that were played, of so many.
         self.sent = self.num_messages = 0
         self.problem = ''
@@ -92,6 +86,8 @@ class OnlineReplay:
         dds.prepare(local_only=True)
         rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
         node = Node('mmp_replay', start_parameter_services=False)
+        #: What the nodes say of themselves.
+        self.health = Health(node)
         executor = SingleThreadedExecutor()
         executor.add_node(node)
         command = [sys.executable, '-m', 'mm_perception.ros.container', str(self._stack_file)]
@@ -137,7 +133,6 @@ class OnlineReplay:
             self._writer.add_topic(topic, info.type_name, latched=topic in latched or info.latched)
         outputs = self._output_topics()
         recorder = Recorder(node, self._writer, partial(self._wants, outputs), self._log_time)
-        node.create_subscription(DiagnosticArray, '/diagnostics', self._take_diagnostics, 20)
         prompt_publishers = self._make_prompt_publishers(node)
         spinner.start()
         with watch(0, 'starting the nodes'):
@@ -149,7 +144,7 @@ class OnlineReplay:
         play_from = Pacer(self._reader.start_ns, self._rate)
         self._pacer = play_from
         self.num_messages = sum(self._reader.topics[topic].count for topic in player.publishers)
-        self._is_playing = True
+        self._is_playing = self.health.counts = True
         try:
             with watch(self.num_messages, 'replay') as progress:
                 player.play(
@@ -250,7 +245,7 @@ class OnlineReplay:
     def _have_prompts_arrived(self) -> bool:
         """By the nodes' own count: the first picture must not come before them."""
         for spec in self._stack.nodes:
-            values = self.diagnostics.get(spec.name, {})
+            values = self.health.values.get(spec.name, {})
             for port, streams in spec.inputs.items():
                 asked = [p for p in self._prompts if _is_queue_of(spec, port, type(p))]
                 labels = [f'input/{port}/{name}' if name else f'input/{port}' for name in streams]
@@ -282,16 +277,6 @@ class OnlineReplay:
 
     def _log_time(self) -> int:
         return self._pacer.now_ns()
-
-    def _take_diagnostics(self, message: Any) -> None:
-        for status in message.status:
-            values = {item.key: item.value for item in status.values}
-            values['level'], values['message'] = str(status.level[0]), status.message
-            name = status.name.split(':')[0]
-            self.diagnostics[name] = values
-            if self.num_messages:  # nodes that wait for the first message complain, rightly
-                level = Level(min(status.level[0], Level.STALE))
-                tally(self.warnings, name, level, status.message)
 
 
 def _is_queue_of(spec: NodeSpec, port: str, sample_type: type[Sample]) -> bool:

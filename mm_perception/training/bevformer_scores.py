@@ -6,7 +6,7 @@ The last moment of each clip is judged; those before it warm the memory.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ from mm_perception.training.bevformer_batches import (
 )
 from mm_perception.training.bevformer_frames import look
 from mm_perception.training.data import FINAL_SEED, worlds_folder
+from mm_perception.watching import Watch, counted, unwatched
 from mm_perception.world.bev_clips import (
     MAP_LAYERS,
     REACH_M,
@@ -78,6 +79,7 @@ def find(
     modality: Modality = 'both',
     *,
     has_memory: bool = True,
+    watch: Watch = unwatched,
 ) -> list[Found]:
     """Run the network through clips.
 
@@ -87,9 +89,10 @@ def find(
         device: Where it is.
         modality: What it is given.
         has_memory: Whether it sees what comes before the last moment.
+        watch: Shows progress.
     """
     found = []
-    for first in range(0, len(clips), _BATCH):
+    for first in counted(range(0, len(clips), _BATCH), watch, f'finding in {modality}'):
         batch = fixed_batch(clips[first : first + _BATCH], modality)
         previous: torch.Tensor | None = None
         output: Any = None
@@ -211,7 +214,10 @@ def modalities_of(config: BevFormerConfig) -> tuple[Modality, ...]:
 
 
 def quick_scores(
-    model: Any, clips: Sequence[BevClip], device: torch.device | str
+    model: Any,
+    clips: Sequence[BevClip],
+    device: torch.device | str,
+    watch: Watch = unwatched,
 ) -> dict[str, float]:
     """mAP, NDS and mean IoU of the map by modality, and the error of velocities.
 
@@ -219,13 +225,14 @@ def quick_scores(
         model: A BevFormer in eval mode.
         clips: Held-out ones.
         device: Where the model is.
+        watch: Shows progress.
     """
     boxes: dict[str, float] = {}
     maps: dict[str, float] = {}
     speeds: dict[str, float] = {}
     modalities = modalities_of(model.config)
     for modality in modalities:
-        found = find(model, clips, device, modality)
+        found = find(model, clips, device, modality, watch=watch)
         pairs = pairs_of(clips, [item.boxes for item in found])
         scores = score_boxes(pairs)
         boxes |= {f'map_{modality}': scores.mean_ap, f'nds_{modality}': scores.nds}
@@ -239,8 +246,8 @@ def quick_scores(
             boxes |= {f'ap_{n}': float(np.mean(list(c.ap.values())))
                       for n, c in scores.classes.items()}  # fmt: skip
             speeds = speed_errors(pairs)
-    alone = [item.boxes for item in find(model, clips, device, modalities[0], has_memory=False)]
-    pairs = pairs_of(clips, alone)
+    alone = find(model, clips, device, modalities[0], has_memory=False, watch=watch)
+    pairs = pairs_of(clips, [item.boxes for item in alone])
     boxes['map_one_frame'] = score_boxes(pairs).mean_ap
     errors = speed_errors(pairs)
     if errors:
@@ -248,26 +255,25 @@ def quick_scores(
     return {**boxes, **maps, **speeds}
 
 
-def final_scores(
-    weights: Path, device: str, progress: Callable[[int], None] = lambda done: None
-) -> dict[str, Any]:
+def final_scores(weights: Path, device: str, watch: Watch = unwatched) -> dict[str, Any]:
     """Scores on drives that nothing else has seen, beside what needs no network.
 
     The constant baselines know the mean of the very clips that they are judged by.
     """
     model = load_model(str(weights)).model.to(device)
     has_pictures = model.config.backbone is not None
-    drives = _clips(Split.HELD_OUT, RigSplit.TRAIN, has_pictures, _FINAL_CLIPS, progress)
-    table = _named(quick_scores(model, drives, device))
+    drives = _clips(Split.HELD_OUT, RigSplit.TRAIN, has_pictures, _FINAL_CLIPS, watch)
+    table = _named(quick_scores(model, drives, device, watch))
     for name, split, rigs in (
         ('other rigs', Split.HELD_OUT, RigSplit.HELD_OUT),
         ('known things', Split.TRAIN, RigSplit.TRAIN),
     ):
-        others = _clips(split, rigs, has_pictures, _FINAL_OTHERS, progress)
-        found = quick_scores(model, others, device)
+        others = _clips(split, rigs, has_pictures, _FINAL_OTHERS, watch)
+        found = quick_scores(model, others, device, watch)
         chosen = ('map_', 'nds_', 'iou_both', 'iou_cameras', 'iou_lidar')
         table |= _named({k: v for k, v in found.items() if k.startswith(chosen)}, f'{name}: ')
-    table |= _baselines(drives)
+    with watch(0, 'baselines'):
+        table |= _baselines(drives)
     judged = [clip.boxes[-1].is_judged.sum() for clip in drives]
     return {**table, 'clips': len(drives), 'judged boxes': int(np.sum(judged))}
 
@@ -305,14 +311,16 @@ def _named(scores: dict[str, float], prefix: str = '') -> dict[str, float]:
 
 
 def _clips(
-    split: Split, rigs: RigSplit, has_pictures: bool, count: int, progress: Callable[[int], None]
+    split: Split, rigs: RigSplit, has_pictures: bool, count: int, watch: Watch
 ) -> list[BevClip]:
     plans = [
         BevPlan(FINAL_SEED + i, split, rig_split=rigs, has_pictures=has_pictures)
         for i in range(count)
     ]
     clips = []
-    for done, path in enumerate(make_bev_clips(worlds_folder(), plans, os.cpu_count() or 1), 1):
-        clips.append(BevClip.load(path))
-        progress(done)
+    with watch(count, 'making drives') as progress:
+        made = make_bev_clips(worlds_folder(), plans, os.cpu_count() or 1)
+        for done, path in enumerate(made, 1):
+            clips.append(BevClip.load(path))
+            progress(done)
     return clips

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from mm_perception.training.clip import (
 )
 from mm_perception.training.clip_sights import SMALLEST_CROP_PX, is_main
 from mm_perception.training.data import LARGEST_SHARE, Pixels, final_clips
+from mm_perception.watching import Watch, counted, unwatched
 from mm_perception.world.clips import Clip, ThingTruth
 from mm_perception.world.language import scene_caption, scenery_of
 from mm_perception.world.materials import COLOURS
@@ -77,14 +78,16 @@ def crops(clips: Sequence[Clip], frames: Sequence[int]) -> tuple[list[Pixels], l
 
 
 def zero_shot(
-    engine: ClipEngine, pictures: Sequence[Pixels], things: Sequence[ThingTruth]
+    engine: ClipEngine,
+    pictures: Sequence[Pixels],
+    things: Sequence[ThingTruth],
+    watch: Watch = unwatched,
 ) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """Whether 'a COLOUR CLASS' of the right colour and class is nearest of all, (N,)."""
     pairs = [(colour, kind) for colour in COLOURS for kind in _KINDS]
     texts = engine.embed_texts([f'a {colour} {kind}' for colour, kind in pairs])
-    seen = np.concatenate(
-        [engine.embed_images(pictures[i : i + 64]) for i in range(0, len(pictures), 64)]
-    )
+    starts = counted(range(0, len(pictures), 64), watch, 'naming things')
+    seen = np.concatenate([engine.embed_images(pictures[i : i + 64]) for i in starts])
     best = (seen @ texts.T).argmax(1)
     told = [(t.colour, 'person' if t.kind == 'pedestrian' else t.kind) for t in things]
     return np.array([pairs[i] == real for i, real in zip(best, told, strict=True)])
@@ -111,21 +114,24 @@ def _mean(values: np.ndarray[Any, Any], which: Sequence[bool]) -> float:
     return float(chosen.mean()) if len(chosen) else float('nan')
 
 
-def final_scores(
-    weights: Path, device: str, progress: Callable[[int], None] = lambda done: None
-) -> dict[str, Any]:
+def final_scores(weights: Path, device: str, watch: Watch = unwatched) -> dict[str, Any]:
     """Scores on worlds that nothing else has seen, beside chance and a grey picture."""
-    clips = final_clips(240, progress=progress)
+    with watch(240, 'making pictures') as progress:
+        clips = final_clips(240, progress=progress)
     engine = load_clip(str(weights), device)
     pictures, things = crops(clips, (0,))
     novel = [is_novel_pair(thing.colour, thing.kind) for thing in things]
-    right = zero_shot(engine, pictures, things)
+    right = zero_shot(engine, pictures, things, watch)
     grey = [np.full_like(p, p.mean(dtype=np.float64)) for p in pictures]
     shapes = [np.repeat(p.mean(2, keepdims=True).astype(np.uint8), 3, axis=2) for p in pictures]
-    known_clips = final_clips(120, Split.TRAIN, progress)
-    known = zero_shot(engine, *crops(known_clips, (0,)))
+    with watch(120, 'making pictures of known things') as progress:
+        known_clips = final_clips(120, Split.TRAIN, progress)
+    known = zero_shot(engine, *crops(known_clips, (0,)), watch)
     known_recalls = [recall(engine, known_clips[i : i + 60], i) for i in (0, 60)]
-    recalls = [recall(engine, clips[i : i + 60], i) for i in range(0, len(clips), 60)]
+    starts = counted(range(0, len(clips), 60), watch, 'finding scenes by caption')
+    recalls = [recall(engine, clips[i : i + 60], i) for i in starts]
+    without_form = zero_shot(engine, grey, things, watch)
+    without_colour = zero_shot(engine, shapes, things, watch)
     pairs = len(COLOURS) * len(_KINDS)
     return {
         'zero-shot colour and class, pairs never seen together': round(_mean(right, novel), 3),
@@ -134,8 +140,8 @@ def final_scores(
         'crops (of pairs never seen together)': f'{len(things)} ({sum(novel)})',
         'chance of zero-shot': round(1 / pairs, 4),
         'the same without form: crops of one even colour':
-            round(float(zero_shot(engine, grey, things).mean()), 3),
-        'the same without colour': round(float(zero_shot(engine, shapes, things).mean()), 3),
+            round(float(without_form.mean()), 3),
+        'the same without colour': round(float(without_colour.mean()), 3),
         'recall@1 of 50 scene captions (mean of 4 galleries)': round(float(np.mean(recalls)), 3),
         'recall@1 in new worlds of known things (2 galleries)':
             round(float(np.mean(known_recalls)), 3),

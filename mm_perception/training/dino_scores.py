@@ -19,6 +19,7 @@ from mm_perception.training.data import Crop, Pixels, final_clips, normalised
 from mm_perception.training.dino import IMAGE_SIDE, PATCH
 from mm_perception.training.dino_batches import PLACES
 from mm_perception.training.sam2_batches import KINDS
+from mm_perception.watching import Watch, counted, unwatched
 from mm_perception.weights import NANO
 from mm_perception.world.clips import Clip
 from mm_perception.world.language import scene_caption, scenery_of
@@ -100,19 +101,21 @@ def quick_scores(
     }  # fmt: skip
 
 
-def final_scores(
-    weights: Path, device: str, progress: Callable[[int], None] = lambda done: None
-) -> dict[str, Any]:
+def final_scores(weights: Path, device: str, watch: Watch = unwatched) -> dict[str, Any]:
     """Scores on worlds that nothing else has seen, beside those of CLIP alone and of chance."""
-    clips = final_clips(_SCENES, progress=progress)
-    known = final_clips(_KNOWN, Split.TRAIN, progress)
+    with watch(_SCENES, 'making pictures') as progress:
+        clips = final_clips(_SCENES, progress=progress)
+    with watch(_KNOWN, 'making pictures of known things') as progress:
+        known = final_clips(_KNOWN, Split.TRAIN, progress)
     clip = load_clip(str(NANO / 'clip'), device)
     engine = load_dino(str(weights), '', clip, device)
-    sights = [engine.look(c.rgb[0]) for c in clips]
+    sights = [engine.look(c.rgb[0]) for c in counted(clips, watch, 'looking')]
     some = clips[:_PAINTED]
-    seen = segmentation(engine, some, [sight.patches for sight in sights])
-    alone = segmentation(clip, some, [patches_of(clip, c.rgb[0]) for c in some])
-    familiar = segmentation(engine, known, [engine.look(c.rgb[0]).patches for c in known])
+    seen = segmentation(engine, some, [sight.patches for sight in sights], watch)
+    patches = [patches_of(clip, c.rgb[0]) for c in counted(some, watch, 'looking with CLIP alone')]
+    alone = segmentation(clip, some, patches, watch)
+    looks = [engine.look(c.rgb[0]) for c in counted(known, watch, 'looking at known things')]
+    familiar = segmentation(engine, known, [sight.patches for sight in looks], watch)
     real = np.concatenate([label_map(c)[0].ravel() for c in some])
     commonest = np.full_like(real, np.bincount(real).argmax())
     drawn = np.random.default_rng(0).integers(len(LABELS), size=real.shape).astype(np.uint8)
@@ -144,7 +147,10 @@ def final_scores(
 
 
 def segmentation(
-    engine: DinoEngine | ClipEngine, clips: Sequence[Clip], patches: Sequence[Vectors]
+    engine: DinoEngine | ClipEngine,
+    clips: Sequence[Clip],
+    patches: Sequence[Vectors],
+    watch: Watch = unwatched,
 ) -> dict[str, float]:
     """Mean IoU over `LABELS`, and shares of the pixels of things whose class, or colour, is right.
 
@@ -154,10 +160,11 @@ def segmentation(
         engine: Of the texts.
         clips: Their first pictures are painted.
         patches: (h, w, D) of each, in the space of the texts.
+        watch: Shows progress.
     """
     pairs: list[list[Pixels]] = [[], [], [], []]
     words = [_vocabulary(engine, texts) for texts in (LABELS, tuple(COLOURS))]
-    for clip, seen in zip(clips, patches, strict=False):
+    for clip, seen in counted(list(zip(clips, patches, strict=False)), watch, 'painting'):
         size = clip.ids.shape[1], clip.ids.shape[2]
         for index, real in enumerate(label_map(clip)):
             shares = words[index].shares(seen, engine.logit_scale)

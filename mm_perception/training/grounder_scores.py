@@ -20,6 +20,7 @@ from mm_perception.nets.grounders.sam3 import Sam3
 from mm_perception.training.data import LARGEST_SHARE, Crop, Pixels, final_clips, normalised
 from mm_perception.training.grounder_losses import read_places
 from mm_perception.training.sam2_batches import KINDS
+from mm_perception.watching import Watch, unwatched
 from mm_perception.world.clips import Clip, ThingTruth
 from mm_perception.world.language import Phrase, absent_phrase, phrase
 from mm_perception.world.materials import COLOURS
@@ -156,17 +157,25 @@ def dense_scores(pupil: Any, clips: Sequence[Clip]) -> dict[str, float]:
     }  # fmt: skip
 
 
-def final_scores(
-    weights: Path, device: str, progress: Callable[[int], None] = lambda done: None
-) -> dict[str, Any]:
+def final_scores(weights: Path, device: str, watch: Watch = unwatched) -> dict[str, Any]:
     """Scores on worlds that nothing else has seen, beside what needs no network or less of one."""
     grounder = load_grounder('sam3', GrounderSettings(weights=str(weights), device=device))
-    asked = questions(final_clips(160, progress=progress), 1, most=3)
-    known = ask(grounder, questions(final_clips(80, Split.TRAIN, progress), 1, most=3))
-    scores = ask(grounder, asked)
+    with watch(160, 'making pictures') as progress:
+        asked = questions(final_clips(160, progress=progress), 1, most=3)
+    with watch(80, 'making pictures of known things') as progress:
+        familiar = questions(final_clips(80, Split.TRAIN, progress), 1, most=3)
     part = asked[: len(asked) // 2]
-    grey = ask(grounder, [replace(q, rgb=_without_colour(q.rgb)) for q in part])
-    bare = ask(grounder, [replace(q, phrase=_without_colour_word(q.phrase)) for q in part])
+    grey_part = [replace(q, rgb=_without_colour(q.rgb)) for q in part]
+    bare_part = [replace(q, phrase=_without_colour_word(q.phrase)) for q in part]
+
+    def asking(title: str, some: Sequence[Question]) -> Scores:
+        with watch(len(some), title) as progress:
+            return ask(grounder, some, progress=progress)
+
+    known = asking('asking for known things', familiar)
+    scores = asking('asking', asked)
+    grey = asking('asking without colour in the picture', grey_part)
+    bare = asking('asking without colour in the text', bare_part)
     whole = [q.truth.mean() for q in asked if q.truth.any()]
     found = float((scores.overlaps > 0).mean())
     return {

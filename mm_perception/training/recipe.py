@@ -108,7 +108,7 @@ class Recipe:
     make: Callable[[Sequence[Any], Sequence[Any], float], Sequence[loop.Task]]
     save: Callable[[nn.Module, Path], None]
     notes: tuple[str, ...]
-    score: Callable[[Path, str, Callable[[int], None]], dict[str, Any]] | None = None
+    score: Callable[[Path, str, Watch], dict[str, Any]] | None = None
     core: Callable[[nn.Module], Any] = lambda model: model
     restore: Callable[[nn.Module, Path], None] | None = None
     num_clips: int = 0
@@ -190,14 +190,9 @@ def train_net(
     recipe.save(model, out)
     (out / loop.LOG).write_text(log)
     facts = _facts_of(recipe, model, worlds, stages, log, device, minutes)
-    scores = _scored(recipe, out, device, watch) if is_scored else {}
+    scores = score_net(recipe, out, device, watch) if is_scored else {}
     document(recipe, out, scores, facts)
     return scores
-
-
-def _scored(recipe: Recipe, out: Path, device: str, watch: Watch) -> dict[str, Any]:
-    with watch(0, 'scoring') as progress:
-        return score_net(recipe, out, device, progress)
 
 
 def _facts_of(
@@ -228,7 +223,7 @@ def document(recipe: Recipe, out: Path, scores: dict[str, Any], facts: dict[str,
 
 
 def score_again(
-    recipe: Recipe, out: Path, device: str, progress: Callable[[int], None] = lambda done: None
+    recipe: Recipe, out: Path, device: str, watch: Watch = unwatched
 ) -> dict[str, Any]:
     """Score weights that `train_net` made, and write scores and card anew.
 
@@ -240,7 +235,7 @@ def score_again(
     except (OSError, ValueError, KeyError) as error:
         fix = 'give a folder that mmp train made'
         raise WeightsError(str(out), f'has no record of its training ({error})', fix) from error
-    scores = score_net(recipe, out, device, progress)
+    scores = score_net(recipe, out, device, watch)
     document(recipe, out, scores, facts)
     return scores
 
@@ -285,14 +280,21 @@ def restored(recipe: Recipe, stage: loop.Task, folder: Path) -> nn.Module:
 
 
 def score_net(
-    recipe: Recipe, weights: Path, device: str, progress: Callable[[int], None] = lambda done: None
+    recipe: Recipe, weights: Path, device: str, watch: Watch = unwatched
 ) -> dict[str, Any]:
-    """Scores on held-out worlds, and those of baselines."""
+    """Scores on held-out worlds, and those of baselines.
+
+    Args:
+        recipe: Which network.
+        weights: Folder of them.
+        device: cpu or cuda.
+        watch: Shows each part, with how much of it there is to do.
+    """
     score = recipe.score
     if score is None:
         scores: Any = importlib.import_module(f'mm_perception.training.{recipe.net}_scores')
         score = scores.final_scores
-    return dict(score(weights, device, progress))
+    return dict(score(weights, device, watch))
 
 
 def weights_of(net: str) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -18,6 +18,7 @@ from mm_perception.nets.sam2 import ObjectPrompt, Sam2Engine
 from mm_perception.nets.sam2.weights import load_model
 from mm_perception.training.data import FINAL_SEED, Pixels, final_clips, load_clips
 from mm_perception.training.sam2_batches import middle_of
+from mm_perception.watching import Watch, counted, unwatched
 from mm_perception.weights import LoadedModel
 from mm_perception.world.clips import Clip
 from mm_perception.world.variety import Split
@@ -32,18 +33,21 @@ def engine_of(model: Any) -> Sam2Engine:
     return Sam2Engine(LoadedModel(model, 'training', '', ''), device, torch.float32)
 
 
-def score_pictures(model: Any, clips: Sequence[Clip], most: int = 0) -> dict[str, float]:
+def score_pictures(
+    model: Any, clips: Sequence[Clip], most: int = 0, watch: Watch = unwatched
+) -> dict[str, float]:
     """Mean IoU from the true box and from the middle of the object, over the first frames.
 
     Args:
         model: A Sam2VideoModel in eval mode.
         clips: Held-out clips.
         most: Objects of a picture that are tried, 0 for all.
+        watch: Shows progress.
     """
     engine = engine_of(model)
     by_box: list[float] = []
     by_point: list[float] = []
-    for clip in clips:
+    for clip in counted(clips, watch, 'asking by box and point'):
         rgb, ids = clip.rgb[0], clip.ids[0]
         masks = list(visible(ids))[: most or None]
         if not masks:
@@ -100,9 +104,7 @@ def box_of(mask: npt.NDArray[np.bool_]) -> tuple[float, float, float, float]:
     )  # fmt: skip
 
 
-def final_scores(
-    weights: Path, device: str, progress: Callable[[int], None] = lambda done: None
-) -> dict[str, Any]:
+def final_scores(weights: Path, device: str, watch: Watch = unwatched) -> dict[str, Any]:
     """Scores on worlds that nothing else has seen, beside what needs no network.
 
     J and F are those of DAVIS over clips of 60 frames at 10 Hz, prompted by the first frame's box,
@@ -111,14 +113,20 @@ def final_scores(
     before and after.
     """
     model = load_model(str(weights)).model.to(device)
-    pictures = final_clips(100, progress=progress)
-    films = load_clips(
-        Split.HELD_OUT, 8, num_frames=60, step_s=0.1, first=FINAL_SEED, progress=progress
-    )
-    found = score_pictures(model, pictures)
-    known = score_pictures(model, final_clips(60, Split.TRAIN, progress))
-    simple = _simple_scores(pictures)
-    objects = [item for clip in films for item in _follow(model, clip)]
+    with watch(100, 'making pictures') as progress:
+        pictures = final_clips(100, progress=progress)
+    with watch(60, 'making pictures of known things') as progress:
+        familiar = final_clips(60, Split.TRAIN, progress)
+    with watch(8, 'making films') as progress:
+        films = load_clips(
+            Split.HELD_OUT, 8, num_frames=60, step_s=0.1, first=FINAL_SEED, progress=progress
+        )
+    found = score_pictures(model, pictures, watch=watch)
+    known = score_pictures(model, familiar, watch=watch)
+    with watch(0, 'baselines'):
+        simple = _simple_scores(pictures)
+    followed = counted(films, watch, 'following through films')
+    objects = [item for clip in followed for item in _follow(model, clip)]
     hidden = [item for item in objects if item.was_hidden]
     return {
         'mean IoU from one box': round(found['box_iou'], 3),

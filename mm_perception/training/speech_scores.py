@@ -20,6 +20,7 @@ from mm_perception.speech.stream import RATE_HZ, Sound
 from mm_perception.training.data import FINAL_SEED
 from mm_perception.training.speech_batches import batch_of, padded
 from mm_perception.training.speech_corpus import Corpus, load_corpus
+from mm_perception.watching import Watch, unwatched
 from mm_perception.world.acoustics import coloured_noise, with_noise
 from mm_perception.world.variety import Split
 
@@ -132,9 +133,7 @@ def final_corpus() -> Corpus:
     return load_corpus(Split.HELD_OUT, _NUM_FINAL, FINAL_SEED)
 
 
-def final_scores(
-    weights: Path, device: str, progress: Callable[[int], None] = lambda done: None
-) -> dict[str, Any]:
+def final_scores(weights: Path, device: str, watch: Watch = unwatched) -> dict[str, Any]:
     """Word error rates by noise, with and without the grammar.
 
     `bench/bench_speech.py` has pocketsphinx as another baseline: it takes ten times as long.
@@ -146,14 +145,17 @@ def final_scores(
     others = [i for i, s in enumerate(corpus.sentences) if not s.is_command]
     scores: dict[str, Any] = {}
     for name, snr_db in LEVELS.items():
-        found = listen(shared.model, corpus, commands, snr_db, progress).numbers()
+        with watch(len(commands), f'listening, {name}') as progress:
+            found = listen(shared.model, corpus, commands, snr_db, progress).numbers()
         scores[f'word error rate, commands, {name}'] = found['word error rate']
         scores[f'commands without an error, {name}'] = found['sentences right']
-    found = listen(shared.model, corpus, others, LEVELS['clean'], progress).numbers()
+    with watch(len(others), 'listening to random words') as progress:
+        found = listen(shared.model, corpus, others, LEVELS['clean'], progress).numbers()
     scores['word error rate, random words, clean'] = found['word error rate']
     letters = LettersAlone(shared.model)
     for name in ('clean', '10 dB'):
-        found = listen(letters, corpus, commands, LEVELS[name], progress).numbers()
+        with watch(len(commands), f'listening without the grammar, {name}') as progress:
+            found = listen(letters, corpus, commands, LEVELS[name], progress).numbers()
         scores[f'baseline (without the grammar): word error rate, {name}'] = found[
             'word error rate'
         ]

@@ -280,10 +280,10 @@ def test_nothing_in_the_way_is_go() -> None:
     ('seen', 'grid', 'reason'),
     [
         (None, free(), 'there are no tracks yet'),
-        (tracks(0), free(), r'the tracks are 1\.0 s old'),
+        (tracks(0), free(), r'the tracks are 1\.0 s old, stale_after_s allows 0\.5 s'),
         (tracks(3 * 10**9), free(), r'the tracks are -2\.0 s old'),
         (tracks(), None, 'there are no maps yet'),
-        (tracks(), free(-2 * 10**9), r'the maps are 3\.0 s old'),
+        (tracks(), free(-2 * 10**9), r'the maps are 3\.0 s old, map_stale_after_s allows 2 s'),
         (tracks(velocities=None), free(), 'the tracks have no velocities'),
     ],
 )
@@ -291,6 +291,19 @@ def test_without_fresh_inputs_it_says_stop_and_why(seen, grid, reason) -> None:
     advice = Rig().ask(odometry(), seen, grid)
     assert (advice.action, advice.rules) == (Action.STOP, ('inputs',))
     assert re.search(reason, advice.reason)
+
+
+def test_the_older_the_tracks_the_slower() -> None:
+    """What others did since then is not known: it counts as time to react."""
+    far = {'centres': np.array([[100.0, 68, 0.8]]), 'velocities': np.zeros((1, 3))}
+    rig = Rig(stale_after_s=2.0)
+    limits = [
+        rig.ask(odometry(), tracks(10**9 - age_ms * 10**6, **far), free()).speed_limit_mps
+        for age_ms in (0, 500, 1500)
+    ]
+    assert limits == sorted(limits, reverse=True)
+    slower = Rig(reaction_s=2.0).ask(odometry(), tracks(**far), free()).speed_limit_mps
+    assert limits[0] > limits[-1] == pytest.approx(slower)
 
 
 def test_a_map_can_be_done_without() -> None:

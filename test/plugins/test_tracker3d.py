@@ -80,6 +80,21 @@ def test_a_track_is_published_once_it_is_sure_and_knows_its_velocity() -> None:
     np.testing.assert_allclose(found.sizes[0], [4.5, 1.8, 1.5])
 
 
+@pytest.mark.parametrize(('period_s', 'num_tracks'), [(1.5, 2), (3.0, 0)])
+def test_a_detector_that_takes_its_time_is_tracked_too(period_s: float, num_tracks: int) -> None:
+    """One that stands and one that drives at 5 m/s, seen every 1.5 s; 3 s is too seldom."""
+    steps = [
+        seen(
+            round(i * period_s * 1e9), (20, -4), (10 + 5 * i * period_s, 2),
+            velocities=np.array([[0.0, 0, 0], [5.0, 0, 0]]),
+        )
+        for i in range(6)
+    ]  # fmt: skip
+    found = Rig().drive(*steps)
+    assert len(found) == num_tracks
+    assert found.track_ids == tuple(map(str, range(1, 1 + num_tracks)))
+
+
 def test_covariance_is_honest() -> None:
     """Errors are as large as it says: normalised error squared has the mean 4 (x, y, vx, vy)."""
     rng, total = np.random.default_rng(3), []

@@ -54,7 +54,9 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for index in range(30):
             for topic, message in moment(index):
                 writer.write(topic, START_NS + index * STEP_NS, serialize(message))
-    report = OfflineRun(load_stack('advise'), folder / 'bag', folder / 'out').run()
+    run = OfflineRun(load_stack('advise'), folder / 'bag', folder / 'out')
+    assert run.num_messages == 30 * len(moment(0)), 'a map without further layers is a map'
+    report = run.run()
     assert report.problem == ''
     for name, runner in report.nodes.items():
         assert (dict(runner.stats.failures), runner.stats.inferences) == ({}, 30), name

@@ -63,6 +63,8 @@ def test_in_real_time_through_nodes(tmp_path: Path) -> None:
     scores = check(out)
     assert scores['worlds'][0]['answered'] > 0.3  # newest wins on a busy machine
     assert json.loads((out / 'result' / 'summary.json').read_text())['mode'] == 'online'
+    above = json.loads((out / 'from_above' / 'summary.json').read_text())
+    assert 'drive_advisor.stale_after_s=3' in above['command'], 'two cores take a while'
     with BagReader(out / 'result' / 'bag') as reader:
         assert reader.topics['/camera_front/image_raw'].count == 30
 

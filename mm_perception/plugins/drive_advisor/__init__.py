@@ -6,7 +6,8 @@ when tracks or map stay away; when odometry itself stays away it is silent, and 
 
 The rules are in `rules.py`, one function each:
 
-- inputs: tracks or map are missing or old, or the tracks have no velocities: stop.
+- inputs: tracks or map are missing or old, or the tracks have no velocities: stop. Tracks that are
+  not too old move on until now; how old they are counts as time to react: older ones mean slower.
 - time_to_collision: somebody on the way ahead; constant velocities, and the safe distance of RSS.
 - crossing: somebody on foot is at a crossing ahead, or heads for it: yield.
 - right_of_way: a path that crosses the way; yield to people, and to who comes from the right.
@@ -71,8 +72,10 @@ class DriveAdvisorConfig:
     )
     needs_map: bool = parameter(True, 'Stop where there is no map, or an old one.')
     stale_after_s: float = parameter(
-        0.5, 'Stop if the tracks are older than this, in seconds.', minimum=0.01, live=True
-    )
+        0.5, 'Stop if the tracks are older than this, in seconds. They are as old as detector and '
+        'tracker take, and the time until the next ones; their age adds to reaction_s.',
+        minimum=0.01, live=True,
+    )  # fmt: skip
     map_stale_after_s: float = parameter(
         2.0, 'Stop if the map is older than this, in seconds.', minimum=0.01, live=True
     )
@@ -189,20 +192,15 @@ class DriveAdvisor(Plugin[DriveAdvisorConfig]):
         """
         odometry = _as(Odometry, inputs.one('odometry'))
         tracks, grid = inputs.maybe('tracks'), inputs.maybe('map')
-        now = odometry.stamp_ns
-        findings = inputs_in_time(
-            {'tracks': _age_s(now, tracks)}, self.config.stale_after_s,
-            has_velocities=not isinstance(tracks, Boxes3D) or tracks.velocities is not None,
-        )  # fmt: skip
-        if self.config.needs_map:
-            findings += inputs_in_time(
-                {'maps': _age_s(now, grid)}, self.config.map_stale_after_s, has_velocities=True
-            )
+        thresholds = self.config.thresholds()
+        findings = self._lacking(odometry.stamp_ns, tracks, grid)
         if not findings and isinstance(tracks, Boxes3D):
             situation = self._situation(odometry, tracks, grid)
-            thresholds = self.config.thresholds()
+            unseen_s = max((odometry.stamp_ns - tracks.stamp_ns) / 1e9, 0.0)
+            thresholds = replace(thresholds, reaction_s=thresholds.reaction_s + unseen_s)
             findings = [found for rule in RULES for found in rule(situation, thresholds)]
-        return {'advice': self._held_back(inputs.stream, self._advice(odometry, findings))}
+        advice = self._advice(odometry, findings, thresholds)
+        return {'advice': self._held_back(inputs.stream, advice)}
 
     def rewind(self, stream: str) -> None:
         """Forget what was advised."""
@@ -211,6 +209,17 @@ class DriveAdvisor(Plugin[DriveAdvisorConfig]):
     def reset(self) -> None:
         """Forget what was advised."""
         self._held.clear()
+
+    def _lacking(self, now_ns: int, tracks: Sample | None, grid: Sample | None) -> list[Finding]:
+        ages_s = {'tracks': _age_s(now_ns, tracks)}
+        if self.config.needs_map:
+            ages_s['maps'] = _age_s(now_ns, grid)
+        limits_s = {
+            'tracks': ('stale_after_s', self.config.stale_after_s),
+            'maps': ('map_stale_after_s', self.config.map_stale_after_s),
+        }
+        has_velocities = not isinstance(tracks, Boxes3D) or tracks.velocities is not None
+        return inputs_in_time(ages_s, limits_s, has_velocities=has_velocities)
 
     def _situation(self, odometry: Odometry, tracks: Boxes3D, grid: Sample | None) -> Situation:
         way = way_of(odometry, self.config.turning_rad_s)
@@ -228,8 +237,10 @@ class DriveAdvisor(Plugin[DriveAdvisorConfig]):
             return np.eye(4)
         return self.context.lookup_transform(odometry.frame_id, sample.frame_id, sample.stamp_ns)
 
-    def _advice(self, odometry: Odometry, findings: list[Finding]) -> Advice:
-        action, limit, ordered = most_cautious(findings, self.config.thresholds())
+    def _advice(
+        self, odometry: Odometry, findings: list[Finding], thresholds: Thresholds
+    ) -> Advice:
+        action, limit, ordered = most_cautious(findings, thresholds)
         reasons = [finding.reason for finding in ordered[:_REASONS]]
         return Advice(
             stamp_ns=odometry.stamp_ns, frame_id=odometry.frame_id, action=action,

@@ -83,20 +83,23 @@ def safe_speed(gap_m: float, lead_mps: float, t: Thresholds) -> float:
 
 
 def inputs_in_time(
-    ages_s: Mapping[str, float | None], limit_s: float, *, has_velocities: bool
-) -> list[Finding]:
+    ages_s: Mapping[str, float | None], limits_s: Mapping[str, tuple[str, float]], *,
+    has_velocities: bool,
+) -> list[Finding]:  # fmt: skip
     """Stop: what the advice would rest on is missing or old.
 
     Args:
         ages_s: Of each input that is needed; None for one that never came.
-        limit_s: Oldest that will do.
+        limits_s: Name of the parameter that limits each, and its value.
         has_velocities: Whether the tracks have any.
     """
-    reasons = [
-        f'there are no {name} yet' if age is None else f'the {name} are {age:.1f} s old'
-        for name, age in ages_s.items()
-        if age is None or abs(age) > limit_s
-    ]
+    reasons = []
+    for name, age in ages_s.items():
+        parameter, limit = limits_s[name]
+        if age is None:
+            reasons.append(f'there are no {name} yet')
+        elif abs(age) > limit:
+            reasons.append(f'the {name} are {age:.1f} s old, {parameter} allows {limit:g} s')
     if not has_velocities:
         reasons.append('the tracks have no velocities')
     return [Finding('inputs', Action.STOP, 0.0, reason) for reason in reasons]

@@ -50,10 +50,11 @@ class Tracker3DConfig:
         3, 'A track is published from so many detections on.', minimum=1, maximum=100
     )
     birth_within_s: float = parameter(
-        0.35, 'Until then it ends if it is not seen for so many seconds.', minimum=0.0
-    )
+        0.35, 'Until then it ends if it is not seen for so many seconds; not before the next '
+        'detections, if they come within 2 s.', minimum=0.0,
+    )  # fmt: skip
     death_after_s: float = parameter(
-        1.0, 'After that it ends if it is not seen for so many seconds.', minimum=0.0
+        1.0, 'After that it ends if it is not seen for so many seconds; likewise.', minimum=0.0
     )
     gate_sigmas: float = parameter(
         3.5, 'No detection is farther from its track, in standard deviations on the ground.',

@@ -20,6 +20,8 @@ from mm_perception.samples.sample import Array
 
 #: A track that is not seen is half as sure after this share of its time to live.
 _HALF_LIFE = 0.5
+#: Detections that come less often than this make no tracks, seconds.
+_SLOWEST_S = 2.0
 #: Boxes stand upright, give or take; variance of roll and pitch, rad^2.
 _UPRIGHT = 0.01
 
@@ -132,6 +134,8 @@ class Tracker:
         tracks = predicted(before, boxes.stamp_ns, rules.noise)
         is_sure = tracks.hits >= rules.birth_hits
         patience = np.where(is_sure, rules.death_after_s, rules.birth_within_s)
+        # A detector may be slower than that: what it saw last it has had no chance to see again.
+        patience = np.maximum(patience, min((boxes.stamp_ns - before.stamp_ns) / 1e9, _SLOWEST_S))
         tracks = tracks.chosen(tracks.unseen_s() <= patience)
         pairs = matches(
             tracks, boxes, rules.noise, gate_sigmas=rules.gate_sigmas, gate_m=rules.gate_m,

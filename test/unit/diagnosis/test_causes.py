@@ -16,10 +16,10 @@ DIAGNOSIS = ROOT / 'mm_perception' / 'diagnosis'
 
 
 def said() -> set[str]:
-    """Every cause that the doctor can report: not those of `mmp rig` and of layouts of viewers."""
+    """Every cause that the doctor can report: not those of `mmp rig`."""
     found = set()
     for path in DIAGNOSIS.glob('*.py'):
-        if path.name in ('rig.py', 'displays.py', 'rviz.py', 'foxglove.py'):
+        if path.name == 'rig.py':
             continue
         for node in ast.walk(ast.parse(path.read_text())):
             is_finding = isinstance(node, ast.Call) and getattr(node.func, 'id', '') == 'Finding'

@@ -74,10 +74,11 @@ def test_ticks_are_round_and_few() -> None:
 
 
 def drive(frame_id: str, *places: tuple[int, float, float]) -> Recording:
+    """A robot that drives 10 m in a second, and a track at (stamp_ns, x, y), 1 m high."""
     found = recording()
     ego = Ego('odom', 'base_link', [(0, 0.0, 0.0, 0.0), (SECOND, 10.0, 0.0, 0.0)])
     found.odometry['/odom'] = ego
-    found.paths['/t', '7'] = Path3D('/t', '7', 'car', frame_id, list(places))
+    found.paths['/t', '7'] = Path3D('/t', '7', 'car', frame_id, [(*p, 1.0) for p in places])
     return found
 
 

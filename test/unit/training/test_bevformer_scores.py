@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -185,7 +187,13 @@ def test_a_cluster_becomes_a_box_of_its_kind() -> None:
 
 
 def test_final_scores_have_names_and_baselines(monkeypatch, tmp_path) -> None:
-    asked, done = [], []
+    asked, parts = [], []
+
+    @contextmanager
+    def watch(total: int, title: str) -> Iterator[Any]:
+        done: list[int] = []
+        parts.append((title, total, done))
+        yield done.append
 
     def make(folder, plans, workers) -> list[Any]:
         asked.append({(plan.split.value, plan.rig_split.value) for plan in plans})
@@ -196,9 +204,16 @@ def test_final_scores_have_names_and_baselines(monkeypatch, tmp_path) -> None:
     monkeypatch.setattr(bevformer_scores.BevClip, 'load', lambda clip: clip)
     oracle = SimpleNamespace(to=lambda device: Oracle())
     monkeypatch.setattr(bevformer_scores, 'load_model', lambda name: SimpleNamespace(model=oracle))
-    table = final_scores(tmp_path, 'cpu', done.append)
+    monkeypatch.setattr(bevformer_scores, '_FINAL_CLIPS', len(CLIPS))
+    monkeypatch.setattr(bevformer_scores, '_FINAL_OTHERS', len(CLIPS))
+    table = final_scores(tmp_path, 'cpu', watch)
     assert asked == [{('held_out', 'train')}, {('held_out', 'held_out')}, {('train', 'train')}]
-    assert done == list(range(1, 10)) * 3
+    made = [(total, done) for title, total, done in parts if title == 'making drives']
+    assert made == [(len(CLIPS), list(range(1, len(CLIPS) + 1)))] * 3
+    assert all(done[-1] == total for _, total, done in parts if total), (
+        'each part ends at its total'
+    )
+    assert [title for title, total, _ in parts if not total] == ['baselines']
     ones = (
         'mAP, both', 'NDS, lidar', 'IoU of the map, drivable', 'other rigs: mAP, cameras',
         'known things: IoU of the map, both', 'baseline (the commonest boxes, always): mAP',
