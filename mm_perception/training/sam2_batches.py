@@ -20,6 +20,7 @@ from mm_perception.world.clips import Clip
 _SMALLEST_SHARE, _LARGEST_SHARE = 6e-4, 0.8  # of the picture, covered by what is asked for
 _SHORT_SHARE = 0.25  # of batches that have no frames between the first and those that teach
 _LAGGING_SHARE = 0.5
+_LOOSE_SHARE = 0.3  # of the boxes; the others fit exactly
 _LONGEST_LAG = 1000  # frames
 
 
@@ -171,7 +172,7 @@ def _ask(
     if is_box:
         corners = np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1.0])
         extent = np.tile(corners[2:] - corners[:2], 2)
-        corners = corners + rng.normal(0, 0.03, 4) * extent * (rng.random() < 0.6)
+        corners = corners + rng.normal(0, 0.03, 4) * extent * (rng.random() < _LOOSE_SHARE)
         points = np.clip(corners * scale, 0, side).reshape(2, 2)
         return points.astype(np.float32), np.array([2, 3], np.int32)
     if rng.random() < 0.5:
