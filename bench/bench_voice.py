@@ -10,7 +10,8 @@ words   "track the <colour> <thing>" by voices of espeak-ng that no training hea
         ear. The costs and limits of the decoder were chosen on the voices that are left out here.
 drives  the stack `voice` offline on held-out drives in whose audio the user asks for the thing
         that shows best; right is a mask that overlaps it by more than a half within 1.5 s of
-        capture time after the last word. The same stack is told the words in `typed`.
+        capture time after the last word. The same stack is told the words in `typed`. Without
+        drives (0), those of the file are kept.
 """
 
 from __future__ import annotations
@@ -190,7 +191,14 @@ def main() -> None:
     parser.add_argument('--sentences', type=int, default=120)
     parser.add_argument('--drives', type=int, default=4)
     args = parser.parse_args()
-    report: dict[str, Any] = {**provenance(), 'words': words(args.sentences)}
+    source = provenance()
+    before: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
+    kept = {
+        'drives': before.get('drives', []),
+        'commit of drives': before.get('commit of drives', before.get('commit')),
+    }
+    report: dict[str, Any] = {**source, 'words': words(args.sentences), **kept}
+    RESULTS.write_text(json.dumps(report, indent=2) + '\n')
     rows: list[dict[str, Any]] = []
     for seed in range(FINAL_SEED + 700, FINAL_SEED + 700 + args.drives):
         with TemporaryDirectory() as folder:
@@ -198,8 +206,9 @@ def main() -> None:
         if row is not None:
             rows.append(row)
             print(row, flush=True)
-    report['drives'] = rows
-    RESULTS.write_text(json.dumps(report, indent=2) + '\n')
+    if rows:
+        report |= {'drives': rows, 'commit of drives': source['commit']}
+        RESULTS.write_text(json.dumps(report, indent=2) + '\n')
 
 
 if __name__ == '__main__':
