@@ -2,11 +2,14 @@
 
 Connectionist temporal classification: Graves et al., ICML 2006. The search in a grammar is
 Viterbi's algorithm on the product of the word graph and CTC's blanks, exact and without a beam.
+How sure it is comes from the forward sum over the same product (section 4.1): the share of one
+sentence in all of them, which is the confidence of Wessel et al., Confidence measures for large
+vocabulary continuous speech recognition, IEEE TSAP 2001, of a whole sentence.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -20,6 +23,11 @@ Scores = npt.NDArray[np.float32]
 _NEVER = np.float32(-1e9)
 #: Instead of a number of states back: from the end of another word, from the silence at first.
 _ENTERED, _STARTED = 3, 4
+#: Letters of neighbouring frames say the same thing more than once: their log probabilities count
+#: by half where sentences are compared (acoustic scale, Wessel et al., section III).
+_SCALE = 0.5
+#: What it costs to say a word after another one, nats; '' before the first.
+Cost = Callable[[str, str], float]
 
 
 @dataclass(frozen=True)
@@ -94,6 +102,10 @@ def _mean(values: npt.NDArray[np.floating]) -> float:
     return float(values.mean()) if len(values) else 0.0
 
 
+def _no_cost(before: str, word: str) -> float:
+    return 0.0
+
+
 class GrammarSearch:
     """Finds the likeliest sentence of a grammar.
 
@@ -102,9 +114,10 @@ class GrammarSearch:
     Args:
         graph: Of words.
         alphabet: Of the network.
+        cost: Of a word after another; what is seldom said has to fit the sound better.
     """
 
-    def __init__(self, graph: WordGraph, alphabet: Alphabet) -> None:
+    def __init__(self, graph: WordGraph, alphabet: Alphabet, cost: Cost = _no_cost) -> None:
         columns = {letter: i for i, letter in enumerate(alphabet.letters)}
         labels: list[int] = []
         begins, ends = [], []
@@ -130,6 +143,11 @@ class GrammarSearch:
         self._sizes = np.diff([*self._segments, len(pairs)])
         self._first = self._begins[list(graph.first)]
         self._last = self._ends[list(graph.last)]
+        self._alphabet, self._cost = alphabet, cost
+        said = graph.words
+        costs = [cost(said[a], said[b]) for b, a in pairs.tolist()]
+        self._costs = np.array(costs, np.float32)
+        self._first_costs = np.array([cost('', said[i]) for i in graph.first], np.float32)
 
     def find(self, logs: Scores, frame_s: float) -> Path | None:
         """The likeliest sentence; None if there are too few frames for any.
@@ -150,8 +168,51 @@ class GrammarSearch:
         state = int(finals[score[finals].argmax()])
         if score[state] <= _NEVER / 2:
             return None
-        path = self._back(state, steps, entries)
-        return Path(self._spoken(path, logs, frame_s), float(score[state]) / len(logs))
+        words = self._spoken(self._back(state, steps, entries), logs, frame_s)
+        total = float(score[state]) + self._cost_of([word.text for word in words])
+        return Path(words, total / len(logs))
+
+    def share(self, path: Path, logs: Scores) -> float:
+        """How likely a sentence is among all that the grammar has, in [0, 1].
+
+        Args:
+            path: A sentence that was found.
+            logs: (T, V) log probabilities that it was found in.
+
+        Convention:
+            Of two sentences that fit a sound equally well, each has 0.5.
+        """
+        words = tuple(word.text for word in path.words)
+        pairs = tuple((i, i + 1) for i in range(len(words) - 1))
+        graph = WordGraph(words, (0,), (len(words) - 1,), pairs)
+        own = GrammarSearch(graph, self._alphabet, self._cost)._total(logs)
+        return min(1.0, float(np.exp(own - self._total(logs))))
+
+    def _total(self, logs: Scores) -> float:
+        """Log of the summed probabilities of all paths through the frames."""
+        weights, first_weights = np.exp(-self._costs), np.exp(-self._first_costs)
+        chances = np.exp(_SCALE * logs.astype(np.float64))
+        mass, silence, total = np.zeros(len(self._labels)), 1.0, 0.0
+        for row in chances:
+            new = mass.copy()
+            shifted = mass[:-1].copy()
+            shifted[self._begins[1:] - 1] = 0.0
+            new[1:] += shifted
+            new[2:] += np.where(self._skips[2:], mass[:-2], 0.0)
+            if len(self._before):
+                ended = mass[self._ends] + mass[self._ends - 1]
+                arriving = ended[self._before] * weights
+                new[self._begins[self._targets]] += np.add.reduceat(arriving, self._segments)
+            new[self._first + 2] += silence * first_weights
+            mass = new * np.where(self._is_known, row[self._labels], 0.0)
+            silence *= float(row[self._blank])
+            size = float(mass.sum()) + silence
+            mass, silence, total = mass / size, silence / size, total + float(np.log(size))
+        final = float(mass[self._last].sum() + mass[self._last - 1].sum())
+        return total + float(np.log(max(final, 1e-300)))
+
+    def _cost_of(self, words: Sequence[str]) -> float:
+        return sum(self._cost(a, b) for a, b in zip(('', *words), words, strict=False))
 
     def _advance(
         self, score: Scores, row: Scores, silence: np.float32
@@ -169,7 +230,7 @@ class GrammarSearch:
         entry = np.zeros(len(self._words), np.int32)
         is_blank = score[self._ends] >= score[self._ends - 1]
         ends = np.where(is_blank, self._ends, self._ends - 1)
-        arriving = score[ends][self._before]
+        arriving = score[ends][self._before] - self._costs
         if len(arriving):
             top = np.maximum.reduceat(arriving, self._segments)
             starts = self._begins[self._targets]
@@ -180,8 +241,9 @@ class GrammarSearch:
             groups = np.repeat(np.arange(len(top)), self._sizes)[hits]
             entry[self._targets[groups]] = ends[self._before[hits]]
         letters = self._first + 2  # a sentence begins without a bar
-        is_first = silence > best[letters]
-        best[letters] = np.where(is_first, silence, best[letters])
+        starting = silence - self._first_costs
+        is_first = starting > best[letters]
+        best[letters] = np.where(is_first, starting, best[letters])
         step[letters] = np.where(is_first, _STARTED, step[letters])
         emitted = np.where(self._is_known, row[self._labels], _NEVER)
         return best + emitted, step, entry
@@ -218,6 +280,6 @@ class GrammarSearch:
 
 
 @lru_cache(maxsize=8)
-def search_in(graph: WordGraph, alphabet: Alphabet) -> GrammarSearch:
-    """The search of a grammar, made once per alphabet."""
-    return GrammarSearch(graph, alphabet)
+def search_in(graph: WordGraph, alphabet: Alphabet, cost: Cost = _no_cost) -> GrammarSearch:
+    """The search of a grammar, made once per alphabet and cost."""
+    return GrammarSearch(graph, alphabet, cost)

@@ -135,7 +135,51 @@ class WordGraph:
 @lru_cache(maxsize=1)
 def command_graph() -> WordGraph:
     """The graph of the commands."""
-    return graph_of(RULES, ROOT)
+    return merged(graph_of(RULES, ROOT))
+
+
+def merged(graph: WordGraph) -> WordGraph:
+    """The same sentences with fewer states: those that only repeat others are put together.
+
+    States of one word that are followed by the same, or follow the same, are one. A rule that is
+    used in ten places leaves ten copies of its words; most of them go.
+
+    Args:
+        graph: Without circles, as `graph_of` makes it.
+
+    Convention:
+        'on <b> | off <b>' with b 'left | right' has six states; four are left.
+    """
+    while True:
+        smaller = _without_twins(_without_twins(graph, is_forward=True), is_forward=False)
+        if len(smaller.words) == len(graph.words):
+            return graph
+        graph = smaller
+
+
+def _without_twins(graph: WordGraph, *, is_forward: bool) -> WordGraph:
+    """Put states together that lead to the same; backward, that come from the same."""
+    nexts: dict[int, list[int]] = {state: [] for state in range(len(graph.words))}
+    for a, b in graph.follows:
+        nexts[a if is_forward else b].append(b if is_forward else a)
+    edge = set(graph.last if is_forward else graph.first)
+    kinds: dict[tuple[str, bool, frozenset[int]], int] = {}
+    kind_of: dict[int, int] = {}
+
+    def visit(state: int) -> int:
+        if state not in kind_of:
+            key = (graph.words[state], state in edge, frozenset(map(visit, nexts[state])))
+            kind_of[state] = kinds.setdefault(key, len(kinds))
+        return kind_of[state]
+
+    for state in nexts:
+        visit(state)
+    return WordGraph(
+        tuple(word for word, _, _ in kinds),
+        tuple(sorted({kind_of[state] for state in graph.first})),
+        tuple(sorted({kind_of[state] for state in graph.last})),
+        _sorted({(kind_of[a], kind_of[b]) for a, b in graph.follows}),
+    )
 
 
 def graph_of(rules: Mapping[str, str], root: str) -> WordGraph:

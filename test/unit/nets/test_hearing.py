@@ -38,6 +38,17 @@ def test_a_command_is_mended_and_other_words_are_left(
     assert decide(logs_of(letters, sure), ALPHABET, 0.03).text == text
 
 
+def test_a_command_is_no_surer_than_its_rivals_allow() -> None:
+    clear = decide(logs_of('track the red car', 9.0), ALPHABET, 0.03)
+    logs = logs_of('track the red car', 9.0)
+    last = int(np.flatnonzero(logs.argmax(axis=1) == LETTERS.index('r'))[-1])
+    logs[last, LETTERS.index('t')] = logs[last, LETTERS.index('r')] - 0.1
+    doubtful = decide(logs, ALPHABET, 0.03)
+    assert clear.text == doubtful.text == 'track the red car'
+    assert clear.confidence > 0.9
+    assert 0.4 < doubtful.confidence < 0.85
+
+
 def test_a_television_is_written_in_one_word() -> None:
     found = decide(logs_of('turn on the t v', 9.0), ALPHABET, 0.03)
     assert found.text == 'turn on the tv'

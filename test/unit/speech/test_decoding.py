@@ -7,8 +7,9 @@ import itertools
 import numpy as np
 import pytest
 
-from mm_perception.speech.decoding import Alphabet, GrammarSearch, best_path
+from mm_perception.speech.decoding import Alphabet, GrammarSearch, Path, best_path
 from mm_perception.speech.grammar import command_graph, draw, graph_of
+from mm_perception.speech.recogniser import HeardWord
 
 LETTERS = ('<pad>', '<unk>', '|', "'", *'abcdefghijklmnopqrstuvwxyz')
 ALPHABET = Alphabet(LETTERS, 0, 2)
@@ -100,3 +101,57 @@ def test_an_alphabet_without_the_letters_has_no_sentence() -> None:
     found = GrammarSearch(graph, few).find(logs, 0.1)
     assert found is not None
     assert [w.text for w in found.words] == ['ab']
+
+
+def dear(before: str, word: str) -> float:
+    return 2.0 if word == 'fan' else 0.0
+
+
+def test_what_is_seldom_said_has_to_fit_better() -> None:
+    graph = graph_of({'a': 'the (van | fan)'}, 'a')
+    logs = logs_of(spelled('the van'))
+    at = int((logs[:, LETTERS.index('v')]).argmax())
+    logs[at, LETTERS.index('f')] = logs[at, LETTERS.index('v')] + 1.0
+    texts = []
+    for search in (GrammarSearch(graph, ALPHABET), GrammarSearch(graph, ALPHABET, dear)):
+        found = search.find(logs, 0.03)
+        assert found is not None
+        texts.append(found.words[-1].text)
+    assert texts == ['fan', 'van']
+
+
+def test_the_score_of_a_path_is_that_of_its_letters_alone() -> None:
+    graph, logs = graph_of({'a': 'the fan'}, 'a'), logs_of(spelled('the fan'))
+    cheap = GrammarSearch(graph, ALPHABET).find(logs, 0.03)
+    costly = GrammarSearch(graph, ALPHABET, dear).find(logs, 0.03)
+    assert cheap is not None
+    assert costly is not None
+    assert costly.score == pytest.approx(cheap.score, abs=1e-5)
+
+
+def test_convention_share() -> None:
+    search = GrammarSearch(graph_of({'a': 'ab | ac'}, 'a'), ALPHABET)
+    logs = logs_of('-a-b-')
+    logs[3, LETTERS.index('c')] = logs[3, LETTERS.index('b')]
+    found = search.find(logs, 0.1)
+    assert found is not None
+    assert search.share(found, logs) == pytest.approx(0.5, abs=1e-3)
+
+
+def test_what_is_said_clearly_has_nearly_all_of_the_share() -> None:
+    search, rng = GrammarSearch(command_graph(), ALPHABET), np.random.default_rng(2)
+    for _ in range(5):
+        logs = logs_of(spelled(draw(rng)), sure=12.0)
+        found = search.find(logs, 0.03)
+        assert found is not None
+        assert search.share(found, logs) > 0.95
+
+
+@pytest.mark.parametrize('seed', range(4))
+def test_the_shares_of_all_sentences_add_up_to_one(seed: int) -> None:
+    values = np.random.default_rng(seed).standard_normal((9, len(LETTERS)))
+    logs = (values - np.log(np.exp(values).sum(axis=1, keepdims=True))).astype(np.float32)
+    search = GrammarSearch(graph_of({'a': 'a [b] aa | bb a'}, 'a'), ALPHABET, dear)
+    sentences = ['a aa', 'a b aa', 'bb a']
+    paths = [Path(tuple(HeardWord(w, 0, 0) for w in s.split()), 0.0) for s in sentences]
+    assert sum(search.share(path, logs) for path in paths) == pytest.approx(1.0, abs=1e-6)

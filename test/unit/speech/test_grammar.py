@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 
 from mm_perception.errors import ConfigError
-from mm_perception.speech.grammar import command_graph, draw, graph_of, jsgf
+from mm_perception.speech.grammar import (
+    ROOT,
+    RULES,
+    WordGraph,
+    command_graph,
+    draw,
+    graph_of,
+    jsgf,
+    merged,
+)
 
 
 def test_convention_graph() -> None:
@@ -14,6 +23,37 @@ def test_convention_graph() -> None:
     assert graph.words == ('go', 'far', 'left', 'right')
     assert (graph.first, graph.last) == ((0,), (2, 3))
     assert graph.follows == ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3))
+
+
+def sentences_of(graph: WordGraph) -> set[str]:
+    """All sentences of a small graph."""
+    found, ways = set(), [[state] for state in graph.first]
+    while ways:
+        way = ways.pop()
+        if way[-1] in graph.last:
+            found.add(' '.join(graph.words[state] for state in way))
+        ways += [[*way, b] for a, b in graph.follows if a == way[-1]]
+    return found
+
+
+def test_convention_merged() -> None:
+    graph = graph_of({'a': 'on <b> | off <b>', 'b': 'left | right'}, 'a')
+    small = merged(graph)
+    assert (len(graph.words), len(small.words)) == (6, 4)
+    assert sentences_of(small) == {'on left', 'on right', 'off left', 'off right'}
+
+
+@pytest.mark.parametrize(
+    'body',
+    ['a [b] c | a c | b [c]', '(a | b) [c] (a | b) | c', 'a b | a c | b c | a', 'a | a b a'],
+)
+def test_a_merged_graph_has_the_same_sentences(body: str) -> None:
+    graph = graph_of({'a': body}, 'a')
+    assert sentences_of(merged(graph)) == sentences_of(graph)
+
+
+def test_the_graph_of_commands_is_less_than_half_of_what_the_rules_make() -> None:
+    assert 2 * len(command_graph().words) < len(graph_of(RULES, ROOT).words)
 
 
 @pytest.mark.parametrize(
