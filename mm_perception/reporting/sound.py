@@ -82,8 +82,9 @@ class _Encoder:
             raise MissingDependencyError(_CODEC, 'sound in a report', 'pip install av')
         self._first, self._file = first, io.BytesIO()
         self._container: Any = av.open(self._file, 'w', format='mp3')
-        self._stream: Any = self._container.add_stream(_CODEC, rate=_RATE_HZ, layout='mono')
-        self._stream.bit_rate = _BITS_PER_S
+        self._stream: Any = self._container.add_stream(
+            _CODEC, rate=_RATE_HZ, layout='mono', bit_rate=_BITS_PER_S
+        )
         self._num_most = round(MOST_S * first.rate_hz)
         self._num = 0
         self._whole_s = 0.0

@@ -115,8 +115,9 @@ def make_batch(
     lead = ('', 'a ', 'the ', 'a photo of a ', 'a picture of a ')[int(rng.integers(5))]
     texts = [*captions, *(p.text for p in phrases), *(lead + name for name in NAMES), *COLOURS]
     boxes = np.array([box for _, box in views] + [_around(rng, s) for s in sights], np.float32)
+    pictures = [view.picture for view, _ in views] + [sight.picture for sight in sights]
     return Batch(
-        album.cut([shown.picture for shown in (*(v for v, _ in views), *sights)], boxes, side),
+        album.cut(pictures, boxes, side),
         torch.tensor([0] * len(views) + [sight.thing.instance for sight in sights]),
         torch.tensor([(0, 0)] * len(views) + [number_of(sight.thing) for sight in sights]),
         tokenize(texts),
