@@ -277,7 +277,7 @@ RECIPE = Recipe(
         'count twice: 0.2 is where the text tracker believes it.',
         'The shipped weights: the first stage as it stands, then 688 steps of the third, whose '
         'text encoder and decoder went on from the weights shipped before (commit 1ea0ad0; 92 '
-        'minutes with a ViT), then 1529 more from a learning rate of 1e-3, which fell by the clock. '
-        'The recipe as a whole, from nothing, has not been run.',
+        'minutes with a ViT), then 1529 more from a learning rate of 1e-3, which fell by the '
+        'clock. The recipe as a whole, from nothing, has not been run.',
     ),
 )
