@@ -175,7 +175,7 @@ RECIPE = Recipe(
         'another clip passes in front. Batch normalisation keeps its statistics there.',
         'The shipped weights: 6645 steps at 384 px of the recipe of commit 5e9cb93, a smaller '
         'one; then on 448 px 779 steps of the second stage (10 pictures of 6 objects, from a '
-        'learning rate of 8e-4) and @SAMSTEPS@ of the third (2 films of 4 objects, of 3 or 8 '
+        'learning rate of 8e-4) and 330 of the third (2 films of 4 objects, of 3 or 8 '
         'frames, from 4e-4), on 350 clips and 1600 single pictures. The recipe as a whole, from '
         'nothing, has not been run.',
         'It knows the synthetic world: use a public checkpoint for real pictures.',
