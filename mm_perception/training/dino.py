@@ -303,9 +303,8 @@ RECIPE = Recipe(
         'that changed.',
         'No picture of the training has a pair of colour and class that is kept from it, and no '
         'class is told not to be in a colour that it never has there.',
-        'Weak: it had half an hour of a CPU core (985 steps of 20 pictures, `--scale 0.35`), and '
-        "by its own text encoder has twice the mIoU that CLIP's texts get through the map. Give "
-        'it more steps and pictures on a GPU.',
+        'Weak: it had half an hour of a CPU core (985 steps of 20 pictures, `--scale 0.35`). Give '
+        'it more steps and pictures on a GPU. The map was fitted anew for the present CLIP.',
         'It knows the synthetic world and its words: use a public checkpoint for real pictures.',
     ),
 )

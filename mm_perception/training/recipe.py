@@ -172,12 +172,11 @@ def train_net(
         raise ConfigError('--stage', first_stage, f'a number from 1 to {len(stages)}')
     model = stages[0].build() if start is None else restored(recipe, stages[-1], start)
     log = '' if start is None else (start / loop.LOG).read_text()
-    for task in stages:  # what goes on sees other batches than those that it has learned from
-        seed = task.settings.seed + _SEEDS_PER_TRAINING * len(steps_of(log))
-        task.settings = replace(task.settings, seed=seed)
+    more = _SEEDS_PER_TRAINING * len(steps_of(log))  # what goes on sees batches that are new to it
     end_s = time.monotonic() + 60 * minutes
     for number, task in list(enumerate(stages, 1))[first_stage - 1 :]:
         folder, is_new = work / f'stage-{number}', number == 1 and start is None
+        task.settings = replace(task.settings, seed=task.settings.seed + more)
         left = sum(stage.settings.share for stage in stages[number - 1 :])
         with watch(task.settings.steps, f'stage {number} of {len(stages)}') as progress:
             model = loop.train(
