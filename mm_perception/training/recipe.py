@@ -185,13 +185,17 @@ def train_net(
                 seconds=max(1.0, (end_s - time.monotonic()) * task.settings.share / left),
             )  # fmt: skip
         log += (folder / loop.LOG).read_text()
-    out.mkdir(parents=True, exist_ok=True)
-    recipe.save(model, out)
-    (out / loop.LOG).write_text(log)
+    _keep(recipe, model, log, out)
     facts = _facts_of(recipe, model, worlds, stages, log, device, minutes)
     scores = score_net(recipe, out, device, watch) if is_scored else {}
     document(recipe, out, scores, facts)
     return scores
+
+
+def _keep(recipe: Recipe, model: nn.Module, log: str, out: Path) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    recipe.save(model, out)
+    (out / loop.LOG).write_text(log)
 
 
 def _facts_of(
