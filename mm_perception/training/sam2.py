@@ -175,11 +175,11 @@ RECIPE = Recipe(
         'another clip passes in front. Batch normalisation keeps its statistics there.',
         'The shipped weights: 6645 steps at 384 px of the recipe of commit 5e9cb93, a smaller '
         'one; then on 448 px 779 steps of the second stage (10 pictures of 6 objects, from a '
-        'learning rate of 8e-4) and 330 of the third (2 films of 4 objects, of 3 or 8 '
-        'frames, from 4e-4). The pictures: 500 steps on 700 clips and 7000 stills, 279 on 350 and '
-        '4500; the films: 350 clips and 1600 stills. Then the bias of presence was '
-        'lowered by 1.5, which of 0, 1.5 and 3 was best on six films of training worlds (J&F '
-        '0.593, 0.660, 0.628). The recipe as a whole, from nothing, has not been run.',
+        'learning rate of 8e-4) and 330 of the third (2 films of 4 objects, of 3 or 8 frames, '
+        'from 4e-4). The pictures: 500 steps on 700 clips and 7000 stills, 279 on 350 and 4500; '
+        'the films: 350 clips and 1600 stills. Then the bias of presence was lowered by 1.5, '
+        'which of 0, 1.5 and 3 was best on six films of training worlds (J&F 0.593, 0.660, '
+        '0.628). The recipe as a whole, from nothing, has not been run.',
         'It knows the synthetic world: use a public checkpoint for real pictures.',
     ),
 )
