@@ -306,8 +306,9 @@ RECIPE = Recipe(
         'the sum of those of its words. No picture of the training has a pair of colour and class '
         'that is kept from it.',
         'The shipped weights: 2400 steps of the recipe of commit 5e9cb93, after which things in '
-        'pairs that training never shows were mostly taken for other pairs; then, on 3800 stills and 3800 reshaped ones, 894 steps of this one '
-        'from a learning rate of 1e-3. The recipe as a whole, from nothing, has not been run.',
+        'pairs that training never shows were mostly taken for other pairs; then, on 3800 stills '
+        'and 3800 reshaped ones, 894 steps of this one from a learning rate of 1e-3. '
+        'The recipe as a whole, from nothing, has not been run.',
         'It knows the synthetic world and its words: use a public checkpoint for real pictures.',
     ),
 )
