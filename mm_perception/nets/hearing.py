@@ -21,6 +21,7 @@ from mm_perception.speech.grammar import command_graph
 from mm_perception.speech.prior import cost_of
 from mm_perception.speech.recogniser import NOTHING, Heard, HeardWord, Recogniser, heard_of
 from mm_perception.speech.stream import RATE_HZ, Sound
+from mm_perception.text.tokens import plain
 from mm_perception.weights import directory_sha256, local_directory, locate, offline, state_sha256
 
 #: A command may be less likely than the best letters by so much per frame (nats); more, and it is
@@ -43,10 +44,13 @@ class CtcRecogniser:
         name: What was asked for.
         sha256: Of the weights.
         licence: Of the weights.
+        called: Name that a command may begin with, in lower case; empty: none.
     """
 
-    def __init__(self, model: Any, processor: Any, name: str, sha256: str, licence: str) -> None:
-        self._model, self._processor = model, processor
+    def __init__(
+        self, model: Any, processor: Any, name: str, sha256: str, licence: str, called: str = ''
+    ) -> None:
+        self._model, self._processor, self._called = model, processor, called
         self.name, self.sha256, self.licence = name, sha256, licence
         tokenizer = processor.tokenizer
         letters = tokenizer.convert_ids_to_tokens(range(model.config.vocab_size))
@@ -68,10 +72,10 @@ class CtcRecogniser:
             return NOTHING
         logs = self.logs(sound)
         frame_s = len(sound) / RATE_HZ / len(logs)
-        return decide(logs, self.alphabet, frame_s)
+        return decide(logs, self.alphabet, frame_s, self._called)
 
 
-def decide(logs: np.ndarray, alphabet: Alphabet, frame_s: float) -> Heard:
+def decide(logs: np.ndarray, alphabet: Alphabet, frame_s: float, called: str = '') -> Heard:
     """The best command, or the best letters if they fit clearly better.
 
     A command is as sure as its letters, and no surer than its share among all commands: "the blue
@@ -81,9 +85,10 @@ def decide(logs: np.ndarray, alphabet: Alphabet, frame_s: float) -> Heard:
         logs: (T, V) log probabilities of letters.
         alphabet: Of the columns.
         frame_s: Seconds per frame.
+        called: Name that a command may begin with; empty: none.
     """
     anything = best_path(logs, alphabet, frame_s)
-    search = search_in(command_graph(), alphabet, cost_of)
+    search = search_in(command_graph(called), alphabet, cost_of)
     command: Path | None = search.find(logs, frame_s)
     if command is None or anything.score - command.score > _SLACK:
         heard = heard_of(anything.words)
@@ -153,22 +158,26 @@ def _timed_words(tokenizer: Any, made: Any, confidence: float) -> tuple[HeardWor
     return tuple(HeardWord(t, s, max(s, e), confidence) for t, s, e in words if t)
 
 
-def shared_recogniser(weights: str, device: str, language: str) -> Shared[Recogniser]:
+def shared_recogniser(
+    weights: str, device: str, language: str, called: str = ''
+) -> Shared[Recogniser]:
     """A recogniser that all nodes of the process share.
 
     Args:
         weights: nano, random, a hub id or a directory.
         device: cpu or cuda.
         language: BCP-47 tag of what is spoken; empty lets a network find out that can.
+        called: Name that a command may begin with, for networks that give letters.
 
     Raises:
         WeightsError: They cannot be used.
     """
-    key = ('hearing', weights, device, language)
-    return Shared(key, lambda: _load(weights, device, language))
+    called = plain(called)
+    key = ('hearing', weights, device, language, called)
+    return Shared(key, lambda: _load(weights, device, language, called))
 
 
-def _load(weights: str, device: str, language: str) -> Recogniser:
+def _load(weights: str, device: str, language: str, called: str) -> Recogniser:
     if weights == 'random':
         from mm_perception.nets.hearing_nano import make_processor, nano_config
 
@@ -176,7 +185,7 @@ def _load(weights: str, device: str, language: str) -> Recogniser:
         auto_class: Any = AutoModelForCTC  # carries no types
         model: Any = auto_class.from_config(nano_config()).eval()
         return CtcRecogniser(
-            model.to(device), make_processor(), weights, state_sha256(model), 'Apache-2.0'
+            model.to(device), make_processor(), weights, state_sha256(model), 'Apache-2.0', called
         )
     folder = local_directory(locate(weights, 'speech'))
     licence = 'Apache-2.0' if weights == 'nano' else 'see its card'
@@ -192,7 +201,7 @@ def _load(weights: str, device: str, language: str) -> Recogniser:
         raise WeightsError(weights, f'cannot be read ({error})', fix) from error
     sha256 = directory_sha256(folder)
     if auto is AutoModelForCTC:
-        return CtcRecogniser(loaded, processor, weights, sha256, licence)
+        return CtcRecogniser(loaded, processor, weights, sha256, licence, called)
     return Seq2SeqRecogniser(loaded, processor, weights, sha256, licence, language)
 
 

@@ -55,6 +55,10 @@ class SpeechConfig:
     language: str = parameter(
         'en', 'BCP-47 tag of what is spoken; empty lets a network find out that can.'
     )
+    addressed_as: str = parameter(
+        '', 'Name that a command may begin with; nano and other networks that give letters hear '
+        'no names else. `command` has a setting of that name, which asks for it.',
+    )  # fmt: skip
     partial_s: float = parameter(
         0.8, 'Seconds between partial transcripts; 0 gives final ones only.',
         minimum=0.0, live=True,
@@ -131,7 +135,9 @@ class Speech(Plugin[SpeechConfig]):
             return
         from mm_perception.nets.hearing import shared_recogniser
 
-        self._shared = shared_recogniser(self.config.weights, device, self.config.language)
+        self._shared = shared_recogniser(
+            self.config.weights, device, self.config.language, self.config.addressed_as
+        )
         self._recogniser = self._shared.model
 
     def model_info(self) -> dict[str, str]:

@@ -132,10 +132,18 @@ class WordGraph:
         return tuple(b for _, b in self.follows[low:high])
 
 
-@lru_cache(maxsize=1)
-def command_graph() -> WordGraph:
-    """The graph of the commands."""
-    return merged(graph_of(RULES, ROOT))
+@lru_cache(maxsize=8)
+def command_graph(name: str = '') -> WordGraph:
+    """The graph of the commands.
+
+    Args:
+        name: How the robot is called: each may begin with that, and it may be all that is said;
+            empty: it has no name.
+    """
+    if not name:
+        return merged(graph_of(RULES, ROOT))
+    called = f'[[hey] {name}] <{ROOT}> | [hey] {name}'
+    return merged(graph_of({**RULES, 'called': called}, 'called'))
 
 
 def merged(graph: WordGraph) -> WordGraph:

@@ -16,6 +16,8 @@ from mm_perception.nets.grounders._checkpoint import load_checkpoint, tokenize
 from mm_perception.nets.grounders.grounder import Found, Grounder, GrounderSettings
 from mm_perception.samples import mask_box
 
+_SPECK = 0.1  # of the largest part of a mask: what is smaller does not belong to it
+
 
 class Sam3(Grounder):
     """Grounds and segments in one model.
@@ -61,20 +63,23 @@ class Sam3(Grounder):
                 target_sizes=[tuple(image.shape[:2])],
             )[0]  # fmt: skip
             for mask, score in zip(results['masks'], results['scores'], strict=True):
-                whole = largest_part(mask.cpu().numpy() > 0)
+                whole = without_specks(mask.cpu().numpy() > 0)
                 box = mask_box(whole)
                 if box is not None:
                     found.append(Found(index, np.array(box, np.float32), float(score), whole))
         return sorted(found, key=lambda f: -f.score)
 
 
-def largest_part(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """The largest of the connected parts of a mask (H, W): specks would blow up its box."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
-    if count < 2:
-        return mask
-    part: npt.NDArray[np.bool_] = labels == 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
-    return part
+def without_specks(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """The parts of a mask (H, W) that are no specks, which would blow up its box.
+
+    Not the largest alone: what stands behind a pole is seen in two parts.
+    """
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
+    areas = stats[:, cv2.CC_STAT_AREA].copy()
+    areas[0] = 0  # of what is not in the mask
+    kept: npt.NDArray[np.bool_] = mask & (areas >= _SPECK * areas.max())[labels]
+    return kept
 
 
 def load(settings: GrounderSettings) -> Grounder:

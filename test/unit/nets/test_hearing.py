@@ -38,6 +38,27 @@ def test_a_command_is_mended_and_other_words_are_left(
     assert decide(logs_of(letters, sure), ALPHABET, 0.03).text == text
 
 
+@pytest.mark.parametrize(
+    ('letters', 'called', 'text'),
+    [
+        ('rosie track the red caa', 'rosie', 'rosie track the red car'),
+        ('hey rosie track the red car', 'rosie', 'hey rosie track the red car'),
+        ('track the red car', 'rosie', 'track the red car'),
+        ('rosie', 'rosie', 'rosie'),
+        ('track the red car', '', 'track the red car'),
+    ],
+)
+def test_a_command_may_begin_with_the_name_of_the_robot(
+    letters: str, called: str, text: str
+) -> None:
+    assert decide(logs_of(letters, 6.0), ALPHABET, 0.03, called).text == text
+
+
+def test_without_a_name_it_is_taken_for_other_words() -> None:
+    heard = decide(logs_of('rosie track the red caa', 6.0), ALPHABET, 0.03)
+    assert heard.text != 'rosie track the red car'
+
+
 def test_a_command_is_no_surer_than_its_rivals_allow() -> None:
     clear = decide(logs_of('track the red car', 9.0), ALPHABET, 0.03)
     logs = logs_of('track the red car', 9.0)
