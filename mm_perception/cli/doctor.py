@@ -28,7 +28,7 @@ from mm_perception.diagnosis import causes
 from mm_perception.diagnosis.checks import run_checks
 from mm_perception.diagnosis.domains import suspects
 from mm_perception.diagnosis.finding import Finding, exit_code, table
-from mm_perception.diagnosis.layouts import SHIPPED, check_layouts
+from mm_perception.diagnosis.layouts import SHIPPED, check_layouts, read_layouts
 from mm_perception.diagnosis.machine import read_machine
 from mm_perception.diagnosis.preflight import check_stack
 from mm_perception.diagnosis.snapshot import Snapshot
@@ -65,16 +65,17 @@ def run(args: argparse.Namespace) -> int:
         print(f'{causes.markdown_table()}\n{faults.markdown_table()}', end='')
         return 0
     stack = load_stack(args.stack) if args.stack else None
+    layouts = read_layouts(args.layout) if args.layout is not None else None
     with Progress(0, 'looking'):
         snapshot = _with_converters(_look(args))
         also: list[Finding] = []
         if stack is not None:
             snapshot = _with_stack(snapshot, stack, args.namespace)
             also = check_stack(stack, snapshot.machine or read_machine(), args.namespace)
-        if args.layout is not None:
+        if layouts is not None:
             from mm_perception.ros.wire import fields_of
 
-            also += check_layouts(args.layout, snapshot, fields_of)
+            also += check_layouts(layouts, snapshot, fields_of)
         findings = run_checks(_with_domains(snapshot), also)
     if args.json:
         print(json.dumps(_as_json(snapshot, findings), indent=2))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from mm_perception.diagnosis.displays import Display, FieldsOf, Layout, check_layout
@@ -19,36 +21,58 @@ SHIPPED = 'shipped'
 _READERS = {'.rviz': read_rviz, '.json': read_foxglove}
 
 
-def check_layouts(what: str, snapshot: Snapshot, fields_of: FieldsOf) -> list[Finding]:
-    """What is wrong with layouts, and one OK for each with how many of its displays are fed.
+@dataclass(frozen=True)
+class Layouts:
+    """What `read_layouts` read.
+
+    Attributes:
+        by_file: Each by the name of its file.
+        is_shipped: They show all stacks: displays of nodes that do not run are counted, and are
+            no fault.
+    """
+
+    by_file: dict[str, Layout]
+    is_shipped: bool
+
+
+def read_layouts(what: str) -> Layouts:
+    """Read layouts.
 
     Args:
-        what: A .rviz file, a layout of Foxglove (.json), or `SHIPPED`. The shipped ones show all
-            stacks: displays of nodes that do not run are counted, and are no fault.
-        snapshot: A running graph, or a bag.
-        fields_of: Fields of a message type.
+        what: A .rviz file, a layout of Foxglove (.json), or `SHIPPED`.
 
     Raises:
         ConfigError: It is no layout.
     """
-    is_shipped = what == SHIPPED
     config = stacks_folder().parent
     paths = [Path(what)]
-    if is_shipped:
+    if what == SHIPPED:
         paths = [config / 'rviz' / 'perception.rviz', config / 'foxglove' / 'perception.json']
-    found: list[Finding] = []
     for path in paths:
-        found += _check(path, snapshot, fields_of, is_shipped=is_shipped)
+        if path.suffix not in _READERS:
+            expected = 'a .rviz file, or a layout of Foxglove (.json)'
+            raise ConfigError('--layout', str(path), expected)
+    return Layouts({path.name: _READERS[path.suffix](path) for path in paths}, what == SHIPPED)
+
+
+def check_layouts(layouts: Layouts, snapshot: Snapshot, fields_of: FieldsOf) -> list[Finding]:
+    """What is wrong with layouts, and one OK for each with how many of its displays are fed.
+
+    Args:
+        layouts: What to check.
+        snapshot: A running graph, or a bag.
+        fields_of: Fields of a message type.
+    """
+    found: list[Finding] = []
+    for name, layout in layouts.by_file.items():
+        waiting = [d for d in layout.displays if layouts.is_shipped and _absent_node(d, snapshot)]
+        found += _check(name, layout, waiting, snapshot, fields_of)
     return found
 
 
 def _check(
-    path: Path, snapshot: Snapshot, fields_of: FieldsOf, *, is_shipped: bool
+    name: str, layout: Layout, waiting: Sequence[Display], snapshot: Snapshot, fields_of: FieldsOf
 ) -> list[Finding]:
-    if path.suffix not in _READERS:
-        raise ConfigError('--layout', str(path), 'a .rviz file, or a layout of Foxglove (.json)')
-    layout = _READERS[path.suffix](path)
-    waiting = [d for d in layout.displays if is_shipped and _absent_node(d, snapshot)]
     shown = tuple(d for d in layout.displays if d not in waiting)
     part = Layout(layout.source, layout.fixed_frame, shown, layout.problems)
     findings = check_layout(part, snapshot, fields_of)
@@ -58,7 +82,7 @@ def _check(
     if waiting:
         nodes = ', '.join(dict.fromkeys(_absent_node(d, snapshot) for d in waiting))
         evidence += f'; {len(waiting)} wait for nodes that do not run: {nodes}'
-    return [*faults, ok('layout', path.name, evidence)]
+    return [*faults, ok('layout', name, evidence)]
 
 
 def _absent_node(display: Display, snapshot: Snapshot) -> str:

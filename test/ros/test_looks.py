@@ -20,7 +20,7 @@ from tf2_msgs.msg import TFMessage
 from mm_perception.diagnosis.displays import Layout, check_layout
 from mm_perception.diagnosis.finding import Finding
 from mm_perception.diagnosis.foxglove import read_foxglove
-from mm_perception.diagnosis.layouts import SHIPPED, check_layouts
+from mm_perception.diagnosis.layouts import SHIPPED, check_layouts, read_layouts
 from mm_perception.diagnosis.rviz import read_rviz
 from mm_perception.diagnosis.snapshot import Snapshot
 from mm_perception.faults import Level
@@ -93,7 +93,8 @@ def test_every_display_is_fed_by_the_running_nodes(graph: Snapshot) -> None:
         absent = {d.name for d in layout.displays if d.topic.startswith('/surveillance/')}
         assert [f for f in found if f.subject not in absent] == []
         assert {f.cause for f in found} <= {'display_topic'}  # stack watch does not run
-    told = check_layouts(SHIPPED, graph, fields_of)  # as `mmp doctor --layout` says it
+    # As `mmp doctor --layout` says it.
+    told = check_layouts(read_layouts(SHIPPED), graph, fields_of)
     assert errors(told) == []
     waits = {f.subject: f.evidence for f in told}
     assert 'wait for nodes that do not run: surveillance' in waits['perception.rviz']

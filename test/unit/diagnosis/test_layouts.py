@@ -9,9 +9,8 @@ import pytest
 
 from mm_perception.cli import main as mmp
 from mm_perception.diagnosis.finding import Finding
-from mm_perception.diagnosis.layouts import SHIPPED, check_layouts
+from mm_perception.diagnosis.layouts import SHIPPED, check_layouts, read_layouts
 from mm_perception.diagnosis.snapshot import Snapshot
-from mm_perception.errors import ConfigError
 from mm_perception.faults import Level
 from mm_perception.ros.wire import fields_of
 from test.data.shape_bag import write_shape_bag
@@ -31,7 +30,7 @@ def without(seen: Snapshot, topic: str) -> Snapshot:
 
 
 def test_shipped_layouts_wait_for_what_does_not_run() -> None:
-    faults, said = split(check_layouts(SHIPPED, offered_by(('track',)), fields_of))
+    faults, said = split(check_layouts(read_layouts(SHIPPED), offered_by(('track',)), fields_of))
     assert faults == []
     assert set(said) == {'perception.rviz', 'perception.json'}
     assert 'wait for nodes that do not run: ' in said['perception.rviz']
@@ -42,7 +41,7 @@ def test_shipped_layouts_wait_for_what_does_not_run() -> None:
 
 def test_a_sensor_that_is_called_otherwise_is_a_fault_of_a_shipped_layout() -> None:
     seen = without(offered_by(('track',)), '/lidar/points')
-    faults, said = split(check_layouts(SHIPPED, seen, fields_of))
+    faults, said = split(check_layouts(read_layouts(SHIPPED), seen, fields_of))
     assert {f.cause for f in faults} == {'display_topic'}
     assert all('/lidar/points' in f.evidence for f in faults)
     fed, total = map(int, said['perception.rviz'].split(' displays')[0].split(' of '))
@@ -52,15 +51,21 @@ def test_a_sensor_that_is_called_otherwise_is_a_fault_of_a_shipped_layout() -> N
 def test_a_layout_of_ones_own_has_to_be_fed(tmp_path: Path) -> None:
     mine = tmp_path / 'mine.rviz'
     mine.write_text(RVIZ.read_text())
-    faults, said = split(check_layouts(str(mine), offered_by(('track',)), fields_of))
+    faults, said = split(check_layouts(read_layouts(str(mine)), offered_by(('track',)), fields_of))
     assert {f.cause for f in faults} == {'display_topic'}
     assert any('/tracker3d/output/tracks' in f.evidence for f in faults)
     assert 'wait' not in said['mine.rviz']
 
 
-def test_what_is_no_layout_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r'\.rviz file'):
-        check_layouts(str(tmp_path / 'view.xml'), Snapshot(), fields_of)
+@pytest.mark.parametrize('name', ['view.xml', 'absent.rviz'])
+def test_what_is_no_layout_is_refused_before_anything_is_looked_at(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    absent_bag = ['--bag', str(tmp_path / 'no_bag')]
+    assert mmp.main(['doctor', *absent_bag, '--layout', str(tmp_path / name)]) != 0
+    said = capsys.readouterr().err
+    assert name in said
+    assert 'no_bag' not in said
 
 
 def test_the_doctor_holds_a_layout_against_a_bag(
