@@ -179,6 +179,16 @@ def test_a_box_seen_the_wrong_way_round_does_not_turn_a_track() -> None:
     assert abs(abs(found.yaws()[0]) - np.pi) < 0.2
 
 
+@pytest.mark.parametrize(('speed', 'yaw'), [(5.0, 0.0), (1.0, np.pi), (0.0, np.pi)])
+def test_what_is_fast_is_headed_where_it_goes(speed: float, yaw: float) -> None:
+    """A car that reverses is slow, and keeps the heading that it was seen with."""
+    rig, found = Rig(), None
+    for i in range(20):
+        found = rig.take(seen(i * STEP_NS, (5 + speed * i * STEP_NS / 1e9, 0), yaws=(np.pi,)))
+    assert found is not None
+    assert abs(np.angle(np.exp(1j * (found.yaws()[0] - yaw)))) < 0.2
+
+
 def test_detected_velocities_and_covariances_are_used() -> None:
     plain, told = Rig(birth_hits=1), Rig(birth_hits=1)
     assert plain.take(seen(0, (5, 0))).velocities[0, 0] == 0

@@ -23,6 +23,8 @@ from mm_perception.samples.sample import Array
 #: is turned round once this share of its detections disagreed with it.
 _TURNS_ROUND = 0.6
 _DISAGREEMENT_GAIN = 0.3
+#: What moves faster than that, and surely so, is headed where it goes: who reverses is slower.
+_FORWARD_MPS, _SURELY = 1.5, 2.0
 #: How fast sizes and headings may drift: variance per second, m^2 and rad^2.
 _SIZE_DRIFT, _YAW_DRIFT = 0.01, 0.05
 #: Weight of the newest detection in the score of a track, once it is a few detections old.
@@ -196,11 +198,13 @@ def updated(tracks: Tracks, boxes: Boxes3D, noise: Noise) -> Tracks:
     hits = tracks.hits + 1
     weight = np.maximum(1 / hits, _SCORE_GAIN)
     size_gain = (tracks.size_variances / (tracks.size_variances + noise.size_m**2))[:, None]
+    means = tracks.means + np.einsum('nij,nj->ni', gains, surprise)
     turned = _with_heading(tracks, boxes, noise)
     return replace(
         turned,
-        means=tracks.means + np.einsum('nij,nj->ni', gains, surprise),
+        means=means,
         covariances=symmetric(covariances),
+        yaws=wrapped(turned.yaws + np.pi * _goes_backwards(turned.yaws, means, covariances)),
         sizes=tracks.sizes + size_gain * (boxes.sizes - tracks.sizes),
         size_variances=tracks.size_variances * (1 - size_gain[:, 0]),
         scores=tracks.scores + weight * (boxes.scores - tracks.scores),
@@ -232,6 +236,15 @@ def _with_heading(tracks: Tracks, boxes: Boxes3D, noise: Noise) -> Tracks:
         yaw_variances=tracks.yaw_variances * (1 - gain),
         disagreements=np.where(is_wrong, 1 - disagreements, disagreements),
     )
+
+
+def _goes_backwards(yaws: Array, means: Array, covariances: Array) -> Array:
+    """(T,) bool, whether it moves so fast against its heading that the heading must be wrong."""
+    velocities = means[:, 3:5]
+    speeds = np.linalg.norm(velocities, axis=1)
+    doubts = np.sqrt(np.trace(covariances[:, 3:5, 3:5], axis1=1, axis2=2) / 2)
+    ahead = velocities[:, 0] * np.cos(yaws) + velocities[:, 1] * np.sin(yaws)
+    return np.asarray((ahead < 0) & (speeds > np.maximum(_FORWARD_MPS, _SURELY * doubts)))
 
 
 def _yaw_errors(boxes: Boxes3D, noise: Noise) -> Array:
