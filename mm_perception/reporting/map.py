@@ -23,8 +23,8 @@ _MARGIN_M, _LEAST_SPAN_M = 4.0, 12.0
 _FIXED = ('odom', 'map', 'earth')
 #: Names of what is farther to the right stand to the left of it.
 _FAR = 0.85
-#: Most tracks with a name beside them.
-_NAMED = 24
+#: Extent of a name on the map of a narrow screen, in shares of its width.
+_NAME_SHARES = (0.22, 0.045)
 
 
 def map_of(recording: Recording, truth: Iterable[Path3D] = ()) -> str:
@@ -97,13 +97,15 @@ def _drawn(drawn: _Placed, truth: _Placed, ego: Ego) -> str:
         return np.stack([share[:, 0], 1 - share[:, 1]], axis=1)
 
     size = np.array([_WIDTH, _WIDTH * shape])
-    parts, names = [_trace('true', place(places) * size) for _, places in truth], []
-    for path, places in sorted(drawn, key=lambda pair: len(pair[1])):
+    parts = [_trace('true', place(places) * size) for _, places in truth]
+    names = [('start', *place(own[:1])[0].tolist())]
+    for path, places in sorted(drawn, key=lambda pair: -len(pair[1])):
         colour = f'hsl({zlib.crc32(path.label.encode()) % 360} 62% 52%)'
-        parts.append(_trace('track', place(places) * size, colour))
-        names.append(_name(f'{path.label} #{path.track_id}', *place(places)[-1].tolist()))
+        name = f'{path.label} #{path.track_id}'
+        parts.append(_trace('track', place(places) * size, colour, name))
+        names.append((name, *place(places)[-1].tolist()))
     parts.append(_line('own', place(own) * size))
-    names = [*names[-_NAMED:], _name('start', *place(own[:1])[0].tolist())]
+    said = ''.join(_name(*name) for name in _apart(names, shape))
     length_m = next(m for m in (1000, 500, 200, 100, 50, 20, 10, 5, 2) if m < span[0] / 3)
     scale = (
         f'<span class="scale" style="width:{100 * length_m / span[0]:.1f}%">{length_m} m</span>'
@@ -112,10 +114,23 @@ def _drawn(drawn: _Placed, truth: _Placed, ego: Ego) -> str:
     title = f'{len(drawn)} tracks and the way of the robot in {ego.frame_id}, from above'
     return (
         f'<div class="map"><svg viewBox="0 0 {size[0]:g} {size[1]:.0f}" role="img" '
-        f'aria-label="{escape(title)}">{"".join(parts)}</svg>{"".join(names)}{scale}</div>\n'
+        f'aria-label="{escape(title)}">{"".join(parts)}</svg>{said}{scale}</div>\n'
         f'<p class="legend"><small>The dashed line is the way of the robot in '
-        f'{escape(ego.frame_id)}; a name stands at the end of its track.{true}</small></p>\n'
+        f'{escape(ego.frame_id)}; a name stands at the end of its track, where there is '
+        f'room for it.{true}</small></p>\n'
     )
+
+
+def _apart(
+    names: Sequence[tuple[str, float, float]], shape: float
+) -> list[tuple[str, float, float]]:
+    """Those that do not lie upon one before them, given height by width of the map."""
+    width, height = _NAME_SHARES
+    kept: list[tuple[str, float, float]] = []
+    for name, x, y in names:
+        if all(abs(x - a) >= width or abs(y - b) * shape >= height for _, a, b in kept):
+            kept.append((name, x, y))
+    return kept
 
 
 def _name(text: str, x: float, y: float) -> str:
@@ -125,14 +140,18 @@ def _name(text: str, x: float, y: float) -> str:
     return f'<span{kind} style="{side};top:{100 * y:.1f}%">{escape(text)}</span>'
 
 
-def _trace(kind: str, points: Floats, colour: str = '') -> str:
+def _trace(kind: str, points: Floats, colour: str = '', name: str = '') -> str:
     """A line; a dot for what was seen once."""
     if len(points) > 1:
-        return _line(kind, points, colour)
-    return _line(f'{kind} dot', points.repeat(2, axis=0), colour)
+        return _line(kind, points, colour, name)
+    return _line(f'{kind} dot', points.repeat(2, axis=0), colour, name)
 
 
-def _line(kind: str, points: Floats, colour: str = '') -> str:
+def _line(kind: str, points: Floats, colour: str = '', name: str = '') -> str:
+    """A line; its name is shown where the mouse is over it."""
     text = ' '.join(f'{x:.1f},{y:.1f}' for x, y in points.tolist())
     style = f' style="stroke:{colour}"' if colour else ''
-    return f'<polyline class="{kind}" points="{text}"{style}/>'
+    attributes = f'class="{kind}" points="{text}"{style}'
+    if not name:
+        return f'<polyline {attributes}/>'
+    return f'<polyline {attributes}><title>{escape(name)}</title></polyline>'

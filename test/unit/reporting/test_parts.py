@@ -98,6 +98,17 @@ def test_the_map_carries_boxes_of_the_robot_along_with_it() -> None:
     assert y < 50, 'left is up'
 
 
+def test_names_on_the_map_do_not_lie_upon_each_other() -> None:
+    """The longer track keeps its name; that of the other is told by the mouse."""
+    found = drive('odom', (0, 5.0, 2.0), (SECOND, 15.0, 2.0))
+    for number, y in (('8', 2.1), ('9', -6.0)):
+        path = Path3D('/t', number, 'van', 'odom', [(SECOND, 15.0, y, 1.0)])
+        found.paths['/t', number] = path
+    text = map_of(found)
+    assert re.findall(r'>([a-z]+ #\d)</span>', text) == ['car #7', 'van #9']
+    assert re.findall(r'<title>([a-z]+ #\d)</title>', text) == ['car #7', 'van #8', 'van #9']
+
+
 def test_there_is_no_map_of_a_frame_that_nobody_knows() -> None:
     assert map_of(drive('lidar', (0, 5.0, 2.0))) == ''
 
