@@ -1,6 +1,6 @@
 """From a voice to a mask: results/voice.json.
 
-python -m bench.bench_voice [--sentences 120] [--drives 4]
+python -m bench.bench_voice [--sentences 120] [--names 60] [--drives 4]
 
 words   "track the <colour> <thing>" by voices of espeak-ng that no training hears, in pink noise,
         through the plugins `speech` and `command`: right is a prompt for that very thing, wrong
@@ -8,10 +8,13 @@ words   "track the <colour> <thing>" by voices of espeak-ng that no training hea
         Beside it how long the words of the whole take to compute, from the last sound to the
         prompt. Baseline: a recogniser that hears every letter right, so what is lost is lost by
         ear. The costs and limits of the decoder were chosen on the voices that are left out here.
+names   the same, clean, to a robot that has a name, which `command` asks for: `named` begin with
+        it, `unnamed` do not and must prompt nothing; where only `command` knows the name, `speech`
+        has to make it of letters.
 drives  the stack `voice` offline on held-out drives in whose audio the user asks for the thing
         that shows best; right is a mask that overlaps it by more than a half within 1.5 s of
         capture time after the last word. The same stack is told the words in `typed`. Without
-        drives (0), those of the file are kept.
+        drives (0), those of the file are kept; so are words and names.
 """
 
 from __future__ import annotations
@@ -51,23 +54,36 @@ RESULTS = ROOT / 'bench' / 'results' / 'voice.json'
 THINGS = ('car', 'truck', 'bus', 'van', 'lamp', 'sofa', 'cup', 'chair', 'cone')
 LEVELS_DB = (None, 20.0, 10.0, 0.0)
 SAID_S, WITHIN_S = 0.5, 1.5
+NAMES = ('robot', 'rosie', 'atlas', 'computer', 'max', 'walter')
 VARIANTS = NOVEL_VARIANTS[1::2]
 
 
-def sentence(rng: np.random.Generator) -> tuple[str, Sound]:
-    """What is asked for, and how it sounds between half a second of silence on each side."""
+def sentence(rng: np.random.Generator, name: str = '') -> tuple[str, Sound]:
+    """What is asked for, and how it sounds between half a second of silence on each side.
+
+    Args:
+        rng: Chance.
+        name: Of whom is asked; empty: nobody is named.
+    """
     colour, thing = rng.choice(list(COLOURS)), rng.choice(THINGS)
     phrase = f'the {colour} {thing}'
     accent = ('en-us', 'en-gb', 'en-gb-scotland')[int(rng.integers(3))]
     variant = VARIANTS[int(rng.integers(len(VARIANTS)))]
     voice = Voice(f'{accent}+{variant}', int(rng.integers(30, 70)), int(rng.integers(130, 175)))
-    sound = speak(f'track {phrase}', voice, RATE_HZ)
+    sound = speak(f'{name}, track {phrase}' if name else f'track {phrase}', voice, RATE_HZ)
     return phrase, np.pad(sound, (RATE_HZ // 2, RATE_HZ)).astype(np.float32)
 
 
-def prompts_of(sound: Sound) -> tuple[list[str], str, float]:
-    """Texts that are asked for, words heard, and seconds of computing after the voice was over."""
-    ear, mind = Speech(SpeechConfig(partial_s=0.0)), command.PLUGIN(command.PLUGIN.Config())
+def prompts_of(sound: Sound, ear_name: str = '', name: str = '') -> tuple[list[str], str, float]:
+    """Texts that are asked for, words heard, and seconds of computing after the voice was over.
+
+    Args:
+        sound: At 16 kHz.
+        ear_name: What `speech` knows as the name of the robot.
+        name: What `command` knows as that.
+    """
+    ear = Speech(SpeechConfig(partial_s=0.0, addressed_as=ear_name))
+    mind = command.PLUGIN(command.PLUGIN.Config(addressed_as=name))
     ear.load('cpu')
     mind.load('cpu')
     asked, words_heard, busy_s = [], [], 0.0
@@ -125,6 +141,22 @@ def words(count: int) -> dict[str, Any]:
         'rows': rows,
         'every letter heard': round(float(perfect), 3),
     }
+
+
+def names(count: int) -> dict[str, Any]:
+    rng = np.random.default_rng(6)
+    right = {'named': 0, 'named, only command knows it': 0}
+    unnamed = 0
+    for number in range(count):
+        name = NAMES[number % len(NAMES)]
+        phrase, sound = sentence(rng, name)
+        right['named'] += phrase in prompts_of(sound, name, name)[0]
+        right['named, only command knows it'] += phrase in prompts_of(sound, '', name)[0]
+        unnamed += bool(prompts_of(sentence(rng)[1], name, name)[0])
+    shares = {kind: round(hits / count, 3) for kind, hits in right.items()}
+    found = {'sentences': count, **shares, 'unnamed': round(unnamed / count, 3)}
+    print(found, flush=True)
+    return found
 
 
 def ride(seed: int, folder: Path) -> dict[str, Any] | None:
@@ -189,16 +221,18 @@ def outcome(drive: Path, result: Path, name: Name, end_ns: int) -> dict[str, Any
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--sentences', type=int, default=120)
+    parser.add_argument('--names', type=int, default=60)
     parser.add_argument('--drives', type=int, default=4)
     args = parser.parse_args()
     source = provenance()
-    before: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
-    kept = {
-        'drives': before.get('drives', []),
-        'commit of drives': before.get('commit of drives', before.get('commit')),
-    }
-    report: dict[str, Any] = {**source, 'words': words(args.sentences), **kept}
-    RESULTS.write_text(json.dumps(report, indent=2) + '\n')
+    report: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
+    before = report.get('commit')
+    report |= source
+    for part, count, take in (('words', args.sentences, words), ('names', args.names, names)):
+        report.setdefault(f'commit of {part}', before)
+        if count:
+            report |= {part: take(count), f'commit of {part}': source['commit']}
+            RESULTS.write_text(json.dumps(report, indent=2) + '\n')
     rows: list[dict[str, Any]] = []
     for seed in range(FINAL_SEED + 700, FINAL_SEED + 700 + args.drives):
         with TemporaryDirectory() as folder:
