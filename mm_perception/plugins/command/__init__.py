@@ -109,7 +109,7 @@ class CommandPlugin(Plugin[CommandConfig]):
             'Things in or above others stay part of the phrase: relations are those of Command.',
             '"Not the red one" cannot be given to a tracker: it asks which one is meant.',
             'Whether somebody speaks to it, only a name tells (addressed_as); without one, all '
-            'final words count. The nano weights of speech know commands only: give it the name too.',
+            'final words count. The nano weights of speech have to be told the name too.',
         ),
     )
     Config: ClassVar[type[Any]] = CommandConfig
