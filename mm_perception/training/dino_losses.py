@@ -76,12 +76,14 @@ def tables(device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
 
     Returns:
         Bool of (names, classes), (classes, 1 + colours), (names, 1 + colours); none goes with all.
-        What training never shows together is never told to be apart.
+        What training never shows together is never told to be apart; but what never has a colour
+        goes with all, so that a red patch is told that it is no street.
     """
     goes = torch.zeros((NUM_CLASSES, NUM_COLOURS), dtype=torch.bool)
-    goes[:, 0] = True
     for kind, colour in PAIRS:
         goes[1 + KINDS.index(kind), 1 + list(COLOURS).index(colour)] = True
+    goes[~goes.any(1)] = True
+    goes[:, 0] = True
     names = torch.from_numpy(names_classes())
     both = (names[:, :, None] & goes).any(1)
     return names.to(device), goes.to(device), both.to(device)
