@@ -313,8 +313,8 @@ RECIPE = Recipe(
         '(from 20000; clips from 500000), 4654 on 315, 5398 and 6602. '
         'The recipe as a whole, from nothing, has not been run.',
         'What it still misreads is more often the class (0.80 right on pairs never seen together, '
-        '311 crops of the worlds that validate) than the colour (0.90): chairs, balls and barriers '
-        'of shapes that training never shows; white, grey and black.',
+        '311 crops of worlds that validate) than the colour (0.90): chairs, balls and barriers of '
+        'shapes that training never shows; white, grey and black.',
         'It knows the synthetic world and its words: use a public checkpoint for real pictures.',
     ),
 )

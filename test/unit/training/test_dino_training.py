@@ -15,6 +15,7 @@ from mm_perception.training import dino, dino_scores
 from mm_perception.training.dino_batches import (
     NAMES,
     PAIRS,
+    PLACES,
     names_classes,
     noun_of,
     pasted,
@@ -69,6 +70,14 @@ def test_pairs_that_are_kept_from_training_are_never_told_apart() -> None:
             assert bool(goes[1 + KINDS.index(kind), 1 + index]) == is_known
     assert goes[:, 0].all()
     assert names[:, 0].all()
+
+
+def test_a_coloured_patch_is_told_that_it_is_no_street_and_no_tree() -> None:
+    _, goes, names = tables(CPU)
+    assert goes[0].all()
+    assert goes[-1].all()
+    assert goes[1 + KINDS.index('tree')].all()
+    assert names[-len(PLACES) :].all()
 
 
 def test_patches_say_what_is_in_pixels_of_theirs() -> None:
