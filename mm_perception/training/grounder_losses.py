@@ -195,18 +195,14 @@ def _shrunk(values: Tensor, like: Tensor) -> Tensor:
 def text_losses(found: Answers, lesson: Lesson) -> dict[str, Tensor]:
     """Of presence, of the place of all that a text means, and of each instance.
 
-    Each instance is the business of one query (Carion et al., DETR, 2020, section 3.1). Queries of
-    absent texts are not asked: whether there is anything is said once per text (SAM 3, 2025,
-    section 3), and a score that multiplies both would count absence twice.
+    Each instance is the business of one query (Carion et al., DETR, 2020, section 3.1).
     """
     is_there = (lesson.counts > 0).float()
     rows, queries, columns = _matched(found, lesson)
     target = torch.zeros_like(found.logits[-1])
     target[rows, queries] = 1
     num = max(1, len(rows))
-    shown = is_there > 0
-    score = sum(_focal(layer[shown], target[shown]) for layer in found.logits)
-    score = score / (num * len(found.logits))
+    score = sum(_focal(layer, target) for layer in found.logits) / (num * len(found.logits))
     boxes, chosen = lesson.boxes[rows, columns], found.boxes[:, rows, queries]
     away = (chosen - boxes).abs().mean(-1)
     box = (5 * away + 2 * (1 - generalised_iou(chosen, boxes))).sum() / (num * len(chosen))

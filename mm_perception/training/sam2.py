@@ -178,7 +178,9 @@ RECIPE = Recipe(
         'then 20 minutes of an H200, which three other trainings used too: 2860 steps of 48 '
         'pictures of 6 objects on 237 clips, 3318 stills, 4017 reshaped ones and 78 films of new '
         'seeds (from 20000; clips from 500000), 1155 of 16 films of 4 objects, 8 frames that fill '
-        'the memory and 5 that teach, on 312, 5356, 6602 and 128. CPU_TEXT'
+        'the memory and 5 that teach, on 312, 5356, 6602 and 128. Last, on '
+        'a CPU core, 777 steps of 10 pictures of 6 objects and 155 of 2 films (8 frames) in turn, '
+        'presence learned from the films alone. '
         'The recipe as a whole, from nothing, has not been run.',
         'It knows the synthetic world: use a public checkpoint for real pictures.',
     ),

@@ -16,6 +16,11 @@ from mm_perception.nets.grounders._checkpoint import load_checkpoint, tokenize
 from mm_perception.nets.grounders.grounder import Found, Grounder, GrounderSettings
 from mm_perception.samples import mask_box
 
+#: Setting of a checkpoint: how a score comes about. Queries of SAM 3 suppose that the text is
+#: true, so a product with its presence is right; where they have learned absence themselves, it
+#: would count twice, and the least of both is taken.
+SCORE_RULE, LEAST = 'score_rule', 'least'
+_SURE = 30.0  # a logit whose sigmoid is 1
 _SPECK = 0.1  # of the largest part of a mask: what is smaller does not belong to it
 
 
@@ -31,6 +36,7 @@ class Sam3(Grounder):
 
     def __init__(self, processor: Any, model: Any, weights_sha256: str, device: str) -> None:
         self._processor, self._device = processor, device
+        self._takes_least = getattr(model.config, SCORE_RULE, '') == LEAST
         # Convolutions are faster in this order, on a CPU and on a GPU.
         self._model = model.to(memory_format=torch.channels_last)
         self.weights_sha256 = weights_sha256
@@ -57,7 +63,11 @@ class Sam3(Grounder):
                 input_ids=words['input_ids'][row],
                 attention_mask=words['attention_mask'][row],
             )
-            # The processor multiplies each query's score with the presence of the text.
+            if self._takes_least:
+                # Of the logits: the processor multiplies by a presence that is 1 then.
+                outputs.pred_logits = outputs.pred_logits.minimum(outputs.presence_logits)
+                outputs.presence_logits = torch.full_like(outputs.presence_logits, _SURE)
+            # It multiplies each query's score with the presence of the text.
             results = self._processor.post_process_instance_segmentation(
                 outputs, threshold=min_score, mask_threshold=0.5,
                 target_sizes=[tuple(image.shape[:2])],

@@ -82,11 +82,11 @@ class TextTrackerConfig:
         0.3, 'Seconds between two searches for known texts.', minimum=0.0, live=True
     )
     birth_score: float = parameter(
-        0.2, 'A new track needs at least this; public weights are surer: 0.4.',
+        0.35, 'A new track needs at least this; public weights: 0.4.',
         minimum=0.0, maximum=1.0, live=True,
     )  # fmt: skip
     keep_score: float = parameter(
-        0.1, 'A living track is confirmed from this on; public weights: 0.25.',
+        0.2, 'A living track is confirmed from this on; public weights: 0.25.',
         minimum=0.0, maximum=1.0, live=True,
     )  # fmt: skip
     relative_score: float = parameter(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -190,6 +192,27 @@ def test_specks_do_not_belong_to_what_sam3_found_but_both_sides_of_a_pole_do() -
     mask[18, 28] = True
     mask[15, 1:4] = True
     assert np.array_equal(without_specks(mask), whole)
+
+
+@pytest.mark.parametrize(('rule', 'score'), [('', 0.9 * 0.6), ('least', 0.6)])
+def test_a_checkpoint_says_how_presence_counts(rule: str, score: float, tmp_path: Path) -> None:
+    MAKERS['sam3'](tmp_path)
+    config = json.loads((tmp_path / 'config.json').read_text())
+    (tmp_path / 'config.json').write_text(json.dumps({**config, 'score_rule': rule}))
+    grounder: Any = load_grounder('sam3', GrounderSettings(str(tmp_path), 'cpu'))
+    forward = grounder._model.forward
+
+    def sure(**inputs: Any) -> Any:
+        found = forward(**inputs)
+        found.pred_logits = torch.full_like(found.pred_logits, 0.9).logit()
+        found.presence_logits = torch.full_like(found.presence_logits, 0.6).logit()
+        found.pred_masks = torch.ones_like(found.pred_masks)
+        return found
+
+    grounder._model.forward = sure
+    found = grounder.ground(np.zeros((HEIGHT, WIDTH, 3), np.uint8), ['a red car'], 0.1)
+    assert found
+    assert [f.score for f in found] == pytest.approx([score] * len(found), abs=1e-3)
 
 
 def test_of_boxes_that_are_nearly_the_same_the_surest_stays() -> None:
