@@ -82,11 +82,11 @@ class TextTrackerConfig:
         0.3, 'Seconds between two searches for known texts.', minimum=0.0, live=True
     )
     birth_score: float = parameter(
-        0.35, 'A new track needs at least this; public weights: 0.4.',
+        0.3, 'A new track needs at least this; public weights: 0.4.',
         minimum=0.0, maximum=1.0, live=True,
     )  # fmt: skip
     keep_score: float = parameter(
-        0.2, 'A living track is confirmed from this on; public weights: 0.25.',
+        0.15, 'A living track is confirmed from this on; public weights: 0.25.',
         minimum=0.0, maximum=1.0, live=True,
     )  # fmt: skip
     relative_score: float = parameter(
@@ -100,7 +100,7 @@ class TextTrackerConfig:
         True, 'A new track has to be found by two searches in a row.', live=True
     )
     renew_iou: float = parameter(
-        0.5, 'A track that overlaps its detection by less has drifted: begin it anew; 0: never.',
+        0.7, 'A track that overlaps its detection by less has drifted: begin it anew; 0: never.',
         minimum=0.0, maximum=1.0, live=True,
     )  # fmt: skip
     max_misses: int = parameter(
