@@ -29,6 +29,7 @@ BENCHES = {
     'bev_text': ('bev_text',),
     'bevformer': ('bevformer',),
     'command': ('command',),
+    'dino_segment': ('dino_segment',),
     'message_path': (),
     'nano': ('clip', 'sam2', 'text_tracker'),
     'prompts': ('text_tracker',),
