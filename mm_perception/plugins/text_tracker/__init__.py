@@ -100,7 +100,7 @@ class TextTrackerConfig:
         True, 'A new track has to be found by two searches in a row.', live=True
     )
     renew_iou: float = parameter(
-        0.7, 'A track that overlaps its detection by less has drifted: begin it anew; 0: never.',
+        0.8, 'A track that overlaps its detection by less has drifted: begin it anew; 0: never.',
         minimum=0.0, maximum=1.0, live=True,
     )  # fmt: skip
     max_misses: int = parameter(
