@@ -20,6 +20,7 @@ from tf2_msgs.msg import TFMessage
 from mm_perception.diagnosis.displays import Layout, check_layout
 from mm_perception.diagnosis.finding import Finding
 from mm_perception.diagnosis.foxglove import read_foxglove
+from mm_perception.diagnosis.frames import components
 from mm_perception.diagnosis.layouts import SHIPPED, check_layouts, read_layouts
 from mm_perception.diagnosis.rviz import read_rviz
 from mm_perception.diagnosis.snapshot import Snapshot
@@ -72,7 +73,12 @@ def graph(rig: Rig) -> Snapshot:
     rig.start(nodes)
     for node in nodes:
         rig.until(lambda node=node: rig.value(node, 'state') == 'active', f'{node} active', 200)
-    return observe(3.0)
+    seen = observe(3.0)
+    for _ in range(3):
+        if components(seen) and all(t in seen.topics for t in DRIVE):
+            break
+        seen = observe(6.0)  # a busy machine takes longer to meet everybody
+    return seen
 
 
 def errors(findings: list[Finding]) -> list[Finding]:
