@@ -188,7 +188,8 @@ RECIPE = Recipe(
         'the memory and 5 that teach, on 312, 5356, 6602 and 128. Last, on '
         'a CPU core, 777 steps of 10 pictures of 6 objects and 155 of 2 films (8 frames) in turn, '
         'presence learned from the films alone, then 583 more; what is shipped is the mean of the '
-        'weights before and after these (0.818 and 0.818, mean 0.820, on 80 such pictures, 448 px). '
+        'weights before and after these (0.818 and 0.818, mean 0.820, on 80 such pictures of '
+        '448 px). '
         'The recipe as a whole, from nothing, has not been run.',
         'It knows the synthetic world: use a public checkpoint for real pictures.',
     ),
