@@ -33,10 +33,8 @@ def draw_skeletons(rgb: Array, skeletons: Skeletons) -> Array:
     for number, joints, is_known in zip(skeletons.ids, places, known, strict=True):
         thick = dot = round(limb_width(joints, 4 * scale))
         limbs = [(_at(joints[a]), _at(joints[b])) for a, b in LIMBS if is_known[a] & is_known[b]]
-        for colour, width in (
-            (_EDGE, thick + (2 if thick > 1 else 0)),
-            (colour_of(number), thick),
-        ):
+        edge = thick + 2 if thick > 1 else 1
+        for colour, width in ((_EDGE, edge), (colour_of(number), thick)):
             for start, end in limbs:
                 cv2.line(picture, start, end, colour, width, cv2.LINE_AA, _SHIFT)
         for joint in joints[is_known]:
