@@ -109,7 +109,8 @@ def test_what_cannot_be_is_named(change: dict[str, Any], words: str) -> None:
 
 @settings(max_examples=80, deadline=None, derandomize=True)
 @given(
-    count=st.integers(0, 2), width=st.integers(0, 2**32 - 1), ids=st.one_of(st.text(max_size=6), st.sampled_from(['3', '9', '99999999999'])),
+    count=st.integers(0, 2), width=st.integers(0, 2**32 - 1),
+    ids=st.one_of(st.text(max_size=6), st.sampled_from(['3', '9', '99999999999'])),
     x=st.floats(width=32), y=st.floats(width=32), c=st.floats(width=32),
 )  # fmt: skip
 def test_any_message_is_a_sample_or_told_to_be_none(
