@@ -39,7 +39,8 @@ class Limb:
     @property
     def turn(self) -> Array:
         """(3, 3) rotation of the upper part, which hangs along -z where it is the identity."""
-        return _shortest(self.azimuth, self.elevation) @ turn_about(2, self.twist)
+        upper: Array = _shortest(self.azimuth, self.elevation) @ turn_about(2, self.twist)
+        return upper
 
 
 @dataclass(frozen=True)
@@ -67,13 +68,15 @@ class LimbAngles:
     @property
     def torso(self) -> Array:
         """(3, 3) rotation of the torso on the body."""
-        return turn_about(2, self.twist) @ turn_about(0, self.tilt) @ turn_about(1, self.lean)
+        upper: Array = turn_about(2, self.twist) @ turn_about(0, self.tilt)
+        return upper @ turn_about(1, self.lean)
 
 
 def _shortest(azimuth: float, elevation: float) -> Array:
     """The shortest turn that takes -z to a direction, (3, 3)."""
     around = turn_about(2, azimuth)
-    return around @ turn_about(1, _DOWN - elevation) @ around.T
+    turn: Array = around @ turn_about(1, _DOWN - elevation) @ around.T
+    return turn
 
 
 def _angles_of(direction: Array) -> tuple[float, float]:

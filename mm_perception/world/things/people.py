@@ -218,15 +218,16 @@ def pointing(
     if tall is None:
         tall = dice.uniform(1.5, 1.95)
     rest, body = limbs or LimbAngles(), _Body(tall, {})
-    arm = f'{side}_arm'
     trunk = linked(motion, partial(_trunk, body, lambda time_s: rest))
     offset = _shoulder(body, 1 if side == 'left' else -1)
 
     def posture(time_s: float) -> LimbAngles:
         at, turn = trunk(time_s)
-        bend = getattr(rest, arm).bend
+        bend = (rest.left_arm if side == 'left' else rest.right_arm).bend
         aimed = arm_towards(np.asarray(target) - at - turn @ offset, turn, bend)
-        return replace(rest, **{arm: aimed})
+        if side == 'left':
+            return replace(rest, left_arm=aimed)
+        return replace(rest, right_arm=aimed)
 
     return posed(dice, kind, colour, motion, posture, tall, words)
 
