@@ -22,11 +22,14 @@ from mm_perception.samples.requests import (
     SearchRequest,
 )
 from mm_perception.samples.sample import Sample
+from mm_perception.samples.skeletons import KEYPOINTS, LIMBS, Skeletons
 from mm_perception.samples.speech import Command, Intent, Relation, Transcript, Word
 from mm_perception.samples.text import Embedding, Labels, Text
 
 __all__ = [
+    'KEYPOINTS',
     'LAYERS',
+    'LIMBS',
     'Action',
     'Advice',
     'AudioClip',
@@ -59,6 +62,7 @@ __all__ = [
     'SearchHit',
     'SearchReply',
     'SearchRequest',
+    'Skeletons',
     'Text',
     'Transcript',
     'Word',

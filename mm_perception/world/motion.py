@@ -11,6 +11,8 @@ from mm_perception.world.scene import Array, Motion
 
 #: (T) seconds to (offset in metres, swing about y in radians) of the joints from the root.
 Chain = Callable[[float], Sequence[tuple[Array, float]]]
+#: (T) seconds to (offset in metres, rotation (3, 3)) of the joints from the root.
+Links = Callable[[float], Sequence[tuple[Array, Array]]]
 
 
 def turn_about(axis: int, angle: float) -> Array:
@@ -57,6 +59,11 @@ def jointed(root: Motion, chain: Chain) -> Motion:
     return partial(_jointed, root, chain)
 
 
+def linked(root: Motion, links: Links) -> Motion:
+    """The frame at the end of joints that turn any way."""
+    return partial(_linked, root, links)
+
+
 def carried(root: Motion, offset: Array) -> Motion:
     """A frame that keeps its place (3,) in metres and its axes in another."""
     return partial(_jointed, root, partial(_fixed, offset))
@@ -71,4 +78,12 @@ def _jointed(root: Motion, chain: Chain, time_s: float) -> tuple[Array, Array]:
     for offset, swing in chain(time_s):
         at = at + turn @ offset
         turn = turn @ turn_about(1, swing)
+    return at, turn
+
+
+def _linked(root: Motion, links: Links, time_s: float) -> tuple[Array, Array]:
+    at, turn = root(time_s)
+    for offset, own in links(time_s):
+        at = at + turn @ offset
+        turn = turn @ own
     return at, turn

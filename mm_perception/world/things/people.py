@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 
 from mm_perception.world.materials import Material
-from mm_perception.world.motion import ACROSS, Chain, carried, jointed
+from mm_perception.world.motion import ACROSS, Chain, carried, jointed, linked, turn_about
 from mm_perception.world.scene import Array, Motion, Part, Solid, Thing
+from mm_perception.world.things.limbs import LimbAngles, arm_towards
 from mm_perception.world.things.surfaces import CHROME, RUBBER, box, darker, paint
 from mm_perception.world.variety import Dice
 
@@ -25,6 +27,8 @@ _JOINTS = {
     'shoulder': ('upper_arm', 0.0), 'elbow': ('forearm', 0.0), 'wrist': ('forearm', 1.0),
     'hip': ('thigh', 0.0), 'knee': ('shin', 0.0), 'ankle': ('shin', 1.0),
 }  # fmt: skip
+#: How the limbs are held at a moment, seconds.
+Posture = Callable[[float], LimbAngles]
 
 
 @dataclass(frozen=True)
@@ -158,6 +162,125 @@ def walker(dice: Dice, kind: str, colour: str, motion: Motion, stride_hz: float)
     action = 'walking' if stride_hz else 'waving' if waves else 'standing'
     joints = _joints(body, torso, limbs)
     return Thing(kind, colour, (0.45, 0.55, tall), parts, (action,), joints=joints)
+
+
+def posed(
+    dice: Dice, kind: str, colour: str, motion: Motion, limbs: LimbAngles | Posture,
+    tall: float | None = None, words: tuple[str, ...] = ('standing',),
+) -> Thing:  # fmt: skip
+    """A person who holds its limbs in a given way; the lowest knee or foot is on the ground.
+
+    Args:
+        dice: Chance, for clothes and the like.
+        kind: Class name.
+        colour: Of the upper clothes.
+        motion: Of the point on the ground below the hips.
+        limbs: How they are held, always or at a moment.
+        tall: Metres; None for chance.
+        words: What is said of it.
+    """
+    if tall is None:
+        tall = dice.uniform(1.5, 1.95) if dice.chance(0.85) else dice.uniform(1.1, 1.4)
+    body = _body(dice, colour, tall)
+    posture = (lambda time_s: limbs) if isinstance(limbs, LimbAngles) else limbs
+    torso = linked(motion, partial(_trunk, body, posture))
+    pairs = {
+        name: (
+            linked(torso if 'arm' in name else motion, partial(link, body, posture, -1)),
+            linked(torso if 'arm' in name else motion, partial(link, body, posture, 1)),
+        )
+        for name, link in _LINKS.items()
+    }
+    parts = [Part(body.limbs['torso'], torso)]
+    parts += [Part(body.limbs[name], frame) for name, pair in pairs.items() for frame in pair]
+    joints = _joints(body, torso, pairs)
+    return Thing(kind, colour, (0.45, 0.55, tall), parts, words, joints=joints)
+
+
+def pointing(
+    dice: Dice, kind: str, colour: str, motion: Motion, target: Array, side: str = 'right',
+    limbs: LimbAngles | None = None, tall: float | None = None,
+    words: tuple[str, ...] = ('standing',),
+) -> Thing:  # fmt: skip
+    """A person who points at a place: the line from shoulder to wrist meets it.
+
+    Args:
+        dice: Chance, for clothes and the like.
+        kind: Class name.
+        colour: Of the upper clothes.
+        motion: Of the point on the ground below the hips.
+        target: (3,) in the world, metres.
+        side: The arm that points, right or left.
+        limbs: How all else is held; the bend of that arm's elbow stays.
+        tall: Metres; None for chance.
+        words: What is said of it.
+    """
+    if tall is None:
+        tall = dice.uniform(1.5, 1.95)
+    rest, body = limbs or LimbAngles(), _Body(tall, {})
+    trunk = linked(motion, partial(_trunk, body, lambda time_s: rest))
+    offset = _shoulder(body, 1 if side == 'left' else -1)
+
+    def posture(time_s: float) -> LimbAngles:
+        at, turn = trunk(time_s)
+        bend = (rest.left_arm if side == 'left' else rest.right_arm).bend
+        aimed = arm_towards(np.asarray(target) - at - turn @ offset, turn, bend)
+        if side == 'left':
+            return replace(rest, left_arm=aimed)
+        return replace(rest, right_arm=aimed)
+
+    return posed(dice, kind, colour, motion, posture, tall, words)
+
+
+def _hips(body: _Body, limbs: LimbAngles) -> Array:
+    """Where they are so that no knee or foot is below the ground, (3,) metres."""
+    lowest = 0.0
+    for leg in (limbs.right_leg, limbs.left_leg):
+        knee = leg.direction[2]
+        shin = (leg.turn @ turn_about(1, leg.bend))[2, 2]
+        lowest = min(lowest, knee, knee - shin)
+    return np.array([0, 0, body.tall * 0.04 - body.leg * lowest])
+
+
+def _shoulder(body: _Body, side: int) -> Array:
+    """In the frame of the torso, (3,) metres."""
+    return np.array([0, side * 0.23, body.tall * 0.29])
+
+
+def _trunk(body: _Body, posture: Posture, time_s: float) -> list[tuple[Array, Array]]:
+    limbs = posture(time_s)
+    return [(_hips(body, limbs), limbs.torso)]
+
+
+def _thigh(body: _Body, posture: Posture, side: int, time_s: float) -> list[tuple[Array, Array]]:
+    limbs = posture(time_s)
+    leg = limbs.left_leg if side > 0 else limbs.right_leg
+    return [(_hips(body, limbs) + np.array([0, side * 0.09, 0]), leg.turn)]
+
+
+def _shin(body: _Body, posture: Posture, side: int, time_s: float) -> list[tuple[Array, Array]]:
+    limbs = posture(time_s)
+    leg = limbs.left_leg if side > 0 else limbs.right_leg
+    knee = (np.array([0, 0, -body.leg]), turn_about(1, leg.bend))
+    return [*_thigh(body, posture, side, time_s), knee]
+
+
+def _upper_arm(
+    body: _Body, posture: Posture, side: int, time_s: float
+) -> list[tuple[Array, Array]]:
+    limbs = posture(time_s)
+    arm = limbs.left_arm if side > 0 else limbs.right_arm
+    return [(_shoulder(body, side), arm.turn)]
+
+
+def _forearm(body: _Body, posture: Posture, side: int, time_s: float) -> list[tuple[Array, Array]]:
+    limbs = posture(time_s)
+    arm = limbs.left_arm if side > 0 else limbs.right_arm
+    elbow = (np.array([0, 0, -body.arm]), turn_about(1, -arm.bend))
+    return [*_upper_arm(body, posture, side, time_s), elbow]
+
+
+_LINKS = {'thigh': _thigh, 'shin': _shin, 'upper_arm': _upper_arm, 'forearm': _forearm}
 
 
 def pedestrian(dice: Dice, colour: str, motion: Motion) -> Thing:

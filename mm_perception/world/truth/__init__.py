@@ -3,12 +3,12 @@
 Everything follows from the scene, the moment and what a camera sees; nothing is estimated.
 """
 
+from mm_perception.samples.skeletons import KEYPOINTS
 from mm_perception.world.truth.bird import CLASSES, Bird, Grid, bird_of, class_below
 from mm_perception.world.truth.boxes import Box, box_around, boxes_of
 from mm_perception.world.truth.events import Event, Watch
 from mm_perception.world.truth.people import (
     ACTIONS,
-    KEYPOINTS,
     Keypoints,
     Skeleton,
     action_of,

@@ -7,16 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from mm_perception.samples.skeletons import KEYPOINTS
 from mm_perception.world.camera import Camera
 from mm_perception.world.render import View
 from mm_perception.world.scene import Array, Scene, Thing
 
-#: The keypoints of COCO, in its order.
-KEYPOINTS = (
-    'nose', 'left_eye', 'right_eye', 'left_ear', 'right_ear', 'left_shoulder', 'right_shoulder',
-    'left_elbow', 'right_elbow', 'left_wrist', 'right_wrist', 'left_hip', 'right_hip', 'left_knee',
-    'right_knee', 'left_ankle', 'right_ankle',
-)  # fmt: skip
 ACTIONS = ('walking', 'standing', 'waving', 'cycling')
 #: A joint lies inside of its limb; what is no deeper behind a surface of its own body is seen.
 _DEEPEST_M = 0.16
