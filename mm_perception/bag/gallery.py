@@ -9,13 +9,13 @@ from typing import Any
 
 from mm_perception.bag.from_above import FromAbove
 from mm_perception.bag.reader import BagReader, Record
-from mm_perception.drawing import draw_banner, draw_masks, enlarged, fitted
+from mm_perception.drawing import draw_banner, draw_masks, draw_skeletons, enlarged, fitted
 from mm_perception.drawing.film import ContactSheet, Film
 from mm_perception.errors import MmPerceptionError
 from mm_perception.ros import convert
 from mm_perception.ros.wire import deserialize
 from mm_perception.runner import Wiring
-from mm_perception.samples import Image, Labels, Masks, PromptStatus, Sample
+from mm_perception.samples import Image, Labels, Masks, PromptStatus, Sample, Skeletons
 
 #: Undrawn pictures that are kept per camera while a slow node works on them.
 _KEPT_BYTES = 256 << 20
@@ -143,6 +143,8 @@ class _Painter:
                 self._outputs[topic + suffix] = (stream, Masks, (assembler, suffix))
         for stream, topic in wiring.outputs.get('labels', {}).items():
             self._outputs[topic] = (stream, Labels, None)
+        for stream, topic in wiring.outputs.get('skeletons', {}).items():
+            self._outputs[topic] = (stream, Skeletons, None)
         for stream, topic in wiring.outputs.get('status', {}).items():
             self._outputs[topic] = (stream, PromptStatus, None)
 
@@ -194,6 +196,10 @@ class _Painter:
             best = zip(sample.names[:3], sample.scores[:3].tolist(), strict=True)
             words = '   '.join(f'{name} {score:.2f}' for name, score in best)
             lines = [f'{title}   {seconds:6.2f} s   {words}']
+        elif isinstance(sample, Skeletons):
+            picture = draw_skeletons(enlarged(image.rgb()), sample)
+            people = 'nobody' if not sample.ids else f'skeletons of {len(sample)}'
+            lines = [f'{title}   {seconds:6.2f} s   {people}']
         else:
             return
         picture = draw_banner(picture, lines)

@@ -3,6 +3,7 @@
 A keypoint is on a limb, and around it the picture shows that limb, what is behind it, and maybe
 something before it. Of the metres near a keypoint those within an arm's reach of the body count,
 and of these the nearest surface that is large enough; the joint lies a limb's radius below it.
+What the own torso hides is not known.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
 
+import cv2
 import numpy as np
 
 from mm_perception.geometry.cameras import intrinsics, picture_size, project, unproject
@@ -22,6 +24,7 @@ from mm_perception.samples.sample import Array
 SHOULDERS, HIPS = (6, 5), (12, 11)
 FACE = slice(0, 5)
 _TORSO = (*SHOULDERS, *HIPS)
+_ARMS = (7, 8, 9, 10)
 #: Joints lie so far below the skin or the clothes, metres: of the face none, for see `_face_m`;
 #: shoulders, elbows, wrists, hips and legs.
 _BELOW_M = np.array([0.0] * 5 + [0.05] * 2 + [0.045] * 2 + [0.045] * 2 + [0.1] * 2 + [0.06] * 4)
@@ -31,6 +34,8 @@ _HEAD_M, _AHEAD_M = 0.1, np.array([0.1, 0.09, 0.09, 0.0, 0.0])
 _WIDTHS = (((3, 4), 0.17), ((5, 6), 0.4))
 #: Nothing of a person is farther from their torso than this, metres.
 _REACH_M = 1.0
+#: What is before a torso is nearer than its joints by so much, metres.
+_BEFORE_M = 0.15
 #: What belongs to one surface, and the share of what is seen near a keypoint that makes one.
 _SURFACE_M, _SHARE = 0.1, 0.2
 
@@ -137,12 +142,27 @@ def joints_in_space(keypoints: Array, relief: Relief, info: CameraInfo) -> Array
     metres = np.full(len(keypoints), np.nan)
     for index in np.flatnonzero(known).tolist():
         metres[index] = _surface(relief.near(keypoints[index], 0.04, torso_m), torso_m)
+    metres[_behind_torso(keypoints, metres, torso_m)] = np.nan
     metres[FACE] = _face_m(keypoints, metres, float(intrinsics(info)[0, 0]))
     known = np.asarray(np.isfinite(metres))
     if known.any():
         along = unproject(info, keypoints[known])
         ranges = metres[known] / along[:, 2] + _BELOW_M[known]
         found[known] = along * ranges[:, None]
+    return found
+
+
+def _behind_torso(keypoints: Array, metres: Array, torso_m: float) -> Array:
+    """(17,) whether elbows and wrists are where the torso is in the picture, and not before it."""
+    found = np.zeros(len(keypoints), bool)
+    corners = keypoints[[*SHOULDERS, *HIPS[::-1]]]
+    if not np.isfinite(corners).all():
+        return found
+    outline = cv2.convexHull(corners.astype(np.float32))
+    for index in _ARMS:
+        if metres[index] > torso_m - _BEFORE_M:
+            x, y = (float(value) for value in keypoints[index])
+            found[index] = cv2.pointPolygonTest(outline, (x, y), False) >= 0
     return found
 
 

@@ -33,10 +33,11 @@ from mm_perception.samples import (
     SearchHit,
     SearchReply,
     SearchRequest,
+    Skeletons,
     Text,
     Transcript,
 )
-from mm_perception.viewing import curves, pictures, space, words
+from mm_perception.viewing import curves, people, pictures, space, words
 from mm_perception.viewing.reading import DIAGNOSTICS, TRANSFORMS
 from mm_perception.viewing.stage import Stage
 
@@ -50,6 +51,7 @@ DRAWINGS: dict[type[Sample], Drawing] = {
     CameraInfo: pictures.draw_camera_info,
     Masks: pictures.draw_masks,
     Detections: pictures.draw_detections,
+    Skeletons: people.draw_skeletons,
     PointCloud: space.draw_cloud,
     Boxes3D: space.draw_boxes,
     BevGrid: space.draw_map,

@@ -33,6 +33,7 @@ from mm_perception.samples import (
     PromptStatus,
     Sample,
     SearchRequest,
+    Skeletons,
     Text,
     Transcript,
     quats_of_yaws,
@@ -136,6 +137,15 @@ def _masks(stamp_ns: int) -> Sample:
     )  # fmt: skip
 
 
+def _skeletons(stamp_ns: int) -> Sample:
+    across, down = np.meshgrid(np.linspace(14, 40, 17), [0])
+    points = np.stack([across, down + 20], axis=-1).astype(np.float32)
+    return Skeletons(
+        stamp_ns=stamp_ns, frame_id='camera', width=WIDTH, height=HEIGHT, ids=(3,),
+        points=points, scores=np.full((1, 17), 0.9, np.float32),
+    )  # fmt: skip
+
+
 def _point_cloud(stamp_ns: int) -> Sample:
     y, z = np.meshgrid(np.linspace(-1, 1, 9), np.linspace(-1, 1, 9))
     points = np.zeros(y.size, [(axis, np.float32) for axis in 'xyz'])
@@ -196,6 +206,7 @@ _MAKERS: dict[type[Sample], Callable[[int], Sample]] = {
     AudioClip: _audio_clip,
     CameraInfo: _camera_info,
     Masks: _masks,
+    Skeletons: _skeletons,
     Point3D: _point3d,
     PointCloud: _point_cloud,
     Boxes3D: _boxes3d,

@@ -33,9 +33,9 @@ ELBOW, WRIST = 8, 10  # of the right arm
 TARGET = np.array([2.0, 1.8, 0.4])
 
 
-def someone(target: Array = TARGET, **changes: Any) -> Person:
+def someone(target: Array = TARGET, yaw: float = np.pi, **changes: Any) -> Person:
     """Who points with the right arm."""
-    person = Person((2.6, 0.2))
+    person = Person((2.6, 0.2), yaw)
     person.point_at(target, **changes)
     return person
 
@@ -58,13 +58,14 @@ class Robot:
         self.points += outputs['point']
 
     def watch(
-        self, people: dict[int, Person], first_s: float = 1.0, last_s: float = 2.0, **changes: Any
-    ) -> None:
+        self, people: dict[int, Person], first_s: float = 1.0, last_s: float = 2.0,
+        keypoints: dict[int, Array] | None = None, **changes: Any,
+    ) -> None:  # fmt: skip
         """The same for a while, ten pictures a second."""
-        samples = samples_of(people, 0)
+        samples, exact = samples_of(people, 0), {n: pixels_of(p) for n, p in people.items()}
         for time_s in np.arange(first_s, last_s + 0.01, 0.1):
-            keypoints = {n: pixels_of(p) for n, p in people.items()}
-            skeletons = skeletons_of(keypoints, round(time_s * SECOND_NS))
+            stamp_ns = round(time_s * SECOND_NS)
+            skeletons = skeletons_of(exact if keypoints is None else keypoints, stamp_ns)
             self.see(float(time_s), {**samples, 'skeletons': skeletons, **changes})
 
     @property
@@ -79,7 +80,7 @@ def error_deg(pose: Pose, person: Person, target: Array = TARGET) -> float:
 @pytest.mark.parametrize(
     ('target', 'yaw'),
     [
-        ((2.0, 1.8, 0.4), np.pi), ((3.5, -1.5, 0.0), np.pi), ((0.6, -1.2, 0.5), np.pi),
+        ((2.0, 1.8, 0.4), np.pi), ((3.5, 1.6, 0.0), np.pi), ((0.6, -1.2, 0.5), np.pi),
         ((2.5, 2.0, 1.5), 2.2), ((3.5, -1.5, 0.0), 0.3), ((0.6, -1.2, 0.5), 2.2),
     ],
 )  # fmt: skip
@@ -149,7 +150,7 @@ def test_missing_joints_give_no_ray_and_no_reason() -> None:
     keypoints = pixels_of(someone())
     keypoints[WRIST] = np.nan
     robot = Robot()
-    robot.watch({7: someone()}, skeletons=skeletons_of({7: keypoints}, SECOND_NS))
+    robot.watch({7: someone()}, keypoints={7: keypoints})
     assert (robot.rays, robot.events) == ([], [])
 
 
@@ -158,7 +159,7 @@ def test_a_wrist_that_is_missed_for_a_moment_does_not_end_it() -> None:
     robot.watch({7: someone()}, 1.0, 1.6)
     keypoints = pixels_of(someone())
     keypoints[WRIST] = np.nan
-    robot.watch({7: someone()}, 1.7, 1.8, skeletons=skeletons_of({7: keypoints}, 0))
+    robot.watch({7: someone()}, 1.7, 1.8, keypoints={7: keypoints})
     robot.watch({7: someone()}, 1.9, 2.0)
     assert robot.kinds == ['began']
 
@@ -179,8 +180,16 @@ def test_what_is_behind_the_wrist_is_not_taken_for_it() -> None:
     person, robot = someone(), Robot(hand_m=0.0)
     keypoints = pixels_of(person)
     keypoints[[ELBOW, WRIST]] += (0, 4)
-    robot.watch({7: person}, skeletons=skeletons_of({7: keypoints}, SECOND_NS))
+    robot.watch({7: person}, keypoints={7: keypoints})
     assert error_deg(robot.rays[-1], person) < 5
+
+
+@pytest.mark.parametrize('y', [-1.2, -0.4])
+def test_an_arm_behind_the_own_body_is_not_taken_for_one_on_it(y: float) -> None:
+    robot = Robot()
+    robot.watch({7: someone(np.array([5.0, y, 0.6]))})
+    assert robot.rays == []
+    assert robot.kinds == ['refused']
 
 
 def test_speckles_of_wrong_depth_do_not_matter() -> None:
@@ -201,19 +210,22 @@ def test_trembling_is_smoothed() -> None:
         samples = samples_of({7: person}, 0)
         for tick in range(40):
             shaken = pixels_of(person) + rng.normal(0, 2, (17, 2)).astype(np.float32)
-            robot.see(1 + tick / 10, {**samples, 'skeletons': skeletons_of({7: shaken}, 0)})
+            skeletons = skeletons_of({7: shaken}, round((1 + tick / 10) * SECOND_NS))
+            robot.see(1 + tick / 10, {**samples, 'skeletons': skeletons})
         errors[smooth_s] = [error_deg(ray, person) for ray in robot.rays[8:]]
     assert np.mean(errors[0.8]) < 0.6 * np.mean(errors[0.0])
 
 
 def test_a_scan_does_where_there_is_no_depth() -> None:
-    person, robot = someone(), Robot(hand_m=0.0)
+    target = np.array([5.0, -3.2, 0.8])  # on the wall
+    person, robot = someone(target, -0.9), Robot(hand_m=0.0)
     scan = scan_of(depth_of([person]), SECOND_NS, every=4)
     robot.watch({7: person}, depth=None, cloud=scan)
-    assert error_deg(robot.rays[-1], person) < 3
+    assert error_deg(robot.rays[-1], person, target) < 3
     assert len(robot.points) == 0
     robot.watch({7: person}, 2.1, 3.0, depth=None, cloud=scan)
-    assert len(robot.points) == 1
+    (point,) = robot.points
+    np.testing.assert_allclose(point.position, target, atol=0.2)
 
 
 def test_without_depth_and_scan_it_says_so_but_only_if_somebody_is_there() -> None:
@@ -238,7 +250,7 @@ def test_of_two_who_point_the_first_has_the_ray_until_they_end() -> None:
     first, other = someone(), Person((2.4, -0.9))
     robot = Robot(hand_m=0.0)
     robot.watch({7: first, 9: other}, 1.0, 1.6)
-    other.point_at(np.array([1.5, -2.0, 0.5]))
+    other.point_at(np.array([1.5, -2.0, 0.5]), 'left')
     robot.watch({7: first, 9: other}, 1.7, 2.4)
     assert [event.track_ids for event in robot.events] == [('7',), ('9',)]
     assert all(error_deg(ray, first) < 1.5 for ray in robot.rays)
@@ -253,7 +265,7 @@ def test_who_takes_over_an_id_elsewhere_is_somebody_else() -> None:
     robot = Robot()
     robot.watch({7: someone()}, 1.0, 1.6)
     other = Person((2.4, -0.9))
-    other.point_at(np.array([1.5, -2.0, 0.5]))
+    other.point_at(np.array([1.5, -2.0, 0.5]), 'left')
     robot.watch({7: other}, 1.7, 2.2)
     assert robot.kinds == ['began', 'ended', 'began']
 
@@ -287,14 +299,14 @@ def test_after_a_gap_pointing_begins_anew() -> None:
 
 
 def test_what_is_aimed_at_for_long_is_one_point_on_it() -> None:
-    target = np.array([5.0, -1.2, 0.6])  # on the wall
-    person, robot = someone(target), Robot(hand_m=0.0, point_s=0.8)
+    target = np.array([5.0, -3.2, 0.8])  # on the wall
+    person, robot = someone(target, -0.9), Robot(hand_m=0.0, point_s=0.8)
     robot.watch({7: person}, 1.0, 3.5)
     (point,) = robot.points
     assert point.frame_id == 'room'
     np.testing.assert_allclose(point.position, target, atol=0.1)
-    other = np.array([5.0, 1.0, 1.5])
-    robot.watch({7: someone(other)}, 3.6, 5.5)
+    other = np.array([5.0, -2.6, 1.9])
+    robot.watch({7: someone(other, -0.9)}, 3.6, 5.5)
     assert len(robot.points) == 2
     np.testing.assert_allclose(robot.points[1].position, other, atol=0.15)
 
@@ -302,20 +314,20 @@ def test_what_is_aimed_at_for_long_is_one_point_on_it() -> None:
 def test_the_line_can_be_chosen() -> None:
     person = someone()
     places = person.joints
-    for line, start in (('shoulder-hand', 'right_shoulder'), ('elbow-hand', 'right_elbow')):
+    lines = (('shoulder-hand', 'right_shoulder', 8), ('elbow-hand', 'right_elbow', 8))
+    for line, start, most in lines:
         robot = Robot(line=line, hand_m=0.0)
         robot.watch({7: person})
         along = ray_through(places[start], places['right_wrist']).direction
-        assert angle_deg(ray_of(robot.rays[-1], 'x').direction, along) < 3
+        assert angle_deg(ray_of(robot.rays[-1], 'x').direction, along) < most
 
 
 def test_without_a_head_only_other_lines_give_a_ray() -> None:
     keypoints = pixels_of(someone())
     keypoints[:5] = np.nan
-    given = {'skeletons': skeletons_of({7: keypoints}, SECOND_NS)}
     robot, other = Robot(), Robot(line='elbow-hand')
-    robot.watch({7: someone()}, **given)
-    other.watch({7: someone()}, **given)
+    robot.watch({7: someone()}, keypoints={7: keypoints})
+    other.watch({7: someone()}, keypoints={7: keypoints})
     assert robot.kinds == ['refused']
     assert 'head' in robot.events[0].message
     assert other.kinds == ['began']

@@ -33,9 +33,9 @@ from test.ros.rig import ROOT, Rig
 pytestmark = pytest.mark.ros
 CONFIG = ROOT / 'config'
 #: The nodes of these stacks run in one container; a node of several of them runs once.
-STACKS = ('voice', 'bev', 'track3d', 'ask')
+STACKS = ('voice', 'bev', 'track3d', 'ask', 'people')
 #: Random weights load fast, and no picture is ever looked at.
-RANDOM = ('bevformer',)
+RANDOM = ('bevformer', 'pose')
 FRAMES = (('map', 'odom'), ('odom', 'base_link'), ('base_link', 'camera_front_optical'))
 
 

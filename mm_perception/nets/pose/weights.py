@@ -26,8 +26,9 @@ def config_of(backbone: dict[str, Any], **head: Any) -> VitPoseConfig:
         head: Of the rest.
     """
     layers = backbone['num_hidden_layers']
-    inner = VitPoseBackboneConfig(**backbone, out_indices=[layers])
-    return VitPoseConfig(backbone_config=inner, num_labels=_NUM_KEYPOINTS, **head)
+    facts: dict[str, Any] = {**backbone, 'out_indices': [layers]}
+    inner = VitPoseBackboneConfig(**facts)
+    return VitPoseConfig(backbone_config=inner, **{'num_labels': _NUM_KEYPOINTS, **head})
 
 
 def load_network(weights: str, folder: Path) -> tuple[Any, Any]:
@@ -42,7 +43,7 @@ def load_network(weights: str, folder: Path) -> tuple[Any, Any]:
     """
     reader: Any = VitPoseForPoseEstimation  # these two carry no types
     try:
-        model, info = readerForPoseEstimation.from_pretrained(
+        model, info = reader.from_pretrained(
             folder, local_files_only=True, dtype=torch.float32, output_loading_info=True
         )
         read_processor: Any = AutoImageProcessor.from_pretrained

@@ -27,6 +27,7 @@ from mm_perception.ros.convert import (
     point_cloud,
     pose,
     prompt,
+    skeletons,
     speech,
     text,
 )
@@ -57,6 +58,7 @@ from mm_perception.samples import (
     Prompt,
     PromptStatus,
     Sample,
+    Skeletons,
     Text,
     Transcript,
 )
@@ -110,6 +112,7 @@ _IN: dict[type[Sample], dict[str, FromMessage]] = {
     Transcript: {speech.TRANSCRIPT: speech.transcript_from},
     Command: {speech.COMMAND: speech.command_from},
     Event: {event.EVENT: event.event_from},
+    Skeletons: {skeletons.SKELETONS: skeletons.skeletons_from},
     Advice: {motion.DETAILS: motion.advice_from},
 }
 _OUT: dict[type[Sample], tuple[WireTopic, Callable[[Any], Any]]] = {
@@ -150,6 +153,13 @@ _OUT_MANY: dict[type[Sample], tuple[tuple[WireTopic, ...], Callable[[Any], dict[
             WireTopic(masks.ANNOTATED, outlines.ANNOTATIONS),
         ),
         masks_to,
+    ),
+    Skeletons: (
+        (WireTopic('', skeletons.SKELETONS), WireTopic(masks.ANNOTATED, outlines.ANNOTATIONS)),
+        lambda sample: {
+            '': skeletons.skeletons_to(sample),
+            masks.ANNOTATED: outlines.limbs_to(sample),
+        },
     ),
     Boxes3D: (
         (

@@ -1,4 +1,4 @@
-"""foxglove_msgs/ImageAnnotations: masks as outlines with words, for viewers to draw."""
+"""foxglove_msgs/ImageAnnotations for viewers to draw: outlines of masks, limbs of people."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import numpy as np
 from mm_perception.drawing.overlay import colour_of
 from mm_perception.ros.convert.header import time_message
 from mm_perception.ros.wire import message_class
-from mm_perception.samples import Masks
+from mm_perception.samples import LIMBS, Masks, Skeletons
 from mm_perception.samples.sample import Array
 
 ANNOTATIONS = 'foxglove_msgs/msg/ImageAnnotations'
 #: An outline may be so far off, pixels: it has fewer points, and nobody sees it.
 _TOLERANCE_PX = 0.7
-_THICKNESS_PX = 2.0
+_THICKNESS_PX, _LIMB_PX, _JOINT_PX = 2.0, 3.0, 5.0
 _FONT_PX = 14.0
 #: How much of the picture shows through the filling and through the label's background.
 _FILL, _PLATE = 0.2, 0.8
@@ -45,6 +45,41 @@ def annotations_to(sample: Masks) -> Any:
         words = f'{label} #{instance_id} {score:.2f}'.strip()
         message.texts.append(_label(stamp, words, corner, rgb))
     return message
+
+
+def limbs_to(sample: Skeletons) -> Any:
+    """Skeletons to lines in the colour of each id, white joints, and the id beside the head.
+
+    Joints that are not known are left out, and limbs without one of their ends. Coordinates are
+    as in `annotations_to`.
+
+    Convention:
+        A wrist at (3, 5) of the sample, the centre of a pixel, is drawn at (3.5, 5.5).
+    """
+    stamp, message = time_message(sample.stamp_ns), message_class(ANNOTATIONS)()
+    for number, joints, known in zip(sample.ids, sample.points, sample.known(), strict=True):
+        if not known.any():
+            continue
+        rgb = tuple(value / 255 for value in colour_of(number))
+        places = joints.astype(np.float64) + 0.5
+        ends = [places[end] for pair in LIMBS if known[list(pair)].all() for end in pair]
+        if ends:
+            message.points.append(_marks(stamp, 'LINE_LIST', ends, _LIMB_PX, rgb))
+        dots = list(places[known])
+        message.points.append(_marks(stamp, 'POINTS', dots, _JOINT_PX, (1.0, 1.0, 1.0)))
+        top = dots[int(np.argmin([place[1] for place in dots]))]
+        message.texts.append(_label(stamp, f'#{number}', top, rgb))
+    return message
+
+
+def _marks(
+    stamp: Any, kind: str, places: list[Array], thickness: float, rgb: tuple[float, ...]
+) -> Any:
+    marks_class = message_class('foxglove_msgs/msg/PointsAnnotation')
+    return marks_class(
+        timestamp=stamp, type=getattr(marks_class, kind), thickness=thickness,
+        points=[_point(place) for place in places], outline_color=_colour(rgb, 1.0),
+    )  # fmt: skip
 
 
 def _outlines(id_map: Array, instance_id: int) -> list[Array]:

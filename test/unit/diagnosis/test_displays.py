@@ -25,7 +25,7 @@ from test.offered import offered_by
 CONFIG = Path(__file__).parents[3] / 'config'
 RVIZ, FOXGLOVE = CONFIG / 'rviz' / 'perception.rviz', CONFIG / 'foxglove' / 'perception.json'
 #: Which stacks fill the displays, as docs/look.md says.
-STACKS = ('track', 'bev', 'voice', 'track3d', 'ask', 'watch')
+STACKS = ('track', 'bev', 'voice', 'track3d', 'ask', 'watch', 'people')
 MARKS = '/text_tracker/output/status/markers'
 
 
@@ -54,6 +54,7 @@ def test_both_show_everything_that_people_judge_by() -> None:
         'boxes': '/tracker3d/output/tracks/markers', 'answers': '/bev_text/output/about/markers',
         'prompts': '/command/output/prompt/markers', 'advice': '/drive_advisor/output/advice',
         'transcript': '/speech/output/transcript', 'status': '/text_tracker/output/status',
+        'people': '/pose/',
     }  # fmt: skip
     for layout in (read_rviz(RVIZ), read_foxglove(FOXGLOVE)):
         shown = ' '.join(display.topic for display in layout.displays)

@@ -34,7 +34,7 @@ def test_shipped_layouts_wait_for_what_does_not_run() -> None:
     assert faults == []
     assert set(said) == {'perception.rviz', 'perception.json'}
     assert 'wait for nodes that do not run: ' in said['perception.rviz']
-    for node in ('tracker3d', 'bevformer', 'surveillance', 'bev_text'):
+    for node in ('tracker3d', 'bevformer', 'surveillance', 'bev_text', 'pose'):
         assert node in said['perception.rviz'], node
     assert 'text_tracker' not in said['perception.rviz']
 

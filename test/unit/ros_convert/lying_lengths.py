@@ -16,6 +16,7 @@ TYPES = [
     'mm_perception_msgs/msg/Prompt', 'mm_perception_msgs/msg/PromptStatus',
     'mm_perception_msgs/msg/TextStamped', 'mm_perception_msgs/msg/Transcript',
     'mm_perception_msgs/msg/Command', 'mm_perception_msgs/msg/Event',
+    'mm_perception_msgs/msg/SkeletonArray',
     'vision_msgs/msg/Detection2DArray',
     'vision_msgs/msg/Classification', 'vision_msgs/msg/LabelInfo', 'tf2_msgs/msg/TFMessage',
     'diagnostic_msgs/msg/DiagnosticArray',

@@ -61,6 +61,7 @@ def test_bytes_round_trip() -> None:
     [
         'diagnostic_msgs/msg/DiagnosticArray',
         'mm_perception_msgs/msg/PromptStatus',
+        'mm_perception_msgs/msg/SkeletonArray',
         'tf2_msgs/msg/TFMessage',
         'visualization_msgs/msg/MarkerArray',
         'nav_msgs/msg/Path',
@@ -95,7 +96,8 @@ def filled(cls):
         is_sequence = type(kind).__name__.endswith('Sequence')
         if hasattr(inner, 'namespaces'):
             part = wire.message_class('/'.join([*inner.namespaces, inner.name]))
-            setattr(message, name, [filled(part)] * 2 if is_sequence else filled(part))
+            count = 2 if is_sequence else getattr(kind, 'size', 0)
+            setattr(message, name, [filled(part)] * count if count else filled(part))
         elif type(inner).__name__ == 'UnboundedString':
             setattr(message, name, ['abc', 'd'] if is_sequence else 'abcde')
     return message

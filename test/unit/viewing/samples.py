@@ -38,6 +38,7 @@ from mm_perception.samples import (
     SearchHit,
     SearchReply,
     SearchRequest,
+    Skeletons,
     Text,
     Transcript,
     quats_of_yaws,
@@ -52,6 +53,9 @@ IDS = np.array([[0, 0, 7], [0, 7, 7]], np.uint16)
 POINTS = np.array(
     [(1, 2, 3), (np.nan, 0, 0), (4, 5, 6)], [('x', '<f4'), ('y', '<f4'), ('z', '<f4')]
 )
+#: Only the left arm is seen.
+JOINTS = np.full((1, 17, 2), np.nan, np.float32)
+JOINTS[0, [5, 7, 9]] = (1, 1), (2, 1), (2, 3)
 STRAIGHT = np.array([0, 0, 0, 1.0])
 ZEROS = np.zeros((6, 6))
 HIT = SearchHit(
@@ -69,6 +73,10 @@ ALL: dict[type[Sample], Sample] = {
         Masks(**SEEN, id_map=IDS, ids=(7,), labels=('red car',), scores=ONE),
         Detections(
             **SEEN, xyxy=np.array([[1, 2, 5, 4]], np.float32), scores=ONE, labels=('car',)
+        ),
+        Skeletons(
+            **SEEN, width=6, height=4, ids=(7,), points=JOINTS,
+            scores=np.full((1, 17), 0.5, np.float32),
         ),
         PointCloud(**BODY, points=POINTS, is_dense=False),
         Boxes3D(

@@ -27,6 +27,7 @@ from mm_perception.samples import (
     Prompt,
     PromptStatus,
     Sample,
+    Skeletons,
     Transcript,
 )
 from mm_perception.viewing.curves import levels_db
@@ -125,6 +126,21 @@ def test_masks_keep_ids_labels_and_colours(drawn) -> None:
     (pixels,) = recorded.values(f'{CAMERA}/t/masks', 'buffer')
     assert np.frombuffer(bytes(pixels[0]), np.uint16).tolist() == [0, 0, 7, 0, 7, 7]
     assert recorded.values(f'{CAMERA}/t/masks/boxes', 'labels') == [['red car #7 0.50']]
+
+
+def test_people_have_the_limbs_whose_ends_are_known_and_named_joints(drawn) -> None:
+    recorded = drawn(('/p/skeletons', ALL[Skeletons]))
+    assert recorded.values(f'{CAMERA}/p/skeletons/limbs', 'strips') == [
+        [[[1.5, 1.5], [2.5, 1.5]], [[2.5, 1.5], [2.5, 3.5]]]
+    ]
+    (names,) = recorded.values(f'{CAMERA}/p/skeletons/joints', 'labels')
+    assert names == ['left_shoulder #7 0.50', 'left_elbow #7 0.50', 'left_wrist #7 0.50']
+    nobody = replace(
+        ALL[Skeletons], ids=(), points=np.zeros((0, 17, 2), np.float32),
+        scores=np.zeros((0, 17), np.float32),
+    )  # fmt: skip
+    again = drawn(('/p/skeletons', nobody))
+    assert again.values(f'{CAMERA}/p/skeletons/limbs', 'strips') == [[]], 'taken away'
 
 
 def test_boxes_tell_label_id_and_speed(drawn) -> None:
