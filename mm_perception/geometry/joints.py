@@ -32,8 +32,11 @@ _BELOW_M = np.array([0.0] * 5 + [0.05] * 2 + [0.045] * 2 + [0.045] * 2 + [0.1] *
 _HEAD_M, _AHEAD_M = 0.1, np.array([0.1, 0.09, 0.09, 0.0, 0.0])
 #: Pairs of keypoints, left and right, that tell where somebody looks, and their distance, metres.
 _WIDTHS = (((3, 4), 0.17), ((5, 6), 0.4))
-#: Nothing of a person is farther from their torso than this, metres.
-_REACH_M = 1.0
+#: From which joint an arm goes on.
+_PARENTS = {7: 5, 8: 6, 9: 7, 10: 8}
+#: Nothing of a person is farther from their torso than this, nor an elbow from its shoulder or a
+#: wrist from its elbow, metres.
+_REACH_M, _LIMB_M = 0.6, 0.42
 #: What is before a torso is nearer than its joints by so much, metres.
 _BEFORE_M = 0.15
 #: What belongs to one surface, and the share of what is seen near a keypoint that makes one.
@@ -141,7 +144,10 @@ def joints_in_space(keypoints: Array, relief: Relief, info: CameraInfo) -> Array
         return found
     metres = np.full(len(keypoints), np.nan)
     for index in np.flatnonzero(known).tolist():
-        metres[index] = _surface(relief.near(keypoints[index], 0.04, torso_m), torso_m)
+        parent_m = metres[_PARENTS[index]] if index in _PARENTS else torso_m
+        gate_m = _LIMB_M if index in _PARENTS else _REACH_M
+        around = relief.near(keypoints[index], 0.03 if index in _PARENTS else 0.04, torso_m)
+        metres[index] = _surface(around, parent_m, gate_m, 0.5 if index in _TORSO else _SHARE)
     metres[_behind_torso(keypoints, metres, torso_m)] = np.nan
     metres[FACE] = _face_m(keypoints, metres, float(intrinsics(info)[0, 0]))
     known = np.asarray(np.isfinite(metres))
@@ -169,13 +175,14 @@ def _behind_torso(keypoints: Array, metres: Array, torso_m: float) -> Array:
 def _face_m(keypoints: Array, metres: Array, focal: float) -> Array:
     """(5,) metres along the optical axis of nose, eyes and ears, also of those turned away.
 
-    The nearest of the head is its radius before its middle. Where the left ear is to the right of
+    What is seen of a head is its radius before its middle. Where the left ear is to the right of
     the other, the face looks at the camera, and so nearer than the middle.
     """
     surface = metres[FACE]
     if not np.isfinite(surface).any():
         return np.full(5, np.nan)
-    nearest = float(np.nanmin(surface))
+    usual = float(np.nanmedian(surface))  # an arm before the face is nearer
+    nearest = float(np.nanmin(surface[surface > usual - _HEAD_M]))
     towards = 0.0
     for (left, right), width_m in _WIDTHS:
         apart_m = float(keypoints[left, 0] - keypoints[right, 0]) * nearest / focal
@@ -197,10 +204,17 @@ def _torso_distance(keypoints: Array, known: Array, relief: Relief) -> float | N
     return float(np.median(values)) if values else None
 
 
-def _surface(depths: Array, torso_m: float) -> float:
-    """Of metres (N,) around a joint those of the nearest surface of the person; NaN for none."""
-    reached = depths[np.abs(depths - torso_m) <= _REACH_M]
+def _surface(depths: Array, near_m: float, gate_m: float, share: float) -> float:
+    """Of metres (N,) around a joint those of the surface that it is on; NaN for none.
+
+    Args:
+        depths: What is seen there.
+        near_m: Where the body, or the joint before this one, is; NaN where unknown.
+        gate_m: So far from that it may be.
+        share: Of what is left so much is nearer than the surface that is taken, or on it.
+    """
+    reached = depths[np.abs(depths - near_m) <= gate_m]
     if not len(reached):
         return float('nan')
-    nearest = float(np.quantile(reached, _SHARE))
+    nearest = float(np.quantile(reached, share))
     return float(np.median(reached[np.abs(reached - nearest) <= _SURFACE_M]))

@@ -13,7 +13,7 @@ from mm_perception.samples.sample import Array
 from mm_perception.samples.skeletons import KEYPOINTS
 
 WIDTH, HEIGHT, FOCAL = 320, 240, 220.0
-WALL_M = 5.0
+WALL_M = 3.2
 #: From the axes of the room (x ahead, y left, z up; the camera is 1.2 m high) to optical ones.
 OPTICAL = np.array([[0.0, -1.0, 0.0], [0.0, 0.0, -1.0], [1.0, 0.0, 0.0]])
 CAMERA = np.array([0.0, 0.0, 1.2])
@@ -21,8 +21,8 @@ _TALL = 1.7
 _LIMBS = (
     ('left_shoulder', 'left_elbow', 0.048), ('left_elbow', 'left_wrist', 0.042),
     ('right_shoulder', 'right_elbow', 0.048), ('right_elbow', 'right_wrist', 0.042),
-    ('left_shoulder', 'right_shoulder', 0.05), ('left_shoulder', 'left_hip', 0.1),
-    ('right_shoulder', 'right_hip', 0.1), ('left_hip', 'right_hip', 0.1),
+    ('left_shoulder', 'right_shoulder', 0.05), ('left_shoulder', 'left_hip', 0.06),
+    ('right_shoulder', 'right_hip', 0.06), ('left_hip', 'right_hip', 0.1),
     ('left_hip', 'left_knee', 0.07), ('right_hip', 'right_knee', 0.07),
     ('left_knee', 'left_ankle', 0.05), ('right_knee', 'right_ankle', 0.05),
 )  # fmt: skip
@@ -95,9 +95,7 @@ class Person:
         down = np.array([0.0, 0.0, -1.0]) + arm[2] * arm
         sag = 0.28 * np.sin(np.radians(bend_deg) / 2)
         self.joints[f'{side}_wrist'] = wrist
-        self.joints[f'{side}_elbow'] = (
-            shoulder + wrist
-        ) / 2 + sag * down / np.linalg.norm(down)
+        self.joints[f'{side}_elbow'] = (shoulder + wrist) / 2 + sag * down / np.linalg.norm(down)
 
     def balls(self) -> list[tuple[Array, float]]:
         """Centres and radii."""

@@ -143,8 +143,10 @@ class Watch:
                 person.has_jumped_to(seen.joints)
             person.last_ns = stamp_ns
         for side, held in person.arms.items():
-            arm, reason = (None, '') if seen is None else arm_of(
-                seen.joints, side, needs_head=rule.line == 'head-hand'
+            arm, reason = (
+                (None, '')
+                if seen is None
+                else arm_of(seen.joints, side, needs_head=rule.line == 'head-hand')
             )
             since_ns = held.pointing_ns
             line = None if arm is None else _line(arm, rule, is_pointing=since_ns is not None)
