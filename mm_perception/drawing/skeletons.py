@@ -12,6 +12,8 @@ from mm_perception.samples.sample import Array
 _EDGE, _JOINT = (24, 26, 30), (255, 255, 255)
 #: OpenCV draws to this share of a pixel.
 _SHIFT = 4
+#: So many limbs' widths fit into the height of a person.
+_SLIM = 40.0
 
 
 def draw_skeletons(rgb: Array, skeletons: Skeletons) -> Array:
@@ -28,16 +30,29 @@ def draw_skeletons(rgb: Array, skeletons: Skeletons) -> Array:
     scale = text_scale(rgb)
     stretch = np.array([rgb.shape[1] / skeletons.width, rgb.shape[0] / skeletons.height])
     places, known = (skeletons.points + 0.5) * stretch - 0.5, skeletons.known()
-    thick, dot = max(2, round(4 * scale)), max(2, round(4 * scale))
     for number, joints, is_known in zip(skeletons.ids, places, known, strict=True):
+        thick = dot = round(limb_width(joints, 4 * scale))
         limbs = [(_at(joints[a]), _at(joints[b])) for a, b in LIMBS if is_known[a] & is_known[b]]
-        for colour, width in ((_EDGE, thick + 2), (colour_of(number), thick)):
+        edge = thick + 2 if thick > 1 else 1
+        for colour, width in ((_EDGE, edge), (colour_of(number), thick)):
             for start, end in limbs:
                 cv2.line(picture, start, end, colour, width, cv2.LINE_AA, _SHIFT)
         for joint in joints[is_known]:
             cv2.circle(picture, _at(joint), (dot + 1) << _SHIFT, _EDGE, -1, cv2.LINE_AA, _SHIFT)
             cv2.circle(picture, _at(joint), dot << _SHIFT, _JOINT, -1, cv2.LINE_AA, _SHIFT)
     return picture
+
+
+def limb_width(joints: Array, widest: float) -> float:
+    """How broad the limbs of a person are drawn: who is far away is not hidden by them, pixels.
+
+    Args:
+        joints: (17, 2) pixels, NaN where not known.
+        widest: Of who is large in the picture.
+    """
+    there = joints[np.isfinite(joints).all(axis=1)]
+    extent = float(np.ptp(there, axis=0).max()) if len(there) else 0.0
+    return float(np.clip(extent / _SLIM, 1.0, max(widest, 1.0)))
 
 
 def _at(place: Array) -> tuple[int, int]:

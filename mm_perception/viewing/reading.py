@@ -11,6 +11,7 @@ from mm_perception.ros.convert.boxes3d import BOXES
 from mm_perception.ros.convert.compressed_image import COMPRESSED
 from mm_perception.ros.convert.detections import DETECTIONS
 from mm_perception.ros.convert.image import IMAGE
+from mm_perception.ros.convert.masks import ANNOTATED
 from mm_perception.ros.convert.motion import DETAILS
 from mm_perception.ros.convert.occupancy import GRID, SUFFIXES
 from mm_perception.ros.convert.text import TEXT
@@ -61,8 +62,8 @@ def parts_of(types: Mapping[str, str]) -> tuple[dict[str, Part], dict[str, str]]
             parts[topic] = Part(topic, '', None)
         elif becomes := convert.sample_types_of(types[topic]):
             parts[topic] = Part(topic, '', becomes[0])
-        elif topic.endswith('/markers') and topic.rsplit('/', 1)[0] in types:
-            left_out[topic] = ''  # the same words again, for RViz
+        elif topic.endswith(('/markers', ANNOTATED)) and topic.rsplit('/', 1)[0] in types:
+            left_out[topic] = ''  # the same again, for RViz or Foxglove
         elif topic.endswith('/debug/timing'):
             left_out[topic] = ''  # numbers of /diagnostics, for plots elsewhere
         else:

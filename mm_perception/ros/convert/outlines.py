@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from mm_perception.drawing.overlay import colour_of
+from mm_perception.drawing.skeletons import limb_width
 from mm_perception.ros.convert.header import time_message
 from mm_perception.ros.wire import message_class
 from mm_perception.samples import LIMBS, Masks, Skeletons
@@ -16,7 +17,7 @@ from mm_perception.samples.sample import Array
 ANNOTATIONS = 'foxglove_msgs/msg/ImageAnnotations'
 #: An outline may be so far off, pixels: it has fewer points, and nobody sees it.
 _TOLERANCE_PX = 0.7
-_THICKNESS_PX, _LIMB_PX, _JOINT_PX = 2.0, 3.0, 5.0
+_THICKNESS_PX, _LIMB_PX = 2.0, 3.0
 _FONT_PX = 14.0
 #: How much of the picture shows through the filling and through the label's background.
 _FILL, _PLATE = 0.2, 0.8
@@ -61,12 +62,12 @@ def limbs_to(sample: Skeletons) -> Any:
         if not known.any():
             continue
         rgb = tuple(value / 255 for value in colour_of(number))
-        places = joints.astype(np.float64) + 0.5
+        places, width = joints.astype(np.float64) + 0.5, limb_width(joints, _LIMB_PX)
         ends = [places[end] for pair in LIMBS if known[list(pair)].all() for end in pair]
         if ends:
-            message.points.append(_marks(stamp, 'LINE_LIST', ends, _LIMB_PX, rgb))
+            message.points.append(_marks(stamp, 'LINE_LIST', ends, width, rgb))
         dots = list(places[known])
-        message.points.append(_marks(stamp, 'POINTS', dots, _JOINT_PX, (1.0, 1.0, 1.0)))
+        message.points.append(_marks(stamp, 'POINTS', dots, 1.5 * width, (1.0, 1.0, 1.0)))
         top = dots[int(np.argmin([place[1] for place in dots]))]
         message.texts.append(_label(stamp, f'#{number}', top, rgb))
     return message

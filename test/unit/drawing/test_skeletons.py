@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from mm_perception.drawing import colour_of, draw_skeletons
+from mm_perception.drawing.skeletons import limb_width
 from mm_perception.samples import KEYPOINTS, Skeletons
 
 GREY = 90
@@ -51,3 +53,13 @@ def test_a_picture_of_another_size_is_drawn_to_scale() -> None:
 
 def test_nobody_changes_nothing() -> None:
     assert (draw_skeletons(ground(), forearm()) == GREY).all()
+
+
+def test_who_is_far_away_is_drawn_with_thin_limbs() -> None:
+    near = forearm(1, 5)
+    far = replace(near, points=(near.points - np.float32(90)) / 10 + np.float32(90))
+    assert (draw_skeletons(ground(), far) != GREY).any(axis=2).sum() < 80
+    assert limb_width(near.points[1], 4.0) == 2.5
+    assert limb_width(far.points[1], 4.0) == 1.0
+    assert limb_width(near.points[1] * 9, 4.0) == 4.0
+    assert limb_width(np.full((17, 2), np.nan), 4.0) == 1.0, 'nothing is known'

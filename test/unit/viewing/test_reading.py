@@ -6,7 +6,16 @@ import pytest
 
 from mm_perception.ros import convert
 from mm_perception.ros.wire import serialize
-from mm_perception.samples import Advice, BevGrid, Boxes3D, Detections, Image, Masks, PointCloud
+from mm_perception.samples import (
+    Advice,
+    BevGrid,
+    Boxes3D,
+    Detections,
+    Image,
+    Masks,
+    PointCloud,
+    Skeletons,
+)
 from mm_perception.viewing.reading import DIAGNOSTICS, TRANSFORMS, Reading, parts_of
 from test.unit.viewing.samples import ALL, T_NS
 
@@ -56,6 +65,13 @@ def test_what_is_left_out_says_why_unless_it_is_the_same_again() -> None:
     }  # fmt: skip
     _, left_out = parts_of({'/b': BOXES, '/b/markers': MARKERS})
     assert left_out == {'/b/markers': ''}
+    people = 'mm_perception_msgs/msg/SkeletonArray'
+    drawn = 'foxglove_msgs/msg/ImageAnnotations'
+    parts, left_out = parts_of({'/p': people, '/p/annotations': drawn, '/q/annotations': drawn})
+    assert parts['/p'].sample_type is Skeletons
+    assert {topic: bool(why) for topic, why in left_out.items()} == {
+        '/p/annotations': False, '/q/annotations': True
+    }  # fmt: skip
     _, left_out = parts_of({
         '/say': TEXT, '/say/markers': MARKERS, '/other/markers': MARKERS,
         '/node/debug/timing': 'std_msgs/msg/Float64MultiArray',
