@@ -33,6 +33,7 @@ class Film:
     first_s: float = 0.0
     last_s: float = END_S
     _moments: dict[float, Moment] = field(default_factory=dict)
+    _samples: dict[float, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def times(self) -> list[float]:
@@ -56,6 +57,11 @@ class Film:
 
         Depth: Nguyen et al., 3DIMPVT 2012: 1.2 mm + 1.9 mm (z - 0.4)^2.
         """
+        if time_s not in self._samples:
+            self._samples[time_s] = self._made(time_s)
+        return self._samples[time_s]
+
+    def _made(self, time_s: float) -> dict[str, Any]:
         view, camera = self.at(time_s).view, self.room.camera
         rng = np.random.default_rng((self.room.seed, round(time_s * 1000)))
         depth = view.depth.astype(np.float64)

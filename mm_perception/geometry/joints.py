@@ -37,6 +37,8 @@ _PARENTS = {7: 5, 8: 6, 9: 7, 10: 8}
 #: Nothing of a person is farther from their torso than this, nor an elbow from its shoulder or a
 #: wrist from its elbow, metres.
 _REACH_M, _LIMB_M = 0.6, 0.42
+#: Shoulders are so far apart, and never less than the other, metres.
+_BROAD_M, _NARROW_M = 0.42, 0.3
 #: What is before a torso is nearer than its joints by so much, metres.
 _BEFORE_M = 0.15
 #: What belongs to one surface, and the share of what is seen near a keypoint that makes one.
@@ -155,7 +157,29 @@ def joints_in_space(keypoints: Array, relief: Relief, info: CameraInfo) -> Array
         along = unproject(info, keypoints[known])
         ranges = metres[known] / along[:, 2] + _BELOW_M[known]
         found[known] = along * ranges[:, None]
+    _move_far_shoulder(keypoints, found)
     return found
+
+
+def _move_far_shoulder(keypoints: Array, joints: Array) -> None:
+    """From the side the torso hides the far shoulder: put it as far behind as people are broad.
+
+    The far one is the left where the face looks to the right in the picture.
+    """
+    ahead = np.nanmean(keypoints[:3, 0]) if np.isfinite(keypoints[:3, 0]).any() else np.nan
+    ears = keypoints[3:5, 0]
+    behind = np.nanmean(ears) if np.isfinite(ears).any() else np.nan
+    if not np.isfinite(ahead - behind):
+        return
+    far, near = SHOULDERS[::-1] if ahead > behind else SHOULDERS
+    apart = float(np.linalg.norm(joints[far] - joints[near]))
+    if not apart < _NARROW_M:  # also of NaN
+        return
+    length = float(np.linalg.norm(joints[far]))
+    along = joints[far] / length
+    middle = float(along @ joints[near])
+    beside = float(np.sum(joints[near] ** 2)) - middle**2
+    joints[far] = along * max(length, middle + np.sqrt(max(_BROAD_M**2 - beside, 0.0)))
 
 
 def _behind_torso(keypoints: Array, metres: Array, torso_m: float) -> Array:
@@ -216,5 +240,5 @@ def _surface(depths: Array, near_m: float, gate_m: float, share: float) -> float
     reached = depths[np.abs(depths - near_m) <= gate_m]
     if not len(reached):
         return float('nan')
-    nearest = float(np.quantile(reached, share))
+    nearest = float(np.quantile(reached, share, method='lower'))
     return float(np.median(reached[np.abs(reached - nearest) <= _SURFACE_M]))

@@ -179,7 +179,7 @@ class _Body:
 
     def made(self, dice: Dice, colour: str, tall: float) -> Thing | None:
         """The person; None where the arm cannot point there: behind, or across the body."""
-        motion = standing(*self.place.tolist(), self.yaw)
+        motion = standing(float(self.place[0]), float(self.place[1]), self.yaw)
         probe = posed(Dice(0), 'person', colour, motion, LimbAngles(), tall)
         joints = {name: frame(0.0)[0] for name, frame in probe.joints.items()}
         turn = motion(0.0)[1]
