@@ -124,7 +124,8 @@ class PosePlugin(ModelPlugin[PoseConfig, 'PoseEngine']):
         image = cast(Image | None, inputs.maybe('image'))
         if image is None:
             reason = 'there is no picture at the stamp of the masks'
-            raise MissingInputError('image', reason, 'connect the picture the masks are made of')
+            fix = 'connect the picture that the masks are of; 64 are kept for a slow tracker'
+            raise MissingInputError('image', reason, fix)
         rgb = image.rgb()
         ids, boxes = self._people(masks, rgb.shape[0], rgb.shape[1])
         skeletons = self._skeletons(masks, rgb, ids, boxes)

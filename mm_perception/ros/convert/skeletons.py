@@ -73,14 +73,15 @@ def skeletons_from(message: Any, received_ns: int) -> Skeletons:
     found = np.array(
         [[(p.x, p.y, p.c) for p in person.skeleton] for person in message.skeletons], np.float64
     ).reshape(-1, len(POINTS), 3)[:, _PLACES]
-    points = found[..., :2] * (message.width, message.height) - 0.5
+    with np.errstate(over='ignore', invalid='ignore'):  # infinite ones are refused below
+        points = (found[..., :2] * (message.width, message.height) - 0.5).astype(np.float32)
     try:
         return Skeletons(
             **fields_of(message, received_ns),
             width=message.width,
             height=message.height,
             ids=tuple(ids),
-            points=points.astype(np.float32),
+            points=points,
             scores=found[..., 2].astype(np.float32),
         )
     except ShapeError as error:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mm_perception.drawing import colour_of
 from mm_perception.errors import MalformedMessageError
@@ -102,6 +105,33 @@ def test_what_cannot_be_is_named(change: dict[str, Any], words: str) -> None:
         setattr(target, name, value)
     with pytest.raises(MalformedMessageError, match=words):
         convert.from_msg(message, Skeletons)
+
+
+@settings(max_examples=80, deadline=None, derandomize=True)
+@given(
+    count=st.integers(0, 2), width=st.integers(0, 2**32 - 1),
+    ids=st.one_of(st.text(max_size=6), st.sampled_from(['3', '9', '99999999999'])),
+    x=st.floats(width=32), y=st.floats(width=32), c=st.floats(width=32),
+)  # fmt: skip
+def test_any_message_is_a_sample_or_told_to_be_none(
+    count: int, width: int, ids: str, x: float, y: float, c: float
+) -> None:
+    message = message_of(people(count))
+    message.width = width
+    for person in message.skeletons[:1]:
+        person.id = ids
+        person.skeleton[person.LEFT_EYE].x = x
+        person.skeleton[person.LEFT_EYE].y = y
+        person.skeleton[person.LEFT_EYE].c = c
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        try:
+            sample = convert.from_msg(message, Skeletons)
+        except MalformedMessageError:
+            return
+        assert isinstance(sample, Skeletons)
+        assert len(sample) == count
+        convert.to_msgs(sample)
 
 
 def test_viewers_draw_limbs_joints_and_ids() -> None:
