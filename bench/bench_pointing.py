@@ -1,6 +1,6 @@
 """Whether what a person points at is selected, in held-out rooms: results/pointing.json.
 
-  python -m bench.bench_pointing [--rooms 10] [--idle 5] [--no-pose]
+  python -m bench.bench_pointing [--rooms 16] [--idle 6] [--no-pose]
 
 Rooms of seeds 900000 on that nothing was trained on, pictures of 640x360 at 5 Hz from a corner,
 depth as noisy as a Kinect's, true masks. In each one somebody stands, holds an arm towards a thing
@@ -8,8 +8,8 @@ for 2.8 s and lets it hang again; other people walk, stand or wave. In `idle` ro
 bent, and nothing is meant. The chain is that of the stack point_at: pointing, then ar_interact.
 
   episodes  what ar_interact selects while the arm is up: what is meant, another thing, nothing.
-            Ways: true keypoints, with errors of 2 and 4 px (1 sigma, each of x and y, new in each
-            picture), and those of the nano weights of `pose`. Baselines in the middle of the
+            Ways: true keypoints that are not hidden, exact and with errors of 2 and 4 px (1 sigma,
+            each of x and y, new in each picture), and those of the nano weights of `pose`. Baselines in the middle of the
             gesture: the thing nearest to the wrist in the picture, the largest thing
   false     selections of a minute in which nobody points: arms hanging, or idle rooms
   point     where `pointing` gives a place, whether `click` makes it a prompt on what is meant
@@ -255,8 +255,8 @@ def pose_net() -> Finder | None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--rooms', type=int, default=10)
-    parser.add_argument('--idle', type=int, default=5)
+    parser.add_argument('--rooms', type=int, default=16)
+    parser.add_argument('--idle', type=int, default=6)
     parser.add_argument('--no-pose', action='store_true')
     parser.add_argument('--out', type=Path, default=RESULTS)
     args = parser.parse_args()

@@ -57,9 +57,7 @@ def test_the_ray_selects_and_the_place_becomes_a_prompt_on_the_thing(film: Film)
     assert [event.kind for event in events] == ['began', 'selected']
     assert events[0].track_ids == (str(gesture.person),)
     assert events[1].label == names[gesture.target]
-    errors = [
-        angle_deg(ray_of(ray, 'x').direction, gesture.spot - ray.position) for ray in rays
-    ]
+    errors = [angle_deg(ray_of(ray, 'x').direction, gesture.spot - ray.position) for ray in rays]
     assert np.median(errors) < 4
     (prompt,) = prompts
     x, y = np.round(prompt.points[0]).astype(int)

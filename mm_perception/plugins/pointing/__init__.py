@@ -24,7 +24,7 @@ from mm_perception.config import parameter
 from mm_perception.errors import MissingInputError, ShapeError
 from mm_perception.geometry.cameras import picture_size
 from mm_perception.geometry.joints import DepthRelief, Relief, ScanRelief, joints_in_space
-from mm_perception.geometry.rays import Ray, depth_in_metres, pose_along
+from mm_perception.geometry.rays import depth_in_metres, pose_along
 from mm_perception.geometry.scans import points_at
 from mm_perception.plugin import (
     Card,
@@ -82,7 +82,7 @@ class PointingConfig:
         minimum=0.1, maximum=90.0, live=True,
     )  # fmt: skip
     smooth_s: float = parameter(
-        0.4, 'The ray is the median over so long, in seconds.', minimum=0.0, live=True
+        0.4, 'Joints are the median over so long, in seconds.', minimum=0.0, live=True
     )
     gap_s: float = parameter(
         0.6, 'So long an arm may be missed while it points, in seconds.', minimum=0.0, live=True
@@ -181,11 +181,11 @@ class Pointing(Plugin[PointingConfig]):
         outputs: dict[str, Sequence[Sample]] = {
             'ray': (), 'point': (), 'event': [self._event(item, inputs) for item in news],
         }  # fmt: skip
-        chosen = watch.chosen(stamp_ns, rule)
+        chosen = watch.chosen(stamp_ns)
         if chosen is not None and sight is not None:
             held, ray = chosen
             outputs['ray'] = [pose_along(ray, stamp_ns, self.config.fixed_frame)]
-            outputs['point'] = self._place(held, ray, sight)
+            outputs['point'] = self._place(held, sight)
         return outputs
 
     def rewind(self, stream: str) -> None:
@@ -202,6 +202,7 @@ class Pointing(Plugin[PointingConfig]):
         return Rule(
             line=c.line, hand_m=c.hand_m, straight_deg=c.straight_deg, raised_deg=c.raised_deg,
             dwell_s=c.dwell_s, steady_deg=c.steady_deg, smooth_s=c.smooth_s, gap_s=c.gap_s,
+            point_s=c.point_s,
         )  # fmt: skip
 
     def _sight(self, inputs: Inputs, skeletons: Skeletons) -> _Sight:
@@ -245,10 +246,11 @@ class Pointing(Plugin[PointingConfig]):
             found[number] = Seen(keypoints, own @ pose[:3, :3].T + pose[:3, 3])
         return found
 
-    def _place(self, held: Held, ray: Ray, sight: _Sight) -> list[Point3D]:
+    def _place(self, held: Held, sight: _Sight) -> list[Point3D]:
         """Where a ray that was aimed for long enough meets what the camera sees; told once."""
         config, stamp_ns = self.config, sight.skeletons.stamp_ns
-        if not config.point_s or not held.is_due(stamp_ns, ray, config.point_s, config.steady_deg):
+        ray = held.aim(stamp_ns, self._rule) if config.point_s else None
+        if ray is None:
             return []
         own = ray.moved(np.linalg.inv(sight.fixed_from_camera))
         distance = sight.relief.hit(own, radians(config.ray_spread_deg))

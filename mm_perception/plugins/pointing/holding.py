@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mm_perception.geometry.rays import Ray
-from mm_perception.plugins.pointing.arms import angle_deg
+from mm_perception.plugins.pointing.arms import Arm, angle_deg
 from mm_perception.samples.sample import Array
 
 
@@ -23,8 +23,9 @@ class Rule:
         raised_deg: Angle from straight down from which on it does not hang.
         dwell_s: So long it has to be held before it points.
         steady_deg: By so much its line may turn meanwhile.
-        smooth_s: The line is the median over so long.
+        smooth_s: Joints are the median over so long.
         gap_s: So long it may be missed.
+        point_s: Who aims at one place for so long means it.
     """
 
     line: str
@@ -35,12 +36,14 @@ class Rule:
     steady_deg: float
     smooth_s: float
     gap_s: float
+    point_s: float
 
 
 class Held:
     """One arm of one person, picture by picture."""
 
     def __init__(self) -> None:
+        self._arms: deque[tuple[int, Arm]] = deque()
         self._lines: deque[tuple[int, Ray]] = deque()
         self._since_ns = 0
         #: From when on it points; None while it does not.
@@ -52,6 +55,19 @@ class Held:
     def last_ns(self) -> int | None:
         """When a line was seen last."""
         return self._lines[-1][0] if self._lines else None
+
+    def smoothed(self, stamp_ns: int, arm: Arm, rule: Rule) -> Arm:
+        """Take what was measured in one picture; the median of the last while, joint by joint."""
+        self._arms.append((stamp_ns, arm))
+        while stamp_ns - self._arms[0][0] > rule.smooth_s * 1e9:
+            self._arms.popleft()
+        arms = [arm for _, arm in self._arms]
+        return Arm(
+            head=np.asarray(np.median([a.head for a in arms], axis=0)),
+            shoulder=np.asarray(np.median([a.shoulder for a in arms], axis=0)),
+            elbow=np.asarray(np.median([a.elbow for a in arms], axis=0)),
+            wrist=np.asarray(np.median([a.wrist for a in arms], axis=0)),
+        )
 
     def see(self, stamp_ns: int, line: Ray | None, rule: Rule) -> bool | None:
         """Take the line of one picture.
@@ -74,7 +90,7 @@ class Held:
         if not self._lines:
             self._since_ns = stamp_ns
         self._lines.append((stamp_ns, line))
-        longest_ns = round((max(rule.dwell_s, rule.smooth_s) + rule.gap_s) * 1e9)
+        longest_ns = round((max(rule.dwell_s, rule.point_s) + rule.gap_s) * 1e9)
         while stamp_ns - self._lines[0][0] > longest_ns:
             self._lines.popleft()
         if has_ended is not None or self.pointing_ns is not None:
@@ -85,25 +101,24 @@ class Held:
             return True
         return None
 
-    def line(self, stamp_ns: int, rule: Rule) -> Ray | None:
-        """The median line of the last while; None where the arm was not seen in this picture."""
-        if self.last_ns != stamp_ns:
-            return None
-        return _median([r for ns, r in self._lines if stamp_ns - ns <= rule.smooth_s * 1e9])
+    def line(self, stamp_ns: int) -> Ray | None:
+        """The line of this picture; None where the arm was not seen in it."""
+        return self._lines[-1][1] if self.last_ns == stamp_ns else None
 
-    def is_due(self, stamp_ns: int, line: Ray, point_s: float, steady_deg: float) -> bool:
-        """Whether it aims at one place for long enough, and that was not told yet.
+    def aim(self, stamp_ns: int, rule: Rule) -> Ray | None:
+        """The median line if it aims at one place for long enough, and that was not told yet.
 
         Args:
-            stamp_ns: Of the picture.
-            line: The median line.
-            point_s: How long is long enough.
-            steady_deg: What has turned by more aims at another place.
+            stamp_ns: Of the picture, in which the arm was seen.
+            rule: What counts as pointing; what turns by more than is steady aims elsewhere.
         """
-        if self._aim is None or angle_deg(self._aim[0], line.direction) > steady_deg:
+        line = self._lines[-1][1]
+        if self._aim is None or angle_deg(self._aim[0], line.direction) > rule.steady_deg:
             self._aim = line.direction, stamp_ns, False
         _, since_ns, is_told = self._aim
-        return not is_told and stamp_ns - since_ns >= point_s * 1e9
+        if is_told or stamp_ns - since_ns < rule.point_s * 1e9:
+            return None
+        return _median([ray for ns, ray in self._lines if ns >= since_ns])
 
     def told(self) -> None:
         """A place was told for where it aims."""
@@ -112,6 +127,7 @@ class Held:
 
     def clear(self) -> None:
         """It does not point, and nothing is known of before."""
+        self._arms.clear()
         self._lines.clear()
         self.pointing_ns = self._aim = None
 

@@ -108,7 +108,7 @@ class Watch:
         }  # fmt: skip
         return news
 
-    def chosen(self, stamp_ns: int, rule: Rule) -> tuple[Held, Ray] | None:
+    def chosen(self, stamp_ns: int) -> tuple[Held, Ray] | None:
         """The arm that has the ray, and its line; None where nobody points in this picture.
 
         Who began first has it until they end.
@@ -126,7 +126,7 @@ class Watch:
         if self._speaker is None:
             return None
         held = pointing[self._speaker]
-        line = held.line(stamp_ns, rule)
+        line = held.line(stamp_ns)
         return None if line is None else (held, line)
 
     def _follow(self, stamp_ns: int, number: int, seen: Seen | None, rule: Rule) -> list[News]:
@@ -149,7 +149,10 @@ class Watch:
                 else arm_of(seen.joints, side, needs_head=rule.line == 'head-hand')
             )
             since_ns = held.pointing_ns
-            line = None if arm is None else _line(arm, rule, is_pointing=since_ns is not None)
+            line = None
+            if arm is not None:
+                steady = held.smoothed(stamp_ns, arm, rule)
+                line = _line(steady, rule, is_pointing=since_ns is not None)
             change = held.see(stamp_ns, line, rule)
             if change is not None:
                 kind, start_ns = ('began', stamp_ns) if change else ('ended', since_ns or stamp_ns)
