@@ -9,8 +9,9 @@ bent, and nothing is meant. The chain is that of the stack point_at: pointing, t
 
   episodes  what ar_interact selects while the arm is up: what is meant, another thing, nothing.
             Ways: true keypoints that are not hidden, exact and with errors of 2 and 4 px (1 sigma,
-            each of x and y, new in each picture), and those of the nano weights of `pose`. Baselines in the middle of the
-            gesture: the thing nearest to the wrist in the picture, the largest thing
+            each of x and y, new in each picture), and those of the nano weights of `pose`.
+            Baselines in the middle of the gesture: the thing nearest to the wrist in the picture,
+            the largest thing
   false     selections of a minute in which nobody points: arms hanging, or idle rooms
   point     where `pointing` gives a place, whether `click` makes it a prompt on what is meant
   lines     angle between the ray and the way from the hand to the spot that is meant, of every

@@ -60,7 +60,8 @@ class _Person:
     arms: dict[str, Held] = field(default_factory=lambda: {side: Held() for side in SIDES})
     place: Array | None = None
     last_ns: int = 0
-    #: Arms whose refusal was told and holds.
+    #: Since when arms look as if they pointed, but are not known in space; and who was told so.
+    unknown_ns: dict[str, int] = field(default_factory=dict)
     refused: set[str] = field(default_factory=set)
 
     def has_jumped_to(self, joints: Array) -> bool:
@@ -72,12 +73,20 @@ class _Person:
         before, self.place = self.place, np.asarray(known.mean(0))
         return before is not None and float(np.linalg.norm(self.place - before)) > _JUMP_M
 
-    def is_refused_now(self, side: str, seen: Seen, rule: Rule) -> bool:
+    def is_refused_now(self, stamp_ns: int, side: str, seen: Seen, rule: Rule) -> bool:
         """Whether an arm that is not known in space looks as if it pointed; True once."""
-        if side in self.refused or not may_point(seen.keypoints, side, rule.raised_deg):
+        if not may_point(seen.keypoints, side, rule.raised_deg):
+            return False
+        since_ns = self.unknown_ns.setdefault(side, stamp_ns)
+        if side in self.refused or stamp_ns - since_ns < rule.dwell_s * 1e9:
             return False
         self.refused.add(side)
         return True
+
+    def measured(self, side: str) -> None:
+        """An arm was measured."""
+        self.unknown_ns.pop(side, None)
+        self.refused.discard(side)
 
 
 class Watch:
@@ -158,8 +167,8 @@ class Watch:
                 kind, start_ns = ('began', stamp_ns) if change else ('ended', since_ns or stamp_ns)
                 news.append(News(kind, number, side, start_ns))
             if arm is not None:
-                person.refused.discard(side)
-            elif seen is not None and person.is_refused_now(side, seen, rule):
+                person.measured(side)
+            elif seen is not None and person.is_refused_now(stamp_ns, side, seen, rule):
                 news.append(News('refused', number, side, stamp_ns, reason))
         return news
 
