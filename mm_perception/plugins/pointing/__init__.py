@@ -135,7 +135,7 @@ class Pointing(Plugin[PointingConfig]):
         'skeletons': Reference(Skeletons, 'Of `pose`; any number of cameras.'),
         'camera_info': Latest(CameraInfo, 'Of each camera.', required=True, follows='skeletons'),
         'depth': Latest(
-            Image, 'Depth in the frame and size of the pictures (REP-118).', tolerance_s=0.05,
+            Image, 'Depth in the frame and size of the pictures (REP-118).', tolerance_s=0.15,
             follows='skeletons',
         ),
         'cloud': Latest(PointCloud, 'A scan, where there is no depth.', tolerance_s=0.25),

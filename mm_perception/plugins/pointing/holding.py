@@ -59,9 +59,10 @@ class Held:
     def smoothed(self, stamp_ns: int, arm: Arm, rule: Rule) -> Arm:
         """Take what was measured in one picture; the median of the last while, joint by joint."""
         self._arms.append((stamp_ns, arm))
-        while stamp_ns - self._arms[0][0] > rule.smooth_s * 1e9:
+        longest_ns = round((max(rule.dwell_s, rule.smooth_s) + rule.gap_s) * 1e9)
+        while stamp_ns - self._arms[0][0] > longest_ns:
             self._arms.popleft()
-        arms = [arm for _, arm in self._arms]
+        arms = [arm for ns, arm in self._arms if stamp_ns - ns <= rule.smooth_s * 1e9]
         return Arm(
             head=np.asarray(np.median([a.head for a in arms], axis=0)),
             shoulder=np.asarray(np.median([a.shoulder for a in arms], axis=0)),
@@ -127,18 +128,23 @@ class Held:
 
     def clear(self) -> None:
         """It does not point, and nothing is known of before."""
-        self._arms.clear()
         self._lines.clear()
         self.pointing_ns = self._aim = None
 
     def _turned_deg(self, stamp_ns: int, dwell_s: float) -> float:
-        """Angle between the median lines of the last half of a while and before, degrees."""
+        """How much the arm turned between the last half of a while and before, degrees.
+
+        By what was measured, which the median of the joints would follow late.
+        """
         half_ns = round(dwell_s * 0.5e9)
-        late = [ray for ns, ray in self._lines if stamp_ns - ns <= half_ns]
-        early = [ray for ns, ray in self._lines if stamp_ns - ns > half_ns]
-        if not early:
+        ways = [(stamp_ns - ns, arm.wrist - arm.shoulder) for ns, arm in self._arms]
+        late = [way for age_ns, way in ways if age_ns <= half_ns]
+        older = [(age_ns, way) for age_ns, way in ways if age_ns > half_ns]
+        if not older:
             return 180.0 if dwell_s else 0.0
-        return angle_deg(_median(early).direction, _median(late).direction)
+        # Pictures may be rarer than that: then it is the last one before.
+        early = [way for age_ns, way in older if age_ns <= 2 * half_ns] or [older[-1][1]]
+        return angle_deg(np.median(early, axis=0), np.median(late, axis=0))
 
 
 def _median(lines: list[Ray]) -> Ray:
