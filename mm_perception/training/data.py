@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import overload
+from typing import TypeVar, overload
 
 import cv2
 import numpy as np
@@ -16,6 +16,7 @@ from mm_perception.world.cache import cache_folder
 from mm_perception.world.clips import Clip, ClipPlan, make_clips
 from mm_perception.world.variety import Split
 
+Made = TypeVar('Made')
 Pixels = npt.NDArray[np.uint8]
 #: First seed of worlds that only final scores see; training and validation use those from 0.
 FINAL_SEED = 100_000
@@ -47,24 +48,24 @@ def load_clips(
     return clips
 
 
-class LateClips(Sequence[Clip]):
-    """Clips that are made and read when one is asked for: a late stage may need none.
+class LateClips(Sequence[Made]):
+    """Clips or views, made and read when one is asked for: a late stage may need none.
 
     Args:
         load: Makes and reads all of them.
     """
 
-    def __init__(self, load: Callable[[], list[Clip]]) -> None:
+    def __init__(self, load: Callable[[], list[Made]]) -> None:
         self._load = load
-        self._clips: list[Clip] | None = None
+        self._clips: list[Made] | None = None
 
     @overload
-    def __getitem__(self, index: int) -> Clip: ...
+    def __getitem__(self, index: int) -> Made: ...
 
     @overload
-    def __getitem__(self, index: slice) -> list[Clip]: ...
+    def __getitem__(self, index: slice) -> list[Made]: ...
 
-    def __getitem__(self, index: int | slice) -> Clip | list[Clip]:
+    def __getitem__(self, index: int | slice) -> Made | list[Made]:
         """One clip, or some."""
         return self._all()[index]
 
@@ -72,7 +73,7 @@ class LateClips(Sequence[Clip]):
         """How many there are."""
         return len(self._all())
 
-    def _all(self) -> list[Clip]:
+    def _all(self) -> list[Made]:
         if self._clips is None:
             self._clips = self._load()
         return self._clips
