@@ -121,7 +121,9 @@ class Pointing(Plugin[PointingConfig]):
         title='Makes a ray of an arm that points, from keypoints and depth',
         system='3-4',
         paper='Nickel and Stiefelhagen, Visual recognition of pointing gestures for human-robot '
-        'interaction, Image and Vision Computing 2007 (the line from the head through the hand)',
+        'interaction, Image and Vision Computing 2007 (the line from the head through the hand); '
+        'Herbort and Kunde, Spatial (Mis-)Interpretation of Pointing Gestures to Distal '
+        'Referents, Journal of Experimental Psychology: HPP 2015 (eye, finger and thing align)',
         reference_code='none',
         limits=(
             'Without depth or a scan at shoulder, elbow and wrist there is no ray.',
