@@ -163,6 +163,14 @@ def test_joints_that_tremble_make_no_straight_arm_bent() -> None:
     assert len(robot.rays) > 20
 
 
+def test_who_waves_does_not_point() -> None:
+    straight, bent, robot = someone(), someone(bend_deg=60), Robot()
+    for tick in range(30):
+        waving = straight if tick % 9 < 5 else bent
+        robot.watch({7: waving}, 1 + tick / 10, 1 + tick / 10)
+    assert (robot.rays, robot.events) == ([], [])
+
+
 def test_a_wrist_that_is_missed_for_a_moment_does_not_end_it() -> None:
     robot = Robot()
     robot.watch({7: someone()}, 1.0, 1.6)
@@ -260,11 +268,11 @@ def test_of_two_who_point_the_first_has_the_ray_until_they_end() -> None:
     robot = Robot(hand_m=0.0)
     robot.watch({7: first, 9: other}, 1.0, 1.6)
     other.point_at(np.array([1.5, -2.0, 0.5]), 'left')
-    robot.watch({7: first, 9: other}, 1.7, 2.4)
+    robot.watch({7: first, 9: other}, 1.7, 3.0)
     assert [event.track_ids for event in robot.events] == [('7',), ('9',)]
     assert all(error_deg(ray, first) < 1.5 for ray in robot.rays)
     count = len(robot.rays)
-    robot.watch({7: Person((2.6, 0.2)), 9: other}, 2.5, 3.4)
+    robot.watch({7: Person((2.6, 0.2)), 9: other}, 3.1, 4.2)
     assert robot.kinds == ['began', 'began', 'ended']
     assert len(robot.rays) > count
     assert error_deg(robot.rays[-1], other, np.array([1.5, -2.0, 0.5])) < 1.5
@@ -275,7 +283,7 @@ def test_who_takes_over_an_id_elsewhere_is_somebody_else() -> None:
     robot.watch({7: someone()}, 1.0, 1.6)
     other = Person((2.4, -0.9))
     other.point_at(np.array([1.5, -2.0, 0.5]), 'left')
-    robot.watch({7: other}, 1.7, 2.2)
+    robot.watch({7: other}, 1.7, 2.6)
     assert robot.kinds == ['began', 'ended', 'began']
 
 

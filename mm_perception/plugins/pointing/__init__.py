@@ -74,7 +74,7 @@ class PointingConfig:
         minimum=0.0, maximum=180.0, live=True,
     )  # fmt: skip
     dwell_s: float = parameter(
-        0.4, 'So long an arm has to be held still before it points, in seconds.',
+        0.6, 'So long an arm has to be held still before it points, in seconds.',
         minimum=0.0, live=True,
     )  # fmt: skip
     steady_deg: float = parameter(

@@ -70,13 +70,17 @@ class Held:
             wrist=np.asarray(np.median([a.wrist for a in arms], axis=0)),
         )
 
-    def see(self, stamp_ns: int, line: Ray | None, rule: Rule) -> bool | None:
+    def see(
+        self, stamp_ns: int, line: Ray | None, rule: Rule, *, is_known: bool = True
+    ) -> bool | None:
         """Take the line of one picture.
 
         Args:
             stamp_ns: When; not before that of the picture before.
             line: In a frame that stands still; None where the arm is not stretched, or unknown.
             rule: What counts as pointing.
+            is_known: The arm was measured: without a line it is bent or hangs, and who does not
+                point yet, such as one who waves, begins anew.
 
         Returns:
             True if pointing began, False if it ended, else None.
@@ -87,6 +91,8 @@ class Held:
             has_ended = False if self.pointing_ns is not None else None
             self.clear()
         if line is None:
+            if is_known and self.pointing_ns is None:
+                self.clear()
             return has_ended
         if not self._lines:
             self._since_ns = stamp_ns

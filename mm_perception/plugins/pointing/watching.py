@@ -162,7 +162,7 @@ class Watch:
             if arm is not None:
                 steady = held.smoothed(stamp_ns, arm, rule)
                 line = _line(steady, rule, is_pointing=since_ns is not None)
-            change = held.see(stamp_ns, line, rule)
+            change = held.see(stamp_ns, line, rule, is_known=arm is not None)
             if change is not None:
                 kind, start_ns = ('began', stamp_ns) if change else ('ended', since_ns or stamp_ns)
                 news.append(News(kind, number, side, start_ns))
