@@ -166,7 +166,7 @@ def test_joints_that_tremble_make_no_straight_arm_bent() -> None:
 def test_who_waves_does_not_point() -> None:
     straight, bent, robot = someone(), someone(bend_deg=60), Robot()
     for tick in range(30):
-        waving = straight if tick % 9 < 5 else bent
+        waving = straight if tick % 9 >= 4 else bent
         robot.watch({7: waving}, 1 + tick / 10, 1 + tick / 10)
     assert (robot.rays, robot.events) == ([], [])
 
