@@ -3,6 +3,7 @@
     ros2 launch mm_perception perception.launch.py stack:=track namespace:=robot
     ros2 launch mm_perception perception.launch.py stack:=my_stack.yaml remap:='/prompt:=/ask'
     ros2 launch mm_perception perception.launch.py stack:=bev rviz:=true
+    ros2 launch mm_perception perception.launch.py stack:=track record:=result
 
 The container configures and activates its nodes itself. In one process they share pictures and
 models; `only:=NODE` hosts a single node, so that several launches make one process per node.
@@ -25,6 +26,7 @@ ARGUMENTS = {
     'use_sim_time': ('false', 'true: take time from /clock'),
     'local_only': ('false', 'true: bind 127.0.0.1 and nothing else'),
     'log_level': ('info', 'debug, info, warn or error'),
+    'record': ('', 'folder to write: bag and summary, at Ctrl-C a report.html'),
     'rviz': ('false', 'true: open RViz with config/rviz/perception.rviz'),
 }
 
@@ -54,19 +56,21 @@ def viewer() -> Node:
 def start_container(context: LaunchContext) -> list[Node]:
     """The process; its node names come from the stack, so it gets none here."""
     given = {name: LaunchConfiguration(name).perform(context) for name in ARGUMENTS}
-    options = [given['stack']]
+    options = ['run', given['stack']]
     for setting in given['set'].split():
         options += ['--set', setting]
     if given['only']:
         options += ['--only', given['only']]
     if given['local_only'] == 'true':
         options.append('--local-only')
+    if given['record']:
+        options += ['--record', given['record']]
     parameters: list[str | dict[str, bool]] = [{'use_sim_time': given['use_sim_time'] == 'true'}]
     if given['params_file']:
         parameters.append(given['params_file'])
     container = Node(
         package='mm_perception',
-        executable='container',
+        executable='mmp',
         namespace=given['namespace'],
         arguments=options,
         parameters=parameters,
@@ -74,5 +78,6 @@ def start_container(context: LaunchContext) -> list[Node]:
         ros_arguments=['--log-level', given['log_level']],
         output='screen',
         emulate_tty=True,
+        sigterm_timeout='120',  # of a long run the report takes its time
     )
     return [container]

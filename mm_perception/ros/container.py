@@ -6,6 +6,7 @@ container STACK [--set node.param=value] [--input node.port=topic] [--ros-args .
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import os
 import signal
@@ -100,7 +101,11 @@ def run_stack(
             record.end()
         if container is not None:
             container.close()
+            container = None
         rclpy.try_shutdown()
+        # Nodes lie in cycles; while one is left, its participant keeps 64 MB of /dev/shm, and
+        # `leave` would leave them there for good.
+        gc.collect()
         # A second signal shall not spoil the end.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)

@@ -102,6 +102,8 @@ class RunRecord:
             'diagnostics': self._health.counted(), 'not_recorded': self._recorder.left_out,
         }  # fmt: skip
         (self.out / SUMMARY).write_text(json.dumps(summary, indent=2) + '\n')
+        self._nodes = ()  # they must go with the context, or /dev/shm keeps their segment
+        del self._node, self._health, self._recorder, self._executor
 
     def _numbers(self, node: Node) -> dict[str, Any]:
         return self._health.numbers(node.get_fully_qualified_name().lstrip('/'))

@@ -31,7 +31,7 @@ SWAPPED = [
 ]
 _UPPER = [i for i, name in enumerate(KEYPOINTS) if not name.endswith(('hip', 'knee', 'ankle'))]
 _LOWER = [i for i in range(len(KEYPOINTS)) if i not in _UPPER]
-_MIRRORED, _TURNED, _HALVED, _COVERED, _COARSE, _NOISY = 0.5, 0.6, 0.12, 0.35, 0.3, 0.3
+_MIRRORED, _TURNED, _HALVED, _COVERED, _COARSE, _NOISY = 0.5, 0.3, 0.06, 0.12, 0.2, 0.2
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,9 +151,9 @@ def any_window(rng: np.random.Generator, person: Person, shape: tuple[int, int])
     edges = rng.normal(0, 0.05, 4) * np.tile(size, 2)
     edges = np.clip(edges, -0.15 * np.tile(size, 2), 0.15 * np.tile(size, 2))
     base = window_of((box + edges).astype(np.float32), shape)
-    scale = float(np.exp(np.clip(rng.normal(0, 0.14), -0.35, 0.35)))
+    scale = float(np.exp(np.clip(rng.normal(0, 0.1), -0.3, 0.3)))
     shift = rng.normal(0, 0.04, 2) * base.size
-    angle = float(np.clip(rng.normal(0, 0.3), -0.8, 0.8)) if rng.random() < _TURNED else 0.0
+    angle = float(np.clip(rng.normal(0, 0.2), -0.6, 0.6)) if rng.random() < _TURNED else 0.0
     return Window(
         (base.middle[0] + float(shift[0]), base.middle[1] + float(shift[1])),
         (base.size[0] * scale, base.size[1] * scale), angle, bool(rng.random() < _MIRRORED),

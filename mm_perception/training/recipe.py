@@ -30,8 +30,8 @@ _SEEDS_PER_TRAINING = 100
 CLIP_DATA = (
     '{training_clips} clips of 8 pictures and {training_stills} single pictures (version '
     '{clip_version}) of the synthetic world of the split `train`, {training_reshaped} of the '
-    'split `reshaped`, seeds from 0; no other data. Held-out worlds have other seeds and, in '
-    'part, shapes, patterns, light, lenses and pairs of colour and class that training never '
+    'split `reshaped`,{varied} seeds from 0; no other data. Held-out worlds have other seeds and, '
+    'in part, shapes, patterns, light, lenses and pairs of colour and class that training never '
     'shows (`mm_perception/world/variety.py`).'
 )
 
@@ -57,6 +57,7 @@ def clip_worlds(recipe: Recipe, share: float, workers: int) -> Worlds:
         'clips': (Split.TRAIN, recipe.num_clips, 8, 0),
         'stills': (Split.TRAIN, recipe.num_stills, 1, recipe.num_clips),
         'reshaped': (Split.RESHAPED, recipe.num_reshaped, 1, 0),
+        'varied': (Split.VARIED, recipe.num_varied, 1, 0),
     }
     counts = {
         f'training_{name}': max(8, round(full * share)) if full else 0
@@ -92,6 +93,7 @@ class Recipe:
         num_clips: Training clips of eight pictures, seeds from 0.
         num_stills: Of one picture, seeds from `num_clips`.
         num_reshaped: Of one picture with reshaped things, seeds from 0.
+        num_varied: Of one picture with reshaped things of further families, seeds from 0.
         notes: Paragraphs for the card: architecture, limits.
         score: Final scores from the folder of weights, with baselines; None takes `final_scores`
             of the module `<net>_scores`.
@@ -114,6 +116,7 @@ class Recipe:
     num_clips: int = 0
     num_stills: int = 0
     num_reshaped: int = 0
+    num_varied: int = 0
     worlds: Callable[[Recipe, float, int], Worlds] = clip_worlds
     data: str = CLIP_DATA
 
@@ -307,12 +310,15 @@ def weights_of(net: str) -> Path:
 
 def card(recipe: Recipe, scores: dict[str, Any], facts: dict[str, Any]) -> str:
     """The card of a network as Markdown."""
+    num_varied = facts.get('training_varied', 0)  # cards from before that split have none
+    varied = f' {num_varied} of the split `varied`,' if num_varied else ''
+    data = recipe.data.format(varied=varied, **facts)
     lines = [
         f'# {recipe.net} nano', '', recipe.title, '',
         f'Made by `mmp train {recipe.net}`; measured by `mmp eval {recipe.net}`. Apache-2.0.',
         '',
         *[line for note in recipe.notes for line in (note, '')],
-        '## Data', *textwrap.wrap(recipe.data.format(**facts), 99, break_on_hyphens=False), '',
+        '## Data', *textwrap.wrap(data, 99, break_on_hyphens=False), '',
         '## Scores', 'On held-out worlds:', '', '| measure | value |', '|---|---|',
         *[f'| {name} | {value} |' for name, value in scores.items()], '',
         '## Training', '| | |', '|---|---|',

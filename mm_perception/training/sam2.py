@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from transformers import Sam2VideoModel
 
-from mm_perception.nets.sam2.configs import NANO_IMAGE_SIZE_PX, nano_config
+from mm_perception.nets.sam2.configs import NANO_IMAGE_SIZE_PX, nano_config, with_image_size
 from mm_perception.training.data import load_clips
 from mm_perception.training.loop import Settings
 from mm_perception.training.recipe import CLIP_DATA, Recipe, Worlds, clip_worlds, save_half
@@ -29,6 +29,9 @@ from mm_perception.world.variety import Split
 
 #: Clips of 24 pictures, of seeds after those of clips and stills.
 _NUM_FILMS = 300
+#: In use; crops enlarge things in training, so that they are of equal size in larger pictures
+#: (Touvron et al., Fixing the train-test resolution discrepancy, 2019).
+_IN_USE_PX = 480
 
 
 class Sam2Task:
@@ -152,7 +155,9 @@ def _core(model: Any) -> Any:
 
 
 def _save(model: Any, folder: Path) -> None:
-    save_half(_core(model), folder)
+    core = _core(model)
+    with_image_size(core.config, _IN_USE_PX)
+    save_half(core, folder)
 
 
 RECIPE = Recipe(
@@ -169,7 +174,9 @@ RECIPE = Recipe(
     data='{training_films} clips of 24 pictures, ' + CLIP_DATA,
     notes=(
         'ResNet of widths 32 to 256 and of 1, 2, 3, 1 blocks, 128 channels in decoder and memory, '
-        'two layers of memory attention over four frames, input of 448 px.',
+        'two layers of memory attention over four frames. It learns on 448 px, of crops, and is '
+        'used on 480: on 60 held-out pictures that no score uses IoU from a box was 0.816 with '
+        '448, 0.826 with 480 and 0.830 with 512, which is too slow for two cores.',
         'Memory is learned from films of 5 and of 13 frames. In the long ones 8 frames only fill '
         'the memory. Most pan, those of single pictures among them, and in most something of '
         'another clip passes in front. Batch normalisation keeps its statistics there.',
@@ -180,7 +187,8 @@ RECIPE = Recipe(
         'seeds (from 20000; clips from 500000), 1155 of 16 films of 4 objects, 8 frames that fill '
         'the memory and 5 that teach, on 312, 5356, 6602 and 128. Last, on '
         'a CPU core, 777 steps of 10 pictures of 6 objects and 155 of 2 films (8 frames) in turn, '
-        'presence learned from the films alone. '
+        'presence learned from the films alone, then 583 more; what is shipped is the mean of the '
+        'weights before and after these (0.818 and 0.818, mean 0.820, on 80 such pictures, 448 px). '
         'The recipe as a whole, from nothing, has not been run.',
         'It knows the synthetic world: use a public checkpoint for real pictures.',
     ),

@@ -1,8 +1,9 @@
 """Things of other proportions, with other and fewer parts: domain randomisation of shape.
 
-Two families of shapes per class teach a network those two. Worlds of the split `reshaped` stretch
-every thing, bend its proportions, trade solids for others and hang new ones on it, so that a class
-becomes a range that families nobody trained on may fall into (Tobin et al., 2017, section III).
+Two families of shapes per class teach a network those two. Worlds of the splits `reshaped` and
+`varied` stretch every thing, bend its proportions, trade solids for others and hang new ones on
+it, so that a class becomes a range that families nobody trained on may fall into (Tobin et al.,
+2017, section III).
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ def make_room(seed: int, split: Split = Split.ANY) -> Scene:
     _add_in_the_middle(dice, scene, half, taken)
     _add_people(dice, scene, half, taken)
     _add_lights(dice, scene, half)
-    if split is Split.RESHAPED:
+    if split.is_reshaped:
         reshape(dice, scene.things)
     return scene
 

@@ -61,7 +61,7 @@ def make_street(seed: int, split: Split = Split.ANY, amounts: Amounts | None = N
     _add_traffic(dice, scene, amounts)
     _add_people(dice, scene, amounts)
     _add_obstacles(dice, scene, amounts)
-    if split is Split.RESHAPED:
+    if split.is_reshaped:
         reshape(dice, scene.things)
     return scene
 

@@ -15,6 +15,8 @@ Option = TypeVar('Option')
 _PAIRS_PER_NOVEL = 6
 #: Of the choices in a held-out world, at least this share is of what training never saw.
 _NOVEL_SHARE = 0.4
+#: Of the families in a varied world, this share is of those that no other world shows.
+_MORE_SHARE = 2 / 3
 
 
 class Split(str, Enum):
@@ -25,17 +27,24 @@ class Split(str, Enum):
         HELD_OUT: For tests of what was trained.
         ANY: With all there is.
         RESHAPED: For training: what `TRAIN` may show, of other proportions and parts.
+        VARIED: For training: what `RESHAPED` may show, and families of its own.
     """
 
     TRAIN = 'train'
     HELD_OUT = 'held_out'
     ANY = 'any'
     RESHAPED = 'reshaped'
+    VARIED = 'varied'  # the place in this list seeds the dice: add at the end
 
     @property
     def is_known(self) -> bool:
         """Whether training may see it."""
-        return self in (Split.TRAIN, Split.RESHAPED)
+        return self in (Split.TRAIN, Split.RESHAPED, Split.VARIED)
+
+    @property
+    def is_reshaped(self) -> bool:
+        """Whether its things have other proportions and parts than their families give them."""
+        return self in (Split.RESHAPED, Split.VARIED)
 
 
 def is_novel_pair(colour: str, kind: str) -> bool:
@@ -81,8 +90,15 @@ class Dice:
             chosen = list(options)
         return chosen[int(self.rng.integers(len(chosen)))]
 
-    def family(self, *families: str) -> str:
-        """A family of shapes or patterns; the last is kept from training."""
+    def family(self, *families: str, more: Collection[str] = ()) -> str:
+        """A family of shapes or patterns; the last is kept from training.
+
+        Args:
+            families: Those of all splits.
+            more: Those that only `VARIED` shows.
+        """
+        if more and self.split is Split.VARIED and self.chance(_MORE_SHARE):
+            return self.one_of(list(more))
         return self.one_of(families, families[-1:])
 
     def colour(self, kind: str, options: Sequence[str]) -> str:

@@ -5,7 +5,6 @@ The `launch` of PyPI is another program; only `launch_ros` proves that ROS's lau
 
 from __future__ import annotations
 
-import argparse
 import ast
 import importlib.util
 import runpy
@@ -120,17 +119,18 @@ def test_options_that_it_passes_are_accepted(path: Path) -> None:
         build_parser().parse_args(words)
 
 
-def test_options_of_the_container_are_accepted() -> None:
-    container = pytest.importorskip('mm_perception.ros.container', reason='needs rclpy')
+def test_options_of_a_run_are_accepted() -> None:
+    """`mmp run STACK` with all of them; ROS options come behind."""
+    pytest.importorskip('mm_perception.ros.container', reason='needs rclpy')
     path = ROOT / 'launch' / 'perception.launch.py'
     constants = {n.value for n in ast.walk(tree_of(path)) if isinstance(n, ast.Constant)}
     options = sorted(c for c in constants if isinstance(c, str) and c.startswith('--'))
     own = [option for option in options if option != '--log-level']
-    parser = argparse.ArgumentParser()
-    container.configure(parser)
-    known = parser.format_help()
-    assert own
-    assert [option for option in own if option not in known] == []
+    assert {'--record', '--set'} <= set(own)
+    words = [word for o in own for word in ([o] if o == '--local-only' else [o, 'a.b=1'])]
+    args = build_parser().parse_args(['run', 'track', *words, '--ros-args', '-r', '__ns:=/x'])
+    assert str(args.record) == 'a.b=1'
+    assert args.ros_args == ['-r', '__ns:=/x']
 
 
 @pytest.mark.launch
@@ -146,8 +146,8 @@ def test_upstream_launch_loads_it(path: Path) -> None:
 
 @pytest.mark.launch
 @pytest.mark.skipif(not HAS_LAUNCH, reason='launch_ros is not installed (it has no wheel)')
-def test_container_command_line() -> None:
-    """Substitutions resolve to the options of the container."""
+def test_command_line_of_the_nodes() -> None:
+    """Substitutions resolve to the options of `mmp run`."""
     from launch import LaunchContext
 
     path = ROOT / 'launch' / 'perception.launch.py'

@@ -43,6 +43,14 @@ def install_plugins(folder: Path) -> None:
     )
 
 
+def held_by(pid: int) -> list[Path]:
+    """Segments of a process in /dev/shm, by their open lock files."""
+    files = [Path(f'/proc/{pid}/fd/{number}') for number in os.listdir(f'/proc/{pid}/fd')]
+    locks = [str(file.readlink()) for file in files if file.is_symlink()]
+    names = [lock[: -len('_el')] for lock in locks if lock.startswith('/dev/shm/fastdds_')]
+    return [Path(name) for name in names if '_port' not in name]
+
+
 class Rig:
     """One container and one robot node, in a domain of their own."""
 
@@ -64,6 +72,7 @@ class Rig:
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self.node)
         self.container: subprocess.Popen[str] | None = None
+        self._held: list[Path] = []
         self.reports: dict[str, Any] = {}
         self.node.create_subscription(DiagnosticArray, '/diagnostics', self._take_report, 50)
 
@@ -90,8 +99,14 @@ class Rig:
     def stop(self, number: int = signal.SIGINT) -> int:
         """Send a signal and return the exit status."""
         assert self.container is not None
+        self._held = held_by(self.container.pid)
         self.container.send_signal(number)
         return self.wait_end()
+
+    def left_in_shared_memory(self) -> list[Path]:
+        """Segments of the stopped process that are still there."""
+        assert self._held, 'the process had no segment: this would prove nothing'
+        return [path for path in self._held if path.exists()]
 
     def wait_end(self) -> int:
         """Exit status of a container that ends by itself."""

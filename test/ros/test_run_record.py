@@ -88,6 +88,7 @@ def test_a_run_is_recorded_and_told(rig: Rig) -> None:
     drive(rig, heard)
     assert rig.stop(signal.SIGINT) == 0, rig.log
     assert process.poll() == 0
+    assert rig.left_in_shared_memory() == []
     assert f'report   {out / "report.html"}' in rig.log
     with BagReader(out / 'bag') as reader:
         counts = {name: topic.count for name, topic in reader.topics.items()}

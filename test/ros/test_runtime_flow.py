@@ -45,6 +45,7 @@ def test_signal_while_computing_ends_cleanly(rig: Rig, number: int) -> None:
     camera.publish(picture(rig.stamp_ns + 100_000_000))
     assert rig.stop(number) == 0, rig.log
     assert 'Traceback' not in rig.log
+    assert rig.left_in_shared_memory() == []
 
 
 def test_request_is_answered_while_pictures_are_computed(rig: Rig) -> None:

@@ -43,7 +43,7 @@ SIZES = {
     'large': HieraSize(144, 2, (2, 6, 36, 4), (23, 33, 43), window=(8, 4, 16, 8)),
 }
 TEST_SIZE = HieraSize(32, 1, (1, 1, 2, 1), (3,))
-NANO_IMAGE_SIZE_PX = 448
+NANO_IMAGE_SIZE_PX = 448  # in training
 STRIDE_PX = 16  # pixels per cell of the coarsest feature map that the decoder uses
 IMAGE_SIZE_PX = 1024
 TEST_IMAGE_SIZE_PX = 128

@@ -3,7 +3,18 @@
 from collections.abc import Callable
 
 from mm_perception.world.scene import Motion, Thing
-from mm_perception.world.things import furniture, obstacles, people, vehicles
+from mm_perception.world.things import (
+    furniture,
+    more_cars,
+    more_furniture,
+    more_household,
+    more_lorries,
+    more_obstacles,
+    obstacles,
+    people,
+    vehicles,
+)
+from mm_perception.world.things.families import Families
 from mm_perception.world.variety import Dice
 
 Maker = Callable[[Dice, str, Motion], Thing]
@@ -30,5 +41,13 @@ MAKERS: dict[str, Maker] = {
     'plant': furniture.plant,
     'television': furniture.television,
 }
+#: Class name to the families that only worlds of the split `varied` show.
+VARIED: dict[str, Families] = {
+    **more_cars.FAMILIES,
+    **more_lorries.FAMILIES,
+    **more_obstacles.FAMILIES,
+    **more_furniture.FAMILIES,
+    **more_household.FAMILIES,
+}
 
-__all__ = ['MAKERS', 'Maker']
+__all__ = ['MAKERS', 'VARIED', 'Maker']

@@ -6,15 +6,19 @@ import numpy as np
 
 from mm_perception.world.materials import Material
 from mm_perception.world.scene import Motion, Part, Solid, Thing
+from mm_perception.world.things import more_furniture, more_household
+from mm_perception.world.things.families import CORNERS, build
 from mm_perception.world.things.surfaces import GLASS, STEEL, box, paint, post
 from mm_perception.world.variety import Dice
 
-_CORNERS = ((-1, -1), (-1, 1), (1, -1), (1, 1))
+FAMILIES = {**more_furniture.FAMILIES, **more_household.FAMILIES}
 
 
 def table(dice: Dice, colour: str, motion: Motion) -> Thing:
     """On four legs, with a drawer, low, or round on one leg."""
-    family = dice.family('four legs', 'drawer', 'low', 'round')
+    family = dice.family('four legs', 'drawer', 'low', 'round', more=FAMILIES['table'])
+    if family in FAMILIES['table']:
+        return build('table', FAMILIES['table'][family], dice, colour, motion)
     long, wide = dice.uniform(0.7, 1.1), dice.uniform(0.9, 1.7)
     tall = dice.uniform(0.38, 0.5) if family == 'low' else dice.uniform(0.68, 0.8)
     top = paint(dice, colour, 0.4, pattern=dice.one_of(('plain', 'wood')), scale=0.3)
@@ -24,7 +28,7 @@ def table(dice: Dice, colour: str, motion: Motion) -> Thing:
         solids.append(post(radius * 0.5, 0, 0.03, (0, 0), top))
         return Thing('table', colour, (2 * radius, 2 * radius, tall), [Part(solids, motion)])
     solids = [box(long, wide, 0.05, (0, 0, tall - 0.025), top)]
-    for sx, sy in _CORNERS:
+    for sx, sy in CORNERS:
         at = (sx * (long / 2 - 0.06), sy * (wide / 2 - 0.06), tall / 2)
         solids.append(box(0.07, 0.07, tall, at, top))
     if family == 'drawer':
@@ -34,12 +38,14 @@ def table(dice: Dice, colour: str, motion: Motion) -> Thing:
 
 def chair(dice: Dice, colour: str, motion: Motion) -> Thing:
     """With a back of boards or a shell, or a stool."""
-    family = dice.family('back', 'bars', 'stool')
+    family = dice.family('back', 'bars', 'stool', more=FAMILIES['chair'])
+    if family in FAMILIES['chair']:
+        return build('chair', FAMILIES['chair'][family], dice, colour, motion)
     side, seat, cloth = dice.uniform(0.4, 0.5), dice.uniform(0.42, 0.5), paint(dice, colour, 0.3)
     back = dice.uniform(0.4, 0.55)
     legs = paint(dice, dice.one_of((colour, 'brown', 'black')), 0.3)
     solids = [box(side, side, 0.06, (0, 0, seat), cloth)]
-    for sx, sy in _CORNERS:
+    for sx, sy in CORNERS:
         solids.append(post(0.022, 0, seat, (sx * side * 0.42, sy * side * 0.42), legs))
     if family == 'back':
         solids.append(box(0.05, side, back, (-side / 2, 0, seat + back / 2 + 0.05), cloth))
@@ -55,7 +61,9 @@ def chair(dice: Dice, colour: str, motion: Motion) -> Thing:
 
 def sofa(dice: Dice, colour: str, motion: Motion) -> Thing:
     """For two or three, with arms, with cushions, or without arms."""
-    family = dice.family('arms', 'cushions', 'no arms')
+    family = dice.family('arms', 'cushions', 'no arms', more=FAMILIES['sofa'])
+    if family in FAMILIES['sofa']:
+        return build('sofa', FAMILIES['sofa'][family], dice, colour, motion)
     deep, wide, seat = dice.uniform(0.8, 0.95), dice.uniform(1.5, 2.3), dice.uniform(0.38, 0.46)
     back = dice.uniform(0.35, 0.5)
     cloth = paint(dice, colour, 0.1, pattern=dice.one_of(('plain', 'speckled')), scale=0.1)
@@ -77,7 +85,9 @@ def sofa(dice: Dice, colour: str, motion: Motion) -> Thing:
 
 def lamp(dice: Dice, colour: str, motion: Motion) -> Thing:
     """A floor lamp; its shade has the colour."""
-    family = dice.family('drum', 'stack', 'globe')
+    family = dice.family('drum', 'stack', 'globe', more=FAMILIES['lamp'])
+    if family in FAMILIES['lamp']:
+        return build('lamp', FAMILIES['lamp'][family], dice, colour, motion)
     tall, radius = dice.uniform(1.3, 1.75), dice.uniform(0.17, 0.26)
     shade = paint(dice, colour, 0.1)
     shade = Material(shade.first, shade.second, glow=dice.uniform(0.1, 0.5))
@@ -97,7 +107,9 @@ def lamp(dice: Dice, colour: str, motion: Motion) -> Thing:
 
 def fridge(dice: Dice, colour: str, motion: Motion) -> Thing:
     """With two doors above each other, one door, or two beside each other."""
-    family = dice.family('two doors', 'one door', 'side by side')
+    family = dice.family('two doors', 'one door', 'side by side', more=FAMILIES['fridge'])
+    if family in FAMILIES['fridge']:
+        return build('fridge', FAMILIES['fridge'][family], dice, colour, motion)
     wide = dice.uniform(0.8, 0.95) if family == 'side by side' else dice.uniform(0.55, 0.7)
     deep, tall = dice.uniform(0.55, 0.68), dice.uniform(1.4, 1.95)
     body, gap = paint(dice, colour, 0.7), Material((0.02, 0.02, 0.02))
@@ -115,7 +127,9 @@ def fridge(dice: Dice, colour: str, motion: Motion) -> Thing:
 
 def cup(dice: Dice, colour: str, motion: Motion) -> Thing:
     """A mug with a handle, a beaker, or a bowl-like cup."""
-    family = dice.family('mug', 'beaker', 'bowl')
+    family = dice.family('mug', 'beaker', 'bowl', more=FAMILIES['cup'])
+    if family in FAMILIES['cup']:
+        return build('cup', FAMILIES['cup'][family], dice, colour, motion)
     radius, tall = dice.uniform(0.045, 0.07), dice.uniform(0.1, 0.16)
     glaze = paint(dice, colour, 0.8)
     if family == 'bowl':
@@ -134,7 +148,9 @@ def cup(dice: Dice, colour: str, motion: Motion) -> Thing:
 
 def plant(dice: Dice, colour: str, motion: Motion) -> Thing:
     """Leaves in a pot, which has the colour: a bush, a palm, or a cactus."""
-    family = dice.family('bush', 'palm', 'cactus')
+    family = dice.family('bush', 'palm', 'cactus', more=FAMILIES['plant'])
+    if family in FAMILIES['plant']:
+        return build('plant', FAMILIES['plant'][family], dice, colour, motion)
     radius, deep, tall = dice.uniform(0.12, 0.2), dice.uniform(0.2, 0.35), dice.uniform(0.3, 0.8)
     pot, leaf = paint(dice, colour, 0.4), paint(dice, 'green', 0.1, pattern='speckled', scale=0.15)
     solids = [
@@ -165,7 +181,9 @@ def plant(dice: Dice, colour: str, motion: Motion) -> Thing:
 
 def television(dice: Dice, colour: str, motion: Motion) -> Thing:
     """A dark or running screen on a cabinet or a foot; its frame and stand have the colour."""
-    family = dice.family('cabinet', 'foot', 'box')
+    family = dice.family('cabinet', 'foot', 'box', more=FAMILIES['television'])
+    if family in FAMILIES['television']:
+        return build('television', FAMILIES['television'][family], dice, colour, motion)
     wide = dice.uniform(0.8, 1.4)
     high, low = wide * 0.58, dice.uniform(0.4, 0.6)
     frame = paint(dice, colour, 0.5)

@@ -5,43 +5,23 @@ from __future__ import annotations
 import numpy as np
 
 from mm_perception.world.materials import Material
-from mm_perception.world.motion import ACROSS
 from mm_perception.world.scene import Motion, Part, Solid, Thing
-from mm_perception.world.things.surfaces import (
-    CHROME,
-    GLASS,
-    HUB,
-    LAMP,
-    RUBBER,
-    TAIL,
-    box,
-    paint,
-)
+from mm_perception.world.things import more_cars, more_lorries
+from mm_perception.world.things.chassis import lamps, wheels
+from mm_perception.world.things.families import build
+from mm_perception.world.things.surfaces import CHROME, GLASS, box, paint
 from mm_perception.world.variety import Dice
 
-
-def _wheels(length: float, width: float, radius: float, axles: tuple[float, ...]) -> list[Solid]:
-    solids = []
-    for share in axles:
-        for side in (-1, 1):
-            at = (share * length, side * (width / 2 - 0.08), radius)
-            solids.append(Solid('cylinder', (radius, 0.11), at, RUBBER, ACROSS))
-            outer = (at[0], side * (width / 2 - 0.05), radius)
-            solids.append(Solid('cylinder', (radius * 0.55, 0.1), outer, HUB, ACROSS))
-    return solids
-
-
-def _lamps(length: float, width: float, height: float) -> list[Solid]:
-    return [
-        box(0.06, 0.32, 0.14, (sign * length / 2, side * (width / 2 - 0.25), height), glass)
-        for sign, glass in ((1, LAMP), (-1, TAIL))
-        for side in (-1, 1)
-    ]
+FAMILIES = {**more_cars.FAMILIES, **more_lorries.FAMILIES}
 
 
 def car(dice: Dice, colour: str, motion: Motion) -> Thing:
     """Saloon, hatchback, off-roader, estate or pickup."""
-    family = dice.family('saloon', 'hatchback', 'offroader', 'estate', 'pickup')
+    family = dice.family(
+        'saloon', 'hatchback', 'offroader', 'estate', 'pickup', more=FAMILIES['car']
+    )
+    if family in FAMILIES['car']:
+        return build('car', FAMILIES['car'][family], dice, colour, motion)
     length = dice.uniform(3.6, 4.2) if family == 'hatchback' else dice.uniform(4.3, 5.1)
     width, low = dice.uniform(1.7, 1.9), dice.uniform(0.6, 0.75)
     tall = 1.1 if family in ('offroader', 'pickup') else 0.85
@@ -59,15 +39,17 @@ def car(dice: Dice, colour: str, motion: Motion) -> Thing:
         box(0.09, width * 0.87, cabin, (middle + long * 0.05, 0, top + cabin / 2), body),
         box(0.12, width * 0.98, 0.2, (length / 2, 0, clear + 0.12), CHROME),
         box(0.12, width * 0.98, 0.2, (-length / 2, 0, clear + 0.12), CHROME),
-        *_wheels(length, width, dice.uniform(0.3, 0.36), (-0.32, 0.33)),
-        *_lamps(length, width, clear + low * 0.68),
+        *wheels(length, width, dice.uniform(0.3, 0.36), (-0.32, 0.33)),
+        *lamps(length, width, clear + low * 0.68),
     ]
     return Thing('car', colour, (length, width, top + cabin), [Part(solids, motion)])
 
 
 def van(dice: Dice, colour: str, motion: Motion) -> Thing:
     """A delivery van, or a minibus with windows along it."""
-    family = dice.family('panel', 'minibus')
+    family = dice.family('panel', 'minibus', more=FAMILIES['van'])
+    if family in FAMILIES['van']:
+        return build('van', FAMILIES['van'][family], dice, colour, motion)
     length, width, height = dice.uniform(4.9, 5.9), dice.uniform(1.9, 2.1), dice.uniform(2.1, 2.6)
     body, nose = paint(dice, colour), dice.uniform(0.8, 1.1)
     hull = length - nose
@@ -78,14 +60,16 @@ def van(dice: Dice, colour: str, motion: Motion) -> Thing:
         box(0.06, width * 0.84, height * 0.32, (hull / 2 - nose / 2, 0, height * 0.68), GLASS),
         box(glass, width + 0.02, height * 0.27,
             (hull / 2 - nose / 2 - 0.2 - glass / 2, 0, height * 0.67), GLASS),
-        *_wheels(length, width, 0.35, (-0.33, 0.32)), *_lamps(length, width, 0.8),
+        *wheels(length, width, 0.35, (-0.33, 0.32)), *lamps(length, width, 0.8),
     ]  # fmt: skip
     return Thing('van', colour, (length, width, height), [Part(solids, motion)])
 
 
 def truck(dice: Dice, colour: str, motion: Motion) -> Thing:
     """A lorry with a box, an open load or a tank; cab and load have shades of the colour."""
-    family = dice.family('box', 'striped', 'tipper', 'tanker')
+    family = dice.family('box', 'striped', 'tipper', 'tanker', more=FAMILIES['truck'])
+    if family in FAMILIES['truck']:
+        return build('truck', FAMILIES['truck'][family], dice, colour, motion)
     length, width, height = dice.uniform(6.5, 8.5), dice.uniform(2.3, 2.5), dice.uniform(2.9, 3.5)
     body, cab = paint(dice, colour), dice.uniform(1.7, 2.1)
     load = paint(dice, colour)
@@ -105,14 +89,16 @@ def truck(dice: Dice, colour: str, motion: Motion) -> Thing:
         box(cab, width * 0.96, tall - 0.5, (front, 0, 0.5 + (tall - 0.5) / 2), body),
         box(0.06, width * 0.86, tall * 0.32, (length / 2, 0, tall * 0.72), GLASS),
         box(cab * 0.45, width * 0.97 + 0.02, tall * 0.28, (front + 0.25, 0, tall * 0.72), GLASS),
-        cargo, *_wheels(length, width, 0.48, (-0.36, -0.22, 0.34)), *_lamps(length, width, 0.75),
+        cargo, *wheels(length, width, 0.48, (-0.36, -0.22, 0.34)), *lamps(length, width, 0.75),
     ]  # fmt: skip
     return Thing('truck', colour, (length, width, height), [Part(solids, motion)])
 
 
 def bus(dice: Dice, colour: str, motion: Motion) -> Thing:
     """A city bus with one deck or two."""
-    family = dice.family('city', 'banded', 'double-decker')
+    family = dice.family('city', 'banded', 'double-decker', more=FAMILIES['bus'])
+    if family in FAMILIES['bus']:
+        return build('bus', FAMILIES['bus'][family], dice, colour, motion)
     length, width = dice.uniform(9.5, 11.5), 2.5
     height = dice.uniform(4.0, 4.3) if family == 'double-decker' else dice.uniform(2.9, 3.2)
     body = paint(dice, colour)
@@ -129,5 +115,5 @@ def bus(dice: Dice, colour: str, motion: Motion) -> Thing:
             box(0.1, width + 0.05, band, (place * length, 0, level), body)
             for place in np.linspace(-0.4, 0.38, 7 if family == 'city' else 3)
         ]
-    solids += [*_wheels(length, width, 0.48, (-0.3, 0.33)), *_lamps(length, width, 0.7)]
+    solids += [*wheels(length, width, 0.48, (-0.3, 0.33)), *lamps(length, width, 0.7)]
     return Thing('bus', colour, (length, width, height), [Part(solids, motion)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,16 @@ from safetensors.torch import save_file
 from torch import nn
 
 from mm_perception.errors import WeightsError
+from mm_perception.training import recipe as recipes
 from mm_perception.training.data import LateClips
 from mm_perception.training.loop import Settings
 from mm_perception.training.recipe import (
+    CLIP_DATA,
     SCORES,
     Recipe,
     Worlds,
+    card,
+    clip_worlds,
     minutes_of,
     score_again,
     steps_of,
@@ -118,3 +123,19 @@ def test_worlds_are_read_when_one_is_asked_for() -> None:
     assert not calls
     assert (len(clips), clips[1], clips[1:], list(clips)) == (3, 'b', ['b', 'c'], ['a', 'b', 'c'])
     assert len(calls) == 1
+
+
+@pytest.mark.parametrize(('num_varied', 'told'), [(0, ''), (30, ' 30 of the split `varied`,')])
+def test_a_card_tells_of_varied_worlds_where_there_are_some(
+    num_varied: int, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, int] = {}
+    monkeypatch.setattr(
+        recipes, 'load_clips', lambda split, count, **_: asked.update({split.value: count}) or []
+    )
+    recipe = replace(RECIPE, num_clips=10, num_reshaped=20, num_varied=num_varied, data=CLIP_DATA)
+    worlds = clip_worlds(recipe, 1.0, 1)
+    assert len(worlds.training) == 0
+    assert asked['varied'] == worlds.counts['training_varied'] == num_varied
+    text = ' '.join(card(recipe, {}, {**worlds.counts, 'stages': [{'steps': 2}]}).split())
+    assert f'20 of the split `reshaped`,{told} seeds from 0; no other data.' in text
