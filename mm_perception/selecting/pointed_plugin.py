@@ -81,7 +81,8 @@ class PointedPlugin(Plugin[C], Generic[C], is_base=True):
     inputs: ClassVar[dict[str, Port]] = {
         'masks': Reference(Masks, 'Of a tracker; any number of cameras.'),
         'camera_info': Latest(CameraInfo, 'Of each camera.', required=True, follows='masks'),
-        'ray': Latest(Pose, 'Of a hand, a gaze or a controller.', tolerance_s=0.1),
+        # Wide enough for a ray that is made of the masks before: see `pointing`.
+        'ray': Latest(Pose, 'Of an arm, a gaze or a controller.', tolerance_s=0.3),
         'command': Queue(Command, 'What to do with what is meant.'),
         'depth': Latest(
             Image, 'Depth in the frame and size of the masks (REP-118).', tolerance_s=0.15,

@@ -32,6 +32,7 @@ BENCHES = {
     'dino_segment': ('dino_segment',),
     'message_path': (),
     'nano': ('clip', 'sam2', 'text_tracker'),
+    'pointing': ('pointing', 'ar_interact'),
     'prompts': ('text_tracker',),
     'sam2': ('sam2',),
     'select': ('ar_interact', 'sam_prompt', 'xr_select'),

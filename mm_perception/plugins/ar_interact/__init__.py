@@ -1,10 +1,11 @@
 """Point at a thing or name it, and get a spot in space to hang an overlay on, that stays there.
 
 A thing is selected by voice ("select the lamp", "that one") or by pointing at it for a while; the
-ray is a pose, of a controller, a gaze, or a hand (`mm_perception.geometry.rays.ray_of_hand` makes
-one of its keypoints). The anchor is a spot on the thing's surface, from depth or a scan, in a
-frame that stands still: it stays while the camera moves, goes with a thing that moves, and is kept
-where the thing is out of sight. An occlusion mask says where real things are in front of it.
+ray is a pose, of a controller, a gaze, or an arm that a camera sees (the plugin `pointing`; of two
+keypoints of a hand `mm_perception.geometry.rays.ray_of_hand` makes one). The anchor is a spot on
+the thing's surface, from depth or a scan, in a frame that stands still: it stays while the camera
+moves, goes with a thing that moves, and is kept where the thing is out of sight. An occlusion mask
+says where real things are in front of it.
 
 A policy without a network; the geometry is in `mm_perception.geometry.rays` and
 `mm_perception.selecting`.
@@ -85,7 +86,7 @@ class ArInteract(PointedPlugin[ArInteractConfig]):
         reference_code='none',
         limits=(
             'Without depth or a scan things are selected, but carry no anchor.',
-            'Hands come as a ray: it finds no keypoints itself.',
+            'Hands come as a ray: `pointing` makes one of what a camera sees.',
             'A thing that turns in place takes its anchor not along.',
         ),
     )
