@@ -132,9 +132,14 @@ def begin_with_dino(model: Any, folder: Path) -> None:
     ours.embeddings.position_embeddings[:, :1] = 0
     ours.layernorm.load_state_dict(theirs.layernorm.state_dict())
     for layer, other in zip(ours.encoder.layer, theirs.encoder.layer, strict=True):
-        layer.load_state_dict(other.state_dict(), strict=False)  # attention and MLP, by name
-        layer.layernorm_before.load_state_dict(other.norm1.state_dict())
-        layer.layernorm_after.load_state_dict(other.norm2.state_dict())
+        own, others = layer.attention, other.attention
+        for part, source in (
+            (layer.layernorm_before, other.norm1), (layer.layernorm_after, other.norm2),
+            (own.attention.query, others.q_proj), (own.attention.key, others.k_proj),
+            (own.attention.value, others.v_proj), (own.output.dense, others.o_proj),
+            (layer.mlp, other.mlp),
+        ):  # fmt: skip
+            part.load_state_dict(source.state_dict())
         for last, scale in (
             (layer.attention.output.dense, other.layer_scale1.lambda1),
             (layer.mlp.fc2, other.layer_scale2.lambda1),
