@@ -132,9 +132,14 @@ def begin_with_dino(model: Any, folder: Path) -> None:
     ours.embeddings.position_embeddings[:, :1] = 0
     ours.layernorm.load_state_dict(theirs.layernorm.state_dict())
     for layer, other in zip(ours.encoder.layer, theirs.encoder.layer, strict=True):
-        layer.load_state_dict(other.state_dict(), strict=False)  # attention and MLP, by name
-        layer.layernorm_before.load_state_dict(other.norm1.state_dict())
-        layer.layernorm_after.load_state_dict(other.norm2.state_dict())
+        own, others = layer.attention, other.attention
+        for part, source in (
+            (layer.layernorm_before, other.norm1), (layer.layernorm_after, other.norm2),
+            (own.attention.query, others.q_proj), (own.attention.key, others.k_proj),
+            (own.attention.value, others.v_proj), (own.output.dense, others.o_proj),
+            (layer.mlp, other.mlp),
+        ):  # fmt: skip
+            part.load_state_dict(source.state_dict())
         for last, scale in (
             (layer.attention.output.dense, other.layer_scale1.lambda1),
             (layer.mlp.fc2, other.layer_scale2.lambda1),
@@ -195,6 +200,11 @@ RECIPE = Recipe(
         'ViTPose; maps of 32 x 24. It begins with the layers of DINOv2 nano.',
         'A joint that is hidden is to be found, one that is out of the picture is not: its map is '
         'to be empty, so that its score is low.',
+        'The shipped weights had 35 minutes of a third of a core: 250 steps of 16 crops that were '
+        'changed more, then milder ones, twice with the learning rate raised again. An error had '
+        'left the attention of its layers to chance instead of taking that of DINOv2, which '
+        'is mended since; PCK still rose when time was up. Often it puts both knees, or both '
+        'elbows, on the same limb.',
         'It knows the people of the synthetic world, who have no hands, clothes of one shape and '
         'stiff backs: use a public checkpoint for real pictures.',
     ),

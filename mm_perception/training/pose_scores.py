@@ -36,7 +36,7 @@ _FILLS = 0.53
 NEAR = 0.2
 #: From that score on a joint is said to be in the picture.
 SEEN = 0.3
-_SCENES, _KNOWN = 80, 24
+_SCENES, _KNOWN = 60, 24
 #: One of so many people is also looked for in a grey picture.
 _BLIND = 4
 _GROUPS = {
