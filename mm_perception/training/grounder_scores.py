@@ -27,7 +27,7 @@ from mm_perception.world.materials import COLOURS
 from mm_perception.world.variety import Split, is_novel_pair
 
 SMALLEST_PX = 100  # area of the things that must be found
-MIN_SCORE = 0.38  # the text tracker, for which a CLIP looks too, takes 0.3
+MIN_SCORE = 0.35  # the text tracker, for which a CLIP looks too, takes 0.3
 _PICTURES = 480
 _ABLATED = 427  # questions that are asked again with something left out
 

@@ -17,6 +17,7 @@ NETS = {
     'bevformer': ('bevformer',),
     'clip': ('clip',),
     'dino_segment': ('dino',),
+    'pose': ('pose',),
     'sam2': ('sam2',),
     'speech': ('speech',),
     'text_tracker': ('grounder', 'sam2', 'clip'),
