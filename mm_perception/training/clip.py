@@ -9,7 +9,7 @@ one: a crop is never told that it is not of a class that its colour never goes w
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from open_clip import CLIP
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
@@ -37,11 +37,6 @@ from mm_perception.training.vocabulary import END, START, make_tokenizer
 from mm_perception.world.clips import Clip
 
 IMAGE_SIDE, PATCH = 128, 16
-#: In use: scenes show small things better, and crops lose nothing (Touvron et al., Fixing the
-#: train-test resolution discrepancy, 2019).
-IN_USE_SIDE = 160
-_STRIDE = 32  # px of the input per place that the whole picture is pooled from
-_PLACES = 'visual.attnpool.positional_embedding'
 TEXT_LENGTH = 32
 BATCH, STEPS = 256, 5000
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -49,9 +44,9 @@ _CHANNELS, _WIDTH = 128, 28
 _PASTED = 0.25  # share of crops whose thing stands before another scene
 
 
-def nano_config(vocabulary_size: int, side: int = IMAGE_SIDE) -> dict[str, Any]:
-    """An open_clip configuration of about 5 M parameters, for pictures of a side in px."""
-    vision = {'image_size': side, 'layers': [1, 2, 2, 1], 'width': _WIDTH}
+def nano_config(vocabulary_size: int) -> dict[str, Any]:
+    """An open_clip configuration of about 5 M parameters."""
+    vision = {'image_size': IMAGE_SIDE, 'layers': [1, 2, 2, 1], 'width': _WIDTH}
     text = {
         'context_length': TEXT_LENGTH, 'vocab_size': vocabulary_size, 'width': 160, 'heads': 4,
         'layers': 3, 'hf_tokenizer_name': 'local',
@@ -272,39 +267,17 @@ def _core(model: Any) -> Any:
     return model.model
 
 
-def for_side(state: Mapping[str, Tensor], side: int) -> dict[str, Tensor]:
-    """Weights for pictures of another side: codes of places are filled in between.
-
-    Args:
-        state: Of the network, by name.
-        side: Of its pictures, px.
-    """
-    codes, cells = state[_PLACES], side // _STRIDE
-    whole, places = codes[:1].float(), codes[1:].float()
-    had = round(len(places) ** 0.5)
-    grid = places.reshape(had, had, -1).permute(2, 0, 1)[None]
-    if cells != had:
-        grid = functional.interpolate(grid, (cells, cells), mode='bicubic', align_corners=False)
-    found = torch.cat([whole, grid[0].flatten(1).t()])
-    return {**state, _PLACES: found.to(codes.dtype)}
-
-
-def _restore(model: Any, folder: Path) -> None:
-    state = load_file(folder / 'model.safetensors')
-    _core(model).load_state_dict(for_side(state, IMAGE_SIDE))
-
-
 def _save(model: Any, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     core, tokenizer = _core(model), make_tokenizer(TEXT_LENGTH)
     state = {
         name: (value.half() if value.is_floating_point() else value).contiguous()
-        for name, value in for_side(core.state_dict(), IN_USE_SIDE).items()
+        for name, value in core.state_dict().items()
     }
     save_file(state, folder / 'model.safetensors')
     tokenizer.save_pretrained(folder)
     config = {
-        'model_cfg': nano_config(len(tokenizer), IN_USE_SIDE),
+        'model_cfg': nano_config(len(tokenizer)),
         'preprocess_cfg': {
             'mean': MEAN, 'std': DEVIATION, 'interpolation': 'bilinear', 'resize_mode': 'squash'
         },
@@ -322,7 +295,6 @@ RECIPE = Recipe(
     make=_make,
     save=_save,
     core=_core,
-    restore=_restore,
     notes=(
         'The modified ResNet of the paper (section 2.4), 28 wide, in 1, 2, 2 and 1 blocks on '
         '128 px; text encoder of 3 layers and a vocabulary of whole words. What is not in it is '
@@ -338,8 +310,13 @@ RECIPE = Recipe(
         'and 3800 reshaped ones, 894 steps of this one from a learning rate of 1e-3; then 17 '
         'minutes of an H200, which three other trainings used too, with 512 crops a step: 3567 '
         'steps on two pictures each of 237 clips, 3291 stills and 4002 reshaped ones of new seeds '
-        '(from 20000; clips from 500000), 4654 on 315, 5398 and 6602. '
+        '(from 20000; clips from 500000), 4654 on 315, 5398 and 6602. Last, 701 steps of 256 '
+        'crops on a CPU core, on 3000 stills, 2500 reshaped ones and 2600 of the split `varied`; '
+        'what is shipped is 0.65 of the weights before and 0.35 of those after. '
         'The recipe as a whole, from nothing, has not been run.',
+        'On 480 held-out pictures that no score uses all pairs, new pairs and recall@1 were '
+        '0.812, 0.754 and 0.675 before the last steps, and are 0.815, 0.755 and 0.703 now; on 160 '
+        'px instead of 128 they would be 0.795, 0.736 and 0.718.',
         'What it still misreads is more often the class (0.80 right on pairs never seen together, '
         '311 crops of worlds that validate) than the colour (0.90): chairs, balls and barriers of '
         'shapes that training never shows; white, grey and black.',

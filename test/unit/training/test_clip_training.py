@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from mm_perception.nets.clip.engine import CONFIG_FILE, load_clip
-from mm_perception.training.clip import (
-    IMAGE_SIDE,
-    IN_USE_SIDE,
-    PATCH,
-    RECIPE,
-    ClipTask,
-    box_around,
-    for_side,
-)
+from mm_perception.nets.clip.engine import load_clip
+from mm_perception.training.clip import IMAGE_SIDE, PATCH, RECIPE, ClipTask, box_around
 from mm_perception.training.clip_batches import NAMES, Sizes
 from mm_perception.training.clip_scores import crops, zero_shot
 from mm_perception.training.clip_sights import NUM_COLOURS
@@ -149,34 +140,3 @@ def test_training_lowers_the_loss_and_the_result_runs(tmp_path) -> None:
     pictures, things = crops([moving_square()], (0,))
     assert [(t.colour, t.kind) for t in things] == [('blue', 'van'), ('red', 'car')]
     assert zero_shot(engine, pictures, things).shape == (2,)
-
-
-def test_codes_of_places_are_filled_in_between_for_larger_pictures() -> None:
-    """A code that grows from left to right still does; that of the whole stays."""
-    ramp = torch.arange(4.0).repeat(4)[:, None]  # rows of 0, 1, 2, 3
-    state = {'visual.attnpool.positional_embedding': torch.cat([torch.tensor([[9.0]]), ramp])}
-    (found,) = for_side(state, 160).values()
-    assert found.shape == (1 + 25, 1)
-    assert float(found[0]) == 9
-    rows = found[1:].reshape(5, 5)
-    assert torch.allclose(rows, rows[:1].expand(5, 5), atol=1e-5)
-    assert (rows[0].diff() > 0.4).all()
-    assert torch.equal(for_side(state, 128)['visual.attnpool.positional_embedding'][1:], ramp)
-
-
-def test_saved_weights_are_for_larger_pictures_and_training_goes_on_from_them(tmp_path) -> None:
-    learner = task(1)
-    model: Any = learner.build()
-    with torch.no_grad():
-        model.model.visual.attnpool.positional_embedding.normal_()
-    RECIPE.save(model, tmp_path)
-    assert load_clip(str(tmp_path)).embed_texts(['a car']).shape[0] == 1
-    config = json.loads((tmp_path / CONFIG_FILE).read_text())
-    assert config['model_cfg']['vision_cfg']['image_size'] == IN_USE_SIDE
-    again: Any = learner.build()
-    assert RECIPE.restore is not None
-    RECIPE.restore(again, tmp_path)
-    mine, other = (m.model.visual.attnpool.positional_embedding for m in (model, again))
-    assert torch.equal(mine[:1].half(), other[:1].half())
-    assert torch.corrcoef(torch.stack([mine[1:].flatten(), other[1:].flatten()]))[0, 1] > 0.9
-    assert torch.equal(model.model.logit_scale.half(), again.model.logit_scale.half())
