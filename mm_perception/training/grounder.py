@@ -43,7 +43,7 @@ from mm_perception.world.materials import COLOURS
 IMAGE_SIDE, TEXT_LENGTH = 320, 16
 #: In use; crops enlarge things in training, so that they are of equal size in larger pictures
 #: (Touvron et al., Fixing the train-test resolution discrepancy, 2019).
-IN_USE_SIDE = 352
+_IN_USE_SIDE = 352
 STRIDE = 4  # px of the input per cell of a mask
 _CHANNELS, _QUERIES_PER_SIDE = 64, 6
 
@@ -251,7 +251,7 @@ def _make(clips: Sequence[Clip], held_out: Sequence[Clip], scale: float) -> list
 
 def image_processor() -> Any:
     """What makes pixels of a picture in use."""
-    side = {'height': IN_USE_SIDE, 'width': IN_USE_SIDE}
+    side = {'height': _IN_USE_SIDE, 'width': _IN_USE_SIDE}
     return Sam3ImageProcessor(size=side, image_mean=MEAN, image_std=DEVIATION)
 
 
