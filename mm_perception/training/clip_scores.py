@@ -127,6 +127,10 @@ def final_scores(weights: Path, device: str, watch: Watch = unwatched) -> dict[s
     with watch(120, 'making pictures of known things') as progress:
         known_clips = final_clips(120, Split.TRAIN, progress)
     known = zero_shot(engine, *crops(known_clips, (0,)), watch)
+    with watch(120, 'making pictures of known things in other colours') as progress:
+        recoloured = crops(final_clips(120, Split.RECOLOURED, progress), (0,))
+    new_pairs = [is_novel_pair(thing.colour, thing.kind) for thing in recoloured[1]]
+    told = zero_shot(engine, *recoloured, watch)
     known_recalls = [recall(engine, known_clips[i : i + 60], i) for i in (0, 60)]
     starts = counted(range(0, len(clips), 60), watch, 'finding scenes by caption')
     recalls = [recall(engine, clips[i : i + 60], i) for i in starts]
@@ -137,6 +141,8 @@ def final_scores(weights: Path, device: str, watch: Watch = unwatched) -> dict[s
         'zero-shot colour and class, pairs never seen together': round(_mean(right, novel), 3),
         'zero-shot colour and class, all pairs': round(float(right.mean()), 3),
         'the same in new worlds of known things': round(float(known.mean()), 3),
+        'pairs never seen together of things known in other colours':
+            round(_mean(told, new_pairs), 3),
         'crops (of pairs never seen together)': f'{len(things)} ({sum(novel)})',
         'chance of zero-shot': round(1 / pairs, 4),
         'the same without form: crops of one even colour':

@@ -29,8 +29,8 @@ from mm_perception.world.variety import Split
 #: Width and height of a crop and of its maps, cells.
 SHAPE, CELLS = (144, 192), (24, 32)
 _PATCH, _WIDTH, _LAYERS, _HEADS = 12, 192, 6, 3
-STEPS, _CROPS = 3000, 16
-_NUM_SCENES, _NUM_RESHAPED, _NUM_HELD_OUT = 400, 200, 30
+STEPS, _CROPS = 9000, 16
+_NUM_SCENES, _NUM_RESHAPED, _NUM_HELD_OUT = 800, 400, 30
 #: Share of the cross entropy in the loss, and the factor on maps before its softmax.
 _WHERE, _SHARPNESS = 0.1, 10.0
 #: Factor on the weights of the head as it begins: else its maps are far louder than bumps.

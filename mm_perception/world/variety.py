@@ -28,18 +28,26 @@ class Split(str, Enum):
         ANY: With all there is.
         RESHAPED: For training: what `TRAIN` may show, of other proportions and parts.
         VARIED: For training: what `RESHAPED` may show, and families of its own.
+        RECOLOURED: For tests: what `TRAIN` may show but for colours, which are those of
+            `HELD_OUT`: tells what pairs cost that training never shows, and they alone.
     """
 
     TRAIN = 'train'
     HELD_OUT = 'held_out'
     ANY = 'any'
     RESHAPED = 'reshaped'
-    VARIED = 'varied'  # the place in this list seeds the dice: add at the end
+    VARIED = 'varied'
+    RECOLOURED = 'recoloured'  # the place in this list seeds the dice: add at the end
 
     @property
     def is_known(self) -> bool:
         """Whether training may see it."""
         return self in (Split.TRAIN, Split.RESHAPED, Split.VARIED)
+
+    @property
+    def is_familiar(self) -> bool:
+        """Whether all but colours is what training may see."""
+        return self.is_known or self is Split.RECOLOURED
 
     @property
     def is_reshaped(self) -> bool:
@@ -80,15 +88,7 @@ class Dice:
             options: Repeat one to make it likelier.
             novel: Those that training never sees.
         """
-        known = [option for option in options if option not in novel]
-        rare = [option for option in options if option in novel]
-        if self.split.is_known:
-            chosen = known
-        elif self.split is Split.HELD_OUT and rare and self.chance(_NOVEL_SHARE):
-            chosen = rare
-        else:
-            chosen = list(options)
-        return chosen[int(self.rng.integers(len(chosen)))]
+        return self._one_of(options, novel, only_known=self.split.is_familiar)
 
     def family(self, *families: str, more: Collection[str] = ()) -> str:
         """A family of shapes or patterns; the last is kept from training.
@@ -103,11 +103,25 @@ class Dice:
 
     def colour(self, kind: str, options: Sequence[str]) -> str:
         """A colour for a thing; some pairs are kept from training."""
-        return self.one_of(options, [c for c in options if is_novel_pair(c, kind)])
+        novel = [c for c in options if is_novel_pair(c, kind)]
+        return self._one_of(options, novel, only_known=self.split.is_known)
 
     def within(self, low: float, high: float, novel_below: float) -> float:
         """A number in a range, of which training never sees what is below a bound."""
         is_rare = self.split is Split.HELD_OUT and self.chance(_NOVEL_SHARE)
         if is_rare:
             return self.uniform(low, novel_below)
-        return self.uniform(novel_below if self.split.is_known else low, high)
+        return self.uniform(novel_below if self.split.is_familiar else low, high)
+
+    def _one_of(
+        self, options: Sequence[Option], novel: Collection[Option], *, only_known: bool
+    ) -> Option:
+        known = [option for option in options if option not in novel]
+        rare = [option for option in options if option in novel]
+        if only_known:
+            chosen = known
+        elif self.split is not Split.ANY and rare and self.chance(_NOVEL_SHARE):
+            chosen = rare
+        else:
+            chosen = list(options)
+        return chosen[int(self.rng.integers(len(chosen)))]

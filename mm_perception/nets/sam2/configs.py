@@ -89,7 +89,7 @@ def nano_config(image_size: int = NANO_IMAGE_SIZE_PX) -> Sam2VideoConfig:
         attention_layers=2,
     )
     # So many memories that a training on short clips fills them.
-    config.num_maskmem, config.max_object_pointers_in_encoder = 4, 8
+    config.num_maskmem, config.max_object_pointers_in_encoder = 3, 8
     # Heads as wide as the public model's: with narrower ones places are learned slowly.
     config.mask_decoder_config.attention_downsample_rate = 1
     # Taking another mask where that of a box is unsure: no training, the public one neither, does.

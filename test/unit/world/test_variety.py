@@ -33,6 +33,15 @@ def test_held_out_worlds_have_novel_pairs_and_others() -> None:
     assert len(seen) > 3 * len(novel)
 
 
+def test_recoloured_worlds_differ_from_those_of_training_in_pairs_alone() -> None:
+    seen = pairs(Split.RECOLOURED)
+    assert len([pair for pair in seen if is_novel_pair(*pair)]) >= 15
+    dice = [Dice(seed, Split.RECOLOURED) for seed in range(200)]
+    assert {d.family('a', 'b', 'rare') for d in dice} == {'a', 'b'}
+    assert {d.one_of((1, 2, 3), novel=(3,)) for d in dice} == {1, 2}
+    assert min(d.within(0, 1, novel_below=0.5) for d in dice) >= 0.5
+
+
 @pytest.mark.parametrize('kind', MAKERS)
 def test_every_class_has_colours_on_both_sides(kind: str) -> None:
     novel = [colour for colour in COLOURS if is_novel_pair(colour, kind)]
