@@ -83,13 +83,20 @@ class Channel(Generic[S]):
 
         Raises:
             ConfigError: The sample is of another type.
+            Exception: What the first listener raised that failed, once all have been called.
         """
         if not isinstance(item, Deferred | self.sample_type):
             raise ConfigError(
                 f'sample on {self.topic}', type(item).__name__, self.sample_type.__name__
             )
+        failures = []
         for subscription in self._subscriptions:
-            subscription.listener(item)
+            try:
+                subscription.listener(item)
+            except Exception as error:  # noqa: BLE001 - the others hear it all the same
+                failures.append(error)
+        if failures:
+            raise failures[0]
 
     def subscribe(
         self, listener: Listener, wants: Callable[[], bool] | None = None

@@ -7,6 +7,7 @@ cost nothing until somebody subscribes.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -30,6 +31,7 @@ from mm_perception.ros.intake import Intake, NotByExecutor
 from mm_perception.ros.wire import deserialize, message_class
 from mm_perception.samples import Image, Masks, Sample
 
+log = logging.getLogger('mm_perception.transport')
 #: Types whose messages are worth decoding late.
 _BULKY = (IMAGE, COMPRESSED, 'sensor_msgs/msg/PointCloud2')
 Report = Callable[[BaseException], None]
@@ -272,7 +274,10 @@ def _output_qos(*, is_latched: bool, is_debug: bool) -> QoSProfile:
 
 
 def _has_subscribers(publishers: dict[str, Any]) -> bool:
-    return any(publisher.get_subscription_count() for publisher in publishers.values())
+    try:
+        return any(publisher.get_subscription_count() for publisher in publishers.values())
+    except RuntimeError:  # InvalidHandle: another thread has just destroyed them
+        return False
 
 
 def _send(
@@ -302,3 +307,9 @@ def _send(
         report(error)
     except RuntimeError as error:  # RCLError: the middleware is saturated or shutting down
         report(error)
+    except Exception as error:
+        log.exception('a sample could not be published')
+        name = type(item).__name__
+        problem = f'a {name} cannot be written as messages: {type(error).__name__}: {error}'
+        fix = 'mend the plugin that made it; the log has the traceback'
+        report(MalformedMessageError(name, problem, fix))

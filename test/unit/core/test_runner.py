@@ -128,6 +128,63 @@ def test_breach_of_contract_is_a_failure(bench, mode) -> None:
     assert [type(e).__name__ for e in b.errors] == ['PluginContractError']
 
 
+@pytest.mark.parametrize('mode', ['nothing', 'hole'])
+def test_outputs_that_are_none_do_not_end_the_worker(bench, mode) -> None:
+    b = bench(FakeConfig(mode=mode)).listen()
+    b.show(1)
+    assert [type(e) for e in b.errors] == [InferenceError]
+    b.runner.reconfigure(FakeConfig())
+    b.show(2)
+    assert [m.stamp_ns for m in b.masks] == [2]
+
+
+def test_listener_that_fails_ends_neither_the_worker_nor_the_other_outputs(bench) -> None:
+    b = bench()
+    b.runner.deactivate()
+    notes: list[str] = []
+    done = threading.Event()
+
+    def fail(item: Any) -> None:
+        raise OverflowError('made to fail')
+
+    def note(item: Any) -> None:
+        notes.append(item.text)
+        done.set()
+
+    b.bus.channel('/masks', Masks).subscribe(fail)
+    b.bus.channel('/note', Text).subscribe(note)
+    b.listen()
+    b.runner.activate()
+    for stamp in (1, 2):
+        b.bus.channel('/image', Image).publish(image(stamp))
+        assert done.wait(5), 'the worker died'
+        done.clear()
+    b.runner.deactivate()
+    assert notes == ['1', '2']
+    assert [m.stamp_ns for m in b.masks] == [1, 2]
+    assert b.runner.stats.failures == {'InferenceError': 2}
+    assert 'made to fail' in b.runner.stats.last_failure.message
+
+
+def test_worker_survives_what_fails_between_inferences(bench) -> None:
+    b = bench()
+    b.runner.deactivate()
+    asked = iter([True])
+
+    def wants() -> bool:
+        if next(asked, False):
+            raise RuntimeError('made to fail')
+        return True
+
+    done = threading.Event()
+    b.bus.channel('/masks', Masks).subscribe(lambda item: done.set(), wants)
+    b.runner.activate()
+    b.bus.channel('/image', Image).publish(image(1))
+    assert done.wait(5), 'the worker died'
+    b.runner.deactivate()
+    assert b.runner.stats.failures == {'InferenceError': 1}
+
+
 def test_stale_input_is_refused(bench) -> None:
     b = bench(now_ns=lambda: 10_000_000_000, max_age_s=1.0).listen()
     b.show(1_000_000_000)
