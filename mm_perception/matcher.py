@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from mm_perception.channel import Deferred, resolve
-from mm_perception.errors import ConfigError
+from mm_perception.errors import ConfigError, MmPerceptionError
 from mm_perception.lead import Lead
 from mm_perception.ports import Latest, Port, Queue, Reference, Surround
 from mm_perception.samples import Sample
 
 Item = Sample | Deferred
+Report = Callable[[MmPerceptionError], None]
 
 #: A reference that is older than its predecessor by less than this came late and is dropped; by
 #: more, time itself was set back (a bag looped) and the plugin is told to rewind.
@@ -50,16 +51,43 @@ class Inputs:
             raise ConfigError(f'input {port!r}', type(item).__name__, 'a port with one sample')
         return resolve(item)
 
-    def maybe(self, port: str) -> Sample | None:
-        """The sample of a latest port, or None."""
-        return None if self.samples[port] is None else self.one(port)
+    def maybe(self, port: str, report: Report | None = None) -> Sample | None:
+        """The sample of a latest port, or None.
 
-    def many(self, port: str) -> dict[str, Sample]:
-        """The samples of a surround port, or of a port that follows one, by stream name."""
+        Args:
+            port: Its name.
+            report: Takes the error of a sample that cannot be used, which then counts as missing;
+                without it the error is raised.
+        """
+        if self.samples[port] is None:
+            return None
+        try:
+            return self.one(port)
+        except MmPerceptionError as error:
+            if report is None:
+                raise
+            report(error)
+            return None
+
+    def many(self, port: str, report: Report | None = None) -> dict[str, Sample]:
+        """The samples of a surround port, or of a port that follows one, by stream name.
+
+        Args:
+            port: Its name.
+            report: As for `maybe`: one broken camera need not cost the others.
+        """
         items = self.samples[port]
         if not isinstance(items, dict):
             raise ConfigError(f'input {port!r}', type(items).__name__, 'a surround port')
-        return {stream: resolve(item) for stream, item in items.items()}
+        found = {}
+        for stream, item in items.items():
+            try:
+                found[stream] = resolve(item)
+            except MmPerceptionError as error:
+                if report is None:
+                    raise
+                report(error)
+        return found
 
     def all(self, port: str) -> tuple[Sample, ...]:
         """The samples of a queue port, oldest first."""

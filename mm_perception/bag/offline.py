@@ -260,7 +260,7 @@ class OfflineRun:
         message = deserialize(record.data, record.type_name)
         stamp_ns, frame_id = stamp_and_frame(message, record.log_time_ns)
         make = partial(convert.from_msg, message, sample_type, record.log_time_ns)
-        self._publish(record.topic, Deferred(stamp_ns, frame_id, make))
+        self._publish(record.topic, Deferred(stamp_ns, frame_id, make, record.topic))
 
     def _take_part(self, record: Record) -> None:
         """Masks, boxes and maps come in several messages; a bad one is the plugin's to report."""
@@ -270,7 +270,8 @@ class OfflineRun:
         try:
             item = assembler.add(suffix, message)
         except MmPerceptionError as error:
-            self._publish(topic, Deferred(stamp_ns, frame_id, partial(_fail, error)))
+            failed = partial(_fail, error)
+            self._publish(topic, Deferred(stamp_ns, frame_id, failed, topic))
             return
         if item is not None:
             self._publish(topic, item)

@@ -113,7 +113,7 @@ class Click(Plugin[ClickConfig]):
         """Project what was clicked into the cameras that show something."""
         infos = {
             name: info
-            for name, info in inputs.many('camera_info').items()
+            for name, info in inputs.many('camera_info', self.context.report).items()
             if isinstance(info, CameraInfo)
         }
         cameras = self.context.streams.get('camera_info', ()) or infos

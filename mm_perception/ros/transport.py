@@ -18,7 +18,7 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 
 from mm_perception.cdr import COMPRESSED, IMAGE, ImageView, read_head
-from mm_perception.channel import Bus, Channel, Deferred, Subscription
+from mm_perception.channel import Bus, Channel, Deferred, Subscription, from_topic
 from mm_perception.errors import MalformedMessageError, MmPerceptionError
 from mm_perception.plugin import Output, Port, Queue
 from mm_perception.ros import convert
@@ -210,7 +210,7 @@ class RosTransport:
         if any(isinstance(user.port, Queue) for user in feed.users):
             self._hand_over(feed, make)
         else:
-            feed.channel.publish(Deferred(stamp_ns, frame_id, make))
+            feed.channel.publish(Deferred(stamp_ns, frame_id, make, feed.topic))
 
     def _receive_bytes(self, feed: _Feed, type_name: str, raw: memoryview) -> None:
         """In the thread of the intake: decoded when a worker takes it, a dropped one never."""
@@ -220,7 +220,7 @@ class RosTransport:
             self._report(feed, MalformedMessageError(type_name, problem))
             return
         make = partial(_decode, raw, type_name, feed.channel.sample_type)
-        feed.channel.publish(Deferred(head.stamp_ns, head.frame_id, make))
+        feed.channel.publish(Deferred(head.stamp_ns, head.frame_id, make, feed.topic))
 
     def _receive_part(self, feed: _Feed, assembler: Any, suffix: str, message: Any) -> None:
         try:
@@ -241,6 +241,7 @@ class RosTransport:
         feed.channel.publish(sample)
 
     def _report(self, feed: _Feed, error: MmPerceptionError) -> None:
+        from_topic(error, feed.topic)
         for user in feed.users:
             user.report(error)
 
