@@ -54,7 +54,10 @@ class Deferred:
             return self._sample
 
 
-def from_topic(error: MmPerceptionError, topic: str) -> MmPerceptionError:
+E = TypeVar('E', bound=Exception)
+
+
+def from_topic(error: E, topic: str) -> E:
     """The same error, whose message begins with a topic if one is given."""
     if topic:
         error.args = (f'{topic}: {error}',)

@@ -106,7 +106,10 @@ class RosTransport:
     def adapt(self) -> None:
         """Look at the graph again; called a few times a second."""
         for feed in list(self._feeds.values()):
-            self._adapt(feed)
+            try:
+                self._adapt(feed)
+            except (MmPerceptionError, RuntimeError) as error:  # the others go on
+                self._report(feed, error)
 
     def close(self) -> None:
         """Take no more; the nodes are destroyed next."""
@@ -240,7 +243,7 @@ class RosTransport:
             return
         feed.channel.publish(sample)
 
-    def _report(self, feed: _Feed, error: MmPerceptionError) -> None:
+    def _report(self, feed: _Feed, error: Exception) -> None:
         from_topic(error, feed.topic)
         for user in feed.users:
             user.report(error)
