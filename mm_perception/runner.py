@@ -159,10 +159,16 @@ class Runner:
             )
 
     def close(self) -> None:
-        """Give the plugin's memory back and forget everything."""
+        """Give the plugin's memory back and forget everything.
+
+        Raises:
+            Exception: What `reset` or `close` raised; `close` is called in any case.
+        """
         with self._busy:
-            self.plugin.reset()
-            self.plugin.close()
+            try:
+                self.plugin.reset()
+            finally:
+                self.plugin.close()
 
     def ask(self, port: str, request: Sample) -> Future[Sample]:
         """Answer a request between two inferences; the future carries the reply or the error."""

@@ -357,9 +357,12 @@ class PluginNode(LifecycleNode):
         for service in self._request_services:
             self.destroy_service(service)
         self._request_services.clear()
-        if self._runner is not None:
-            self._runner.close()
-        self._runner = None
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            try:
+                runner.close()
+            except Exception as error:  # noqa: BLE001 - else rclpy finalizes the node for good
+                self._explain(error, 'give everything back')
 
     def _publish_diagnostics(self) -> None:
         facts = {'plugin': self._spec.plugin, 'device': self._device}

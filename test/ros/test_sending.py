@@ -94,3 +94,17 @@ def test_topic_that_cannot_be_subscribed_holds_up_no_other(monkeypatch: Any) -> 
     transport.adapt()
     assert seen == ['/a', '/b', '/a', '/b']
     assert [str(error) for error in errors] == ['/a: made to fail']
+
+
+def test_plugin_that_cannot_be_closed_is_told_and_the_node_is_free_again() -> None:
+    def close() -> None:
+        raise ZeroDivisionError('made to fail')
+
+    told: list[tuple[str, str]] = []
+    node: Any = SimpleNamespace(
+        _track=None, _replies=None, _request_services=[], _runner=SimpleNamespace(close=close),
+        _explain=lambda error, what: told.append((str(error), what)),
+    )  # fmt: skip
+    PluginNode._forget(node)
+    assert node._runner is None
+    assert told == [('made to fail', 'give everything back')]

@@ -241,3 +241,13 @@ def test_frame_of_an_earlier_service_is_not_used(bench) -> None:
     b.runner.activate(threaded=False)
     b.listen()
     assert not b.runner.step()
+
+
+def test_plugin_whose_reset_fails_is_closed_all_the_same(bench, monkeypatch) -> None:
+    b, closed = bench(), []
+    b.runner.deactivate()
+    monkeypatch.setattr(b.runner.plugin, 'reset', lambda: 1 / 0)
+    monkeypatch.setattr(b.runner.plugin, 'close', lambda: closed.append(True))
+    with pytest.raises(ZeroDivisionError):
+        b.runner.close()
+    assert closed == [True]
