@@ -269,6 +269,8 @@ class Runner:
         started_s = time.perf_counter()
         with self._busy:
             outputs, error = self._guard(inputs.stamp_ns, partial(self._call_plugin, inputs))
+        if error is not None:
+            self.matcher.give_back(inputs)
         if error is None:
             _, error = self._guard(inputs.stamp_ns, partial(self._publish, inputs, outputs))
         if error is None:

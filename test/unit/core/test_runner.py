@@ -10,6 +10,8 @@ import pytest
 
 from mm_perception.channel import Bus
 from mm_perception.errors import InferenceError, LateInputError, RequestError
+from mm_perception.matcher import Matcher
+from mm_perception.ports import Queue, Reference
 from mm_perception.runner import Runner, Wiring
 from mm_perception.samples import Image, Masks, MatchRequest, Text
 from test.fakes import FakeConfig, FakeMasker, image
@@ -192,6 +194,22 @@ def test_stale_input_is_refused(bench) -> None:
     assert b.runner.stats.failures == {'StaleInputError': 1}
 
 
+@pytest.mark.parametrize('reason', ['raise', 'stale'])
+def test_events_that_came_with_a_frame_that_failed_wait_for_the_next(bench, reason) -> None:
+    config = FakeConfig(mode='raise' if reason == 'raise' else 'ok')
+    b = bench(config, now_ns=lambda: 10_000_000_000, max_age_s=5.0).listen()
+    prompts = b.bus.channel('/prompt', Text)
+    prompts.publish(Text(stamp_ns=1, text='first'))
+    b.show(9_000_000_000 if reason == 'raise' else 1_000_000_000)
+    assert b.masks == []
+    prompts.publish(Text(stamp_ns=2, text='second'))
+    b.runner.reconfigure(FakeConfig())
+    b.show(9_100_000_000)
+    assert b.runner.plugin.heard == ['first', 'second']
+    b.show(9_200_000_000)
+    assert b.runner.plugin.heard == ['first', 'second'], 'once each'
+
+
 def test_requests_are_answered_between_frames(bench) -> None:
     b = bench()
     future = b.runner.ask('match', MatchRequest(texts=('a', 'b')))
@@ -251,3 +269,29 @@ def test_plugin_whose_reset_fails_is_closed_all_the_same(bench, monkeypatch) -> 
     with pytest.raises(ZeroDivisionError):
         b.runner.close()
     assert closed == [True]
+
+
+def test_queue_that_drives_the_plugin_is_not_given_back_for_ever() -> None:
+    matcher = Matcher({'text': Queue(Text)}, {'text': ['']})
+    matcher.push('text', '', Text(stamp_ns=1, text='a'))
+    inputs = matcher.take()
+    assert inputs is not None
+    matcher.give_back(inputs)
+    assert matcher.take() is None
+
+
+def test_what_is_given_back_stays_within_the_limit() -> None:
+    matcher = Matcher({'image': Reference(Image), 'text': Queue(Text)}, {'image': ['']})
+    for round_ in range(3):
+        for number in range(600):
+            matcher.push('text', '', Text(stamp_ns=number, text=f'{round_}'))
+        matcher.push('image', '', image(round_))
+        inputs = matcher.take()
+        assert inputs is not None
+        matcher.push('text', '', Text(stamp_ns=0, text='meanwhile'))
+        matcher.give_back(inputs)
+    matcher.push('image', '', image(9))
+    left = matcher.take()
+    assert left is not None
+    assert len(left.all('text')) == 1000
+    assert sum(matcher.drops.values()) == 803
