@@ -159,10 +159,16 @@ class Runner:
             )
 
     def close(self) -> None:
-        """Give the plugin's memory back and forget everything."""
+        """Give the plugin's memory back and forget everything.
+
+        Raises:
+            Exception: What `reset` or `close` raised; `close` is called in any case.
+        """
         with self._busy:
-            self.plugin.reset()
-            self.plugin.close()
+            try:
+                self.plugin.reset()
+            finally:
+                self.plugin.close()
 
     def ask(self, port: str, request: Sample) -> Future[Sample]:
         """Answer a request between two inferences; the future carries the reply or the error."""
@@ -221,7 +227,9 @@ class Runner:
 
     def _work(self) -> None:
         while self._is_active:
-            self.step(_IDLE_S)
+            _, error = self._guard(0, partial(self.step, _IDLE_S))
+            if error is not None:  # not of an inference, which guards itself: do not spin on it
+                self.matcher.sleep(_IDLE_S)
 
     def _wants_input(self) -> bool:
         return self.works_unheard or self.is_wanted()
@@ -261,8 +269,11 @@ class Runner:
         started_s = time.perf_counter()
         with self._busy:
             outputs, error = self._guard(inputs.stamp_ns, partial(self._call_plugin, inputs))
+        if error is not None:
+            self.matcher.give_back(inputs)
         if error is None:
-            self._publish(inputs, outputs)
+            _, error = self._guard(inputs.stamp_ns, partial(self._publish, inputs, outputs))
+        if error is None:
             latency_s = (self._now_ns() - inputs.stamp_ns) / 1e9
             self.stats.inferred(time.perf_counter() - started_s, latency_s)
 
@@ -311,10 +322,14 @@ class Runner:
             if channel is None:
                 continue
             for sample in [value] if isinstance(value, Sample) else value:
-                try:
-                    channel.publish(sample)
-                except ConfigError as error:
-                    self._fail(PluginContractError(self.name, str(error)))
+                # Guarded one by one: a listener that fails costs no other output of the moment.
+                self._guard(inputs.stamp_ns, partial(self._hand_on, channel, sample))
+
+    def _hand_on(self, channel: Channel[Any], sample: Sample) -> None:
+        try:
+            channel.publish(sample)
+        except ConfigError as error:
+            raise PluginContractError(self.name, str(error)) from error
 
 
 def _open_outputs(

@@ -16,6 +16,8 @@ from mm_perception.samples.sample import Array
 POINTING_AXES: dict[str, tuple[float, float, float]] = {
     'x': (1.0, 0.0, 0.0), 'z': (0.0, 0.0, 1.0), '-z': (0.0, 0.0, -1.0),
 }  # fmt: skip
+#: Encodings of depth to the length of their unit in metres.
+_METRES_OF = {'32FC1': 1.0, '16UC1': 0.001, 'mono16': 0.001}
 _NEAREST_M, _FARTHEST_M = 0.15, 60.0
 _STEPS = 400  # of distances along a ray, each 1.5 % farther than the one before
 #: A ray that comes so far behind what is seen goes behind it and does not hit it: metres, and
@@ -207,7 +209,15 @@ def error_in_pixels(ray: Ray, distance: float, info: CameraInfo, spread_rad: flo
 
 
 def depth_in_metres(depth: Image) -> Array:
-    """(H, W) float64 metres of a depth picture (REP-118), not finite or 0 where unknown."""
-    return np.asarray(
-        depth.data.astype(np.float64) * (0.001 if depth.encoding == '16UC1' else 1.0)
-    )
+    """(H, W) float64 metres of a depth picture (REP-118), not finite or 0 where unknown.
+
+    Args:
+        depth: 32FC1 in metres; 16UC1, or mono16 as older drivers call it, in millimetres.
+
+    Raises:
+        ShapeError: The picture is no depth. Brightness taken for metres would look like depth.
+    """
+    if depth.encoding not in _METRES_OF:
+        known = ', '.join(_METRES_OF)
+        raise ShapeError('encoding of depth', f'one of {known}', depth.encoding)
+    return np.asarray(depth.data.astype(np.float64) * _METRES_OF[depth.encoding])

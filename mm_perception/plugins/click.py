@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from mm_perception.config import parameter
-from mm_perception.errors import ConfigError, MmPerceptionError, TransformUnavailableError
+from mm_perception.errors import MmPerceptionError, TransformUnavailableError
 from mm_perception.geometry.cameras import picture_size, project
 from mm_perception.plugin import (
     Card,
@@ -113,7 +113,7 @@ class Click(Plugin[ClickConfig]):
         """Project what was clicked into the cameras that show something."""
         infos = {
             name: info
-            for name, info in inputs.many('camera_info').items()
+            for name, info in inputs.many('camera_info', self.context.report).items()
             if isinstance(info, CameraInfo)
         }
         cameras = self.context.streams.get('camera_info', ()) or infos
@@ -160,7 +160,7 @@ class Click(Plugin[ClickConfig]):
             if is_over:
                 self._give_up(click, name, error)
             return None
-        except ConfigError as error:
+        except MmPerceptionError as error:  # no later picture of the camera would do better
             self._give_up(click, name, error)
             return None
         click.undecided.discard(name)

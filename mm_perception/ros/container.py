@@ -97,12 +97,14 @@ def run_stack(
     except (KeyboardInterrupt, ExternalShutdownException):
         return 0
     finally:
-        if record is not None:
-            record.end()
-        if container is not None:
-            container.close()
-            container = None
-        rclpy.try_shutdown()
+        try:
+            if record is not None:
+                record.end()
+        finally:  # a record on a full disk shall not keep plugins from giving up what they hold
+            if container is not None:
+                container.close()
+                container = None
+            rclpy.try_shutdown()
         # Nodes lie in cycles; while one is left, its participant keeps 64 MB of /dev/shm, and
         # `leave` would leave them there for good.
         gc.collect()

@@ -177,6 +177,14 @@ def test_an_unknown_lens_is_refused_at_once() -> None:
     assert len(rig.reported) == 2
 
 
+def test_a_camera_without_calibration_is_refused_at_once_and_for_that_reason() -> None:
+    rig = Rig()
+    _, told = rig.see(point(9, 0, 0), k=np.zeros((3, 3)))
+    assert [s.state for s in told] == [PromptState.REJECTED]
+    assert 'not calibrated' in told[0].message
+    assert rig.see() == ([], []), 'it is over'
+
+
 def test_clicks_can_be_for_some_pictures_only() -> None:
     prompts, _ = Rig(max_frames=5).see(point(9, 0, 0))
     assert prompts[0].max_frames == 5
