@@ -20,7 +20,13 @@ def intrinsics(info: CameraInfo) -> Array:
 
     Convention:
         As image_geometry has it: a full-sensor pixel x is at (x - roi.x) / binning.x.
+
+    Raises:
+        ConfigError: There is no focal length, which is how ROS says "not calibrated".
     """
+    if not (info.k[0, 0] and info.k[1, 1]):
+        said = f'CameraInfo.k of {info.frame_id}'
+        raise ConfigError(said, float(info.k[0, 0]), 'a focal length; with 0 it is not calibrated')
     x, y, *_ = info.roi
     scale = np.diag([1 / max(1, info.binning[0]), 1 / max(1, info.binning[1]), 1.0])
     shift = np.array([[1.0, 0.0, -x], [0.0, 1.0, -y], [0.0, 0.0, 1.0]])
@@ -41,7 +47,7 @@ def project(info: CameraInfo, points: Array) -> Array:
     polynomial of the lens means nothing. What is inside may still be outside the picture.
 
     Raises:
-        ConfigError: The lens model is none that ROS defines.
+        ConfigError: The lens model is none that ROS defines, or the camera is not calibrated.
 
     Convention:
         Optical axes are those of REP-103: x right, y down, z ahead. The centre of the first pixel
@@ -79,7 +85,7 @@ def unproject(info: CameraInfo, pixels: Array) -> Array:
     """Unit vectors (N, 3) float64 in optical axes of pixels (N, 2), x and y.
 
     Raises:
-        ConfigError: The lens model is none that ROS defines.
+        ConfigError: The lens model is none that ROS defines, or the camera is not calibrated.
     """
     lens, matrix = _lens(info), intrinsics(info)
     flat = np.asarray(pixels, np.float64).reshape(-1, 1, 2)

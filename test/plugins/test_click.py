@@ -177,6 +177,13 @@ def test_an_unknown_lens_is_refused_at_once() -> None:
     assert len(rig.reported) == 2
 
 
+def test_a_camera_that_is_not_calibrated_is_refused_with_that_reason() -> None:
+    rig = Rig(('front',))
+    _, (status,) = rig.see(point(5, 0, 0), k=np.zeros((3, 3)))
+    assert status.state is PromptState.REJECTED
+    assert 'not calibrated' in status.message
+
+
 def test_clicks_can_be_for_some_pictures_only() -> None:
     prompts, _ = Rig(max_frames=5).see(point(9, 0, 0))
     assert prompts[0].max_frames == 5

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from test.plugins.pointing_people import Person, pixels_of, samples_of, skeletons_of
+from mm_perception.errors import ConfigError
+from test.plugins.pointing_people import Person, info, pixels_of, samples_of, skeletons_of
 from test.plugins.samples import SECOND_NS
 from test.plugins.test_pointing import WRIST, Robot, error_deg, someone
 
@@ -64,3 +66,9 @@ def test_of_two_cameras_one_has_the_ray_until_nobody_points_there() -> None:
     watch(3.1, 4.5, hanging, samples)
     assert robot.rays[-1].stamp_ns == round(4.5 * SECOND_NS), 'the other camera goes on'
     assert 'ended' in robot.kinds
+
+
+def test_a_camera_that_is_not_calibrated_is_named() -> None:
+    blank = replace(info(0), k=np.zeros((3, 3)))
+    with pytest.raises(ConfigError, match=r'CameraInfo\.k of camera .*not calibrated'):
+        Robot().watch({7: someone()}, camera_info=blank)

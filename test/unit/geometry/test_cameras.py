@@ -71,3 +71,11 @@ def test_binning_and_region_of_interest_move_pixels_as_image_geometry_does() -> 
 def test_an_unknown_lens_is_refused_with_those_there_are() -> None:
     with pytest.raises(ConfigError, match=r"distortion_model is 'mei'; expected one of plumb_bob"):
         project(info_of('mei', (0.1,)), np.ones((1, 3)))
+
+
+def test_without_a_focal_length_it_is_not_calibrated() -> None:
+    blank = replace(info_of(), k=np.zeros((3, 3)))
+    with pytest.raises(ConfigError, match=r'CameraInfo\.k of .* is 0\.0; .*not calibrated'):
+        project(blank, np.ones((1, 3)))
+    with pytest.raises(ConfigError, match='not calibrated'):
+        unproject(blank, np.ones((1, 2)))
