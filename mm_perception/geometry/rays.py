@@ -8,7 +8,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from mm_perception.errors import ShapeError
-from mm_perception.geometry.cameras import intrinsics, project, unproject
+from mm_perception.geometry.cameras import intrinsics, project
 from mm_perception.samples import CameraInfo, Image, Pose
 from mm_perception.samples.sample import Array
 
@@ -74,33 +74,6 @@ def ray_through(start: Array, end: Array) -> Ray:
     return Ray(np.asarray(start, np.float64), along / length)
 
 
-def ray_of_hand(wrist: Array, fingertip: Array, depth: Array | None, info: CameraInfo) -> Ray:
-    """The ray of a hand that points, in optical axes.
-
-    Where depth tells both ends, it goes from the wrist through the fingertip; else from the camera
-    through the fingertip, which is right for who points at what is behind the finger in the
-    picture (Pierce et al., Image Plane Interaction Techniques in 3D Immersive Environments, 1997).
-
-    Args:
-        wrist: (2,) pixel.
-        fingertip: (2,) pixel.
-        depth: (H, W) metres along the optical axis; None where there is none.
-        info: Of the picture.
-
-    Raises:
-        ShapeError: A keypoint is not finite, or both are the same.
-    """
-    if not (np.isfinite(wrist).all() and np.isfinite(fingertip).all()):
-        raise ShapeError('keypoints of a hand', 'finite pixels', f'{wrist} and {fingertip}')
-    through = unproject(info, np.stack([wrist, fingertip]))
-    if depth is not None:
-        metres = [_depth_at(depth, pixel) for pixel in (wrist, fingertip)]
-        if np.isfinite(metres).all():
-            start, end = through / through[:, 2:] * np.array(metres)[:, None]
-            return ray_through(start, end)
-    return Ray(np.zeros(3), through[1])
-
-
 def pose_along(ray: Ray, stamp_ns: int, frame_id: str) -> Pose:
     """A pose whose x axis is a ray; its z axis is as near to that of the frame as can be.
 
@@ -121,15 +94,6 @@ def pose_along(ray: Ray, stamp_ns: int, frame_id: str) -> Pose:
         stamp_ns=stamp_ns, frame_id=frame_id, position=np.asarray(ray.origin, np.float64),
         quat_xyzw=np.asarray(Rotation.from_matrix(axes).as_quat(), np.float64),
     )  # fmt: skip
-
-
-def _depth_at(depth: Array, pixel: Array) -> float:
-    """Metres at the nearest pixel; NaN outside or where unknown."""
-    column, row = (round(float(value)) for value in pixel)
-    if not (0 <= row < depth.shape[0] and 0 <= column < depth.shape[1]):
-        return float('nan')
-    metres = float(depth[row, column])
-    return metres if metres > 0 and np.isfinite(metres) else float('nan')
 
 
 def hit_on_depth(ray: Ray, depth: Array, info: CameraInfo) -> float | None:
