@@ -70,5 +70,5 @@ def test_of_two_cameras_one_has_the_ray_until_nobody_points_there() -> None:
 
 def test_a_camera_that_is_not_calibrated_is_named() -> None:
     blank = replace(info(0), k=np.zeros((3, 3)))
-    with pytest.raises(MissingInputError, match="'camera' has fx = 0.*not calibrated"):
+    with pytest.raises(MissingInputError, match=r"'camera' has fx = 0.*not calibrated"):
         Robot().watch({7: someone()}, camera_info=blank)
