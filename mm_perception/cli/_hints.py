@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +39,26 @@ def weights_note(summary: Mapping[str, Any]) -> str:
         f'note: {", ".join(names)} used weights nano, which know the synthetic world only. For '
         'real pictures take public ones: `mmp plugins` lists them; --stack track_public has some'
     )
+
+
+def unanswered(states: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A line per prompt and reason for what was refused or not found in the end, with its cameras.
+
+    Args:
+        states: Of a summary's `prompt_states`, in order: prompt, camera, state and message.
+
+    Convention:
+        'red: not_found (no area is red) on back, front'; a single camera has no name.
+    """
+    last = {(state['prompt'], state['camera']): state for state in states}
+    cameras: dict[str, list[str]] = {}
+    for (prompt, camera), state in last.items():
+        if state['state'] in ('NOT_FOUND', 'REJECTED'):
+            line = f'{prompt}: {state["state"].lower()} ({state["message"]})'
+            cameras.setdefault(line, []).append(camera)
+    return [
+        f'{line} on {", ".join(names)}' if any(names) else line for line, names in cameras.items()
+    ]
 
 
 def failure_of(name: str, summary: Mapping[str, Any]) -> str:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from mm_perception.cli._folders import check_new_folder
-from mm_perception.cli._hints import failure_of, prompt_note, weights_note
+from mm_perception.cli._hints import failure_of, prompt_note, unanswered, weights_note
 from mm_perception.cli._progress import INTERRUPTED, Progress
 from mm_perception.cli._prompts import parse_prompt
 from mm_perception.errors import ConfigError
@@ -224,12 +224,8 @@ def _print_summary(summary: dict[str, Any]) -> None:
             f'  {track["label"]} #{track["track_id"]}{where}: '
             f'{track["first_s"]:.2f} to {track["last_s"]:.2f} s, {track["frames"]} frames'
         )
-    last: dict[tuple[str, str], dict[str, Any]] = {}
-    for state in summary.get('prompt_states', []):
-        last[state['prompt'], state['camera']] = state
-    for state in last.values():
-        if state['state'] in ('NOT_FOUND', 'REJECTED'):
-            print(f'  {state["prompt"]}: {state["state"].lower()} ({state["message"]})')
+    for line in unanswered(summary.get('prompt_states', [])):
+        print(f'  {line}')
     if note := weights_note(summary):
         print(note)
     if summary['problem']:
