@@ -11,7 +11,10 @@ import pytest
 
 pytest.importorskip('rclpy', reason='needs rclpy: a ROS installation or the wheels of PyPI')
 
+import rclpy
+
 from mm_perception.cli import main as mmp
+from mm_perception.ros.session import Session
 from test.ros.rig import Rig
 from test.ros.test_run_record import red_square
 
@@ -61,3 +64,13 @@ def test_where_nobody_listens_it_says_so(rig: Rig) -> None:
 def test_one_thing_is_asked(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert mmp.main(['prompt', *words]) == 2
     assert 'or else --clear' in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures('rig')
+def test_sigterm_within_a_call_is_no_traceback() -> None:
+    with Session('cut_short', local_only=True) as session:
+        rclpy.shutdown()  # what the handler of SIGTERM does
+        session.node.get_publishers_info_by_topic('/camera/image')
+        pytest.fail('the call was to be refused')
+    with pytest.raises(ValueError, match='ours'), Session('sound', local_only=True):
+        raise ValueError('ours')
