@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+import traceback
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
@@ -87,6 +88,7 @@ class Runner:
         self.max_age_s = max_age_s
         self.works_unheard = works_unheard
         self.stats = Stats()
+        self._logged: set[tuple[str, str, int]] = set()
         #: Called with every error, from the worker thread.
         self.on_failure: Callable[[BaseException], None] = lambda error: None
         #: Called when a failure demands that the node goes inactive.
@@ -295,11 +297,22 @@ class Runner:
             return None, self._fail(error)
         except MemoryError as error:
             return None, self._fail(error)
-        except Exception as error:
-            log.exception('plugin of node %s failed', self.name)
+        except Exception as error:  # noqa: BLE001 - of a stranger's plugin; logged and counted
+            self._log_once(error)
             wrapped = InferenceError(type(self.plugin).__name__, stamp_ns, error)
             wrapped.__cause__ = error
             return None, self._fail(wrapped)
+
+    def _log_once(self, error: Exception) -> None:
+        """A bug fails at every frame: its traceback is wanted once, its number is counted."""
+        *_, place = traceback.walk_tb(error.__traceback__)
+        key = type(error).__name__, place[0].f_code.co_filename, place[1]
+        if key not in self._logged:
+            self._logged.add(key)
+            log.error(
+                'plugin of node %s failed; where the same fails again, it is only counted',
+                self.name, exc_info=error,
+            )  # fmt: skip
 
     def _take_report(self, error: MmPerceptionError) -> None:
         self._fail(error)

@@ -25,6 +25,7 @@ from mm_perception.errors import (
     ConfigError,
     MalformedMessageError,
     MmPerceptionError,
+    did_you_mean,
 )
 from mm_perception.graph import NodeSpec, StackSpec, resolve_auto
 from mm_perception.plugin import Queue
@@ -186,7 +187,10 @@ class OfflineRun:
             lost = [t for t in trigger.values() if t not in found and t not in made]
             if lost:
                 there = ', '.join(sorted(self._reader.topics))
-                raise ConfigError(f'{runner.name} input', lost, f'topics of the bag: {there}')
+                hint = did_you_mean(lost[0], self._reader.topics)
+                raise ConfigError(
+                    f'{runner.name} input', lost, f'topics of the bag; {hint}there are: {there}'
+                )
         return found
 
     def _topics_to_pass(self) -> tuple[str, ...]:

@@ -20,6 +20,8 @@ from tqdm import tqdm
 INTERRUPTED = 130
 _LINE_EVERY_S = 5.0
 _REDRAW_S = 0.5
+#: The first steps hold the start-up too: from one of 60 frames it foretold half an hour.
+_FEW = 3
 
 
 class Progress:
@@ -62,6 +64,9 @@ class Progress:
         if self._is_terminal or now_s - self._last_line_s < _LINE_EVERY_S:
             return
         self._last_line_s = now_s
+        if self._total and done < _FEW:
+            self._print(f'{done} of {self._total} {self._unit}')
+            return
         rate = done / max(now_s - self._started_s, 1e-9)
         left_s = (self._total - done) / max(rate, 1e-9)
         self._print(

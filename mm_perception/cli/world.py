@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 
 from mm_perception.cli._progress import INTERRUPTED, Progress
 from mm_perception.errors import ConfigError
-from mm_perception.world.spoken import Saying
 
 if TYPE_CHECKING:
     from mm_perception.world.camera import Camera
     from mm_perception.world.drive import Drive
+    from mm_perception.world.spoken import Saying
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -77,14 +77,22 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def _span(text: str) -> tuple[float, float]:
     first, _, last = text.partition(':')
-    return float(first), float(last)
+    try:
+        return float(first), float(last)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f'{text!r} is not FROM:TO, as 2:3.5') from error
 
 
 def _saying(text: str) -> Saying:
+    from mm_perception.world.spoken import Saying  # scipy.signal: seconds
+
     words, _, start_s = text.rpartition('@')
-    if not words.strip():
-        raise argparse.ArgumentTypeError(f'{text!r} is not TEXT@S, as "that one@1.5"')
-    return Saying(words.strip(), float(start_s))
+    try:
+        if words.strip():
+            return Saying(words.strip(), float(start_s))
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f'{text!r} is not TEXT@S, as "that one@1.5"')
 
 
 def run(args: argparse.Namespace) -> int:

@@ -58,6 +58,18 @@ def test_elsewhere_there_is_a_plain_line_now_and_then(
     ]
 
 
+def test_from_the_first_step_nothing_is_foretold(
+    clock: list[float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Progress(60, 'rendering', 'frames') as progress:
+        for second, done in ((0, 0), (9, 1), (15, 10)):
+            clock[0] = float(second)
+            progress(done)
+    assert capsys.readouterr().err.splitlines() == [
+        'rendering: 1 of 60 frames', 'rendering: 10 of 60 frames, 0.7/s, 75 s left',
+    ]  # fmt: skip
+
+
 def test_work_that_is_over_soon_leaves_no_line(capsys: pytest.CaptureFixture[str]) -> None:
     with Progress(0, 'scoring'), Progress(3, 'replay') as progress:
         progress(3)

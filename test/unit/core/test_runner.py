@@ -115,6 +115,17 @@ def test_raising_plugin_publishes_nothing_and_lives_on(bench) -> None:
     assert b.runner.stats.failures == {'InferenceError': 1}
 
 
+def test_a_bug_is_logged_once_and_counted_each_time(
+    bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    b = bench(FakeConfig(mode='raise')).listen()
+    for stamp_ns in (1, 2, 3):
+        b.show(stamp_ns)
+    assert b.runner.stats.failures['InferenceError'] == 3
+    assert caplog.text.count('Traceback') == 1
+    assert 'made to fail' in caplog.text
+
+
 def test_out_of_memory_takes_the_node_out_of_service(bench) -> None:
     b = bench(FakeConfig(mode='memory')).listen()
     given_up = []
