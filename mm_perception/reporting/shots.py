@@ -16,7 +16,7 @@ from mm_perception.drawing import draw_masks, enlarged, fitted
 from mm_perception.drawing.birds_eye import draw_birds_eye
 from mm_perception.errors import BagError, MmPerceptionError
 from mm_perception.reporting.page import Shot
-from mm_perception.reporting.pictures import jpeg_of, part_around
+from mm_perception.reporting.pictures import LETTERS, jpeg_of, part_around
 from mm_perception.reporting.recording import TRUTH, Recording, Track
 from mm_perception.ros import convert
 from mm_perception.ros.convert.boxes3d import BOXES
@@ -270,7 +270,8 @@ class _Painter:
         moment = self._moments.get(key)
         if moment is not None:
             large = enlarged(rgb)
-            drawn = _narrowed(draw_masks(large, fitted(masks, large)), _WIDTH)
+            marked = draw_masks(large, fitted(masks, large), letters=LETTERS)
+            drawn = _narrowed(marked, _WIDTH)
             words = moment.title or (', '.join(dict.fromkeys(masks.labels)) or 'nothing marked')
             where = f' · {camera_of(key[0])}' if len(self._recording.answered) > 1 else ''
             self._album.moments.append(Shot(jpeg_of(drawn), f'{when}: {words}{where}'))
