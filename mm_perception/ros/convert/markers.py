@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import colorsys
 import zlib
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -27,11 +28,13 @@ _STANDS_MPS = 0.3
 #: An arrow is as long as the way in that time, seconds.
 _ARROW_S = 1.0
 _TEXT_M = 0.6
+#: Words are smaller, and in lines of so many letters: as wide as what is seen of the street.
+_LETTER_M, _LINE = 0.45, 40
 #: Words stand above the robot (REP-105), whatever frame their sample names: a text typed by a
 #: person has none, and one in the frame of a camera would lie on its side.
 _WORDS_FRAME = 'base_link'
 #: How high, one row for each kind, metres.
-_WORDS_M = {Advice: 3.0, PromptStatus: 3.7, Prompt: 4.4, Transcript: 5.1, Text: 5.8}
+_WORDS_M = {Advice: 3.0, PromptStatus: 4.4, Prompt: 5.3, Transcript: 6.2, Text: 7.1}
 _WORDS_RGB = {
     Advice: (1.0, 0.85, 0.3), PromptStatus: (0.5, 1.0, 0.6), Prompt: (0.5, 0.8, 1.0),
     Transcript: (1.0, 1.0, 1.0), Text: (0.9, 0.7, 1.0),
@@ -84,7 +87,7 @@ def markers_to(sample: Boxes3D) -> Any:
 
 
 def words_to(sample: Advice | Prompt | PromptStatus | Text | Transcript) -> Any:
-    """What was said, asked, answered or advised, as one line above the robot.
+    """What was said, asked, answered or advised, in a few lines above the robot.
 
     The stamp is 0, which viewers take as now, and the line moves along: what was said some seconds
     ago would else wait for transforms that a viewer has forgotten.
@@ -96,11 +99,12 @@ def words_to(sample: Advice | Prompt | PromptStatus | Text | Transcript) -> Any:
     name = kind.__name__.lower()
     marker = _marker(header, name, 0, marker_class.TEXT_VIEW_FACING, rgba)
     marker.pose.position.z, marker.pose.orientation.w = _WORDS_M[kind], 1.0
-    marker.scale.z = _TEXT_M
+    marker.scale.z = _LETTER_M
     marker.frame_locked = True
     marker.lifetime.sec = _WORDS_S
     text = _line(sample)
-    marker.text = text if len(text) <= _LONGEST else f'{text[: _LONGEST - 3]}...'
+    text = text if len(text) <= _LONGEST else f'{text[: _LONGEST - 3]}...'
+    marker.text = fill(text, _LINE, break_long_words=False, break_on_hyphens=False)
     if not text:
         marker.action = marker_class.DELETE
     return message_class(MARKERS)(markers=[marker])
