@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import colorsys
+import re
 import zlib
 from textwrap import fill
 from typing import Any
@@ -41,6 +42,7 @@ _WORDS_RGB = {
 }  # fmt: skip
 #: What was said is of interest for so long, seconds.
 _WORDS_S = 10
+_OF_SPEECH = re.compile(r'said-\d+-\d+$')
 #: More letters are no label any more (some texts are JSON).
 _LONGEST = 120
 
@@ -125,7 +127,10 @@ def _line(sample: Advice | Prompt | PromptStatus | Text | Transcript) -> str:
         verb = '' if sample.action is PromptAction.ADD else f'{sample.action.name.lower()} '
         return f'asked: {verb}{asked}'.strip()
     if isinstance(sample, PromptStatus):
-        words = [sample.prompt_id or 'prompt', sample.state.name.lower().replace('_', ' ')]
+        asked = sample.prompt_id or 'prompt'
+        # An id that `command` gave, of a moment and a number; the words stand in the row above.
+        asked = 'what was said' if _OF_SPEECH.match(asked) else asked
+        words = [asked, sample.state.name.lower().replace('_', ' ')]
         words += [f'#{track_id}' for track_id in sample.track_ids]
         words += [f'{sample.score:.2f}'] if sample.score else []
         return ' '.join([*words, sample.message]).strip()

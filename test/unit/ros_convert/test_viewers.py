@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -91,6 +93,7 @@ STATUS = PromptStatus(
         (Prompt(box=np.array([0, 0, 2, 2], np.float32)), 'asked: what is shown'),
         (Prompt(action=PromptAction.REMOVE, track_id='3'), 'asked: remove 3'),
         (STATUS, 'the red car found #3 0.50'),
+        (replace(STATUS, prompt_id='said-1700000000352000000-0'), 'what was said found #3 0.50'),
         (Text(stamp_ns=1, text='x' * 500), 'x' * 117 + '...'),
     ],
 )
