@@ -1,4 +1,4 @@
-"""Make the pictures of `mmp view` that the README shows: what a browser shows of a demo result.
+"""Make the pictures that the README shows: the viewer and the report of a demo, in a browser.
 
   ./mmp demo --out demo_result
   ./tools/bootstrap python tools/screenshots.py demo_result --out docs/pictures
@@ -36,6 +36,10 @@ TIME_LEFT, TIME_RIGHT, TIME_Y = 280, 1372, HEIGHT - 15
 #: Seconds until something is there, between two looks, and at most until nothing changes.
 LOAD_S, TURN_S, PATIENCE_S = 20.0, 4.0, 400.0
 LARGEST_BYTES = 190_000
+#: The upper part of the report of a run, as wide as the README, pixels; and its theme.
+REPORT_SIZE, REPORT_THEME = (960, 1230), 'light'
+#: Of the viewer.
+THEME = 'dark'
 CHROMIUM = ('chromium', 'chromium-browser', 'google-chrome')
 #: Chromium reads commands from the first of these file descriptors and answers on the second.
 PIPES = (3, 4)
@@ -70,10 +74,12 @@ class Browser:
         attached = self.call('Target.attachToTarget', targetId=target, flatten=True)
         self._session = str(attached['sessionId'])
         self.page('Page.enable')
-        self.page(
-            'Emulation.setDeviceMetricsOverride',
-            width=WIDTH, height=HEIGHT, deviceScaleFactor=1, mobile=False,
-        )  # fmt: skip
+        self.resize(WIDTH, HEIGHT)
+
+    def resize(self, width: int, height: int) -> None:
+        """Make the page so large, pixels."""
+        size = {'width': width, 'height': height, 'deviceScaleFactor': 1, 'mobile': False}
+        self.page('Emulation.setDeviceMetricsOverride', **size)
 
     def page(self, method: str, **params: Any) -> dict[str, Any]:
         """A command to the page."""
@@ -108,7 +114,7 @@ class Browser:
             time.sleep(TURN_S if kind == 'mouseMoved' else 0.3)
 
     def look(self) -> Any:
-        """What is on the page, (HEIGHT, WIDTH, 3) uint8 BGR."""
+        """What is on the page, (height, width, 3) uint8 BGR."""
         shot = base64.b64decode(self.page('Page.captureScreenshot', format='png')['data'])
         return cv2.imdecode(np.frombuffer(shot, np.uint8), cv2.IMREAD_COLOR)
 
@@ -144,6 +150,10 @@ def main() -> int:
         return 2
     args.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
+        report = args.demo / 'result' / 'report.html'
+        if report.is_file():
+            picture = _report(Browser(program, Path(scratch, 'report')), report)
+            _write(args.out / 'report.jpg', picture)
         if mmp.main(['view', str(args.demo), '--save', f'{scratch}/look.rrd']):
             return 2
         handler = functools.partial(_Files, directory=scratch)
@@ -152,14 +162,24 @@ def main() -> int:
         file = f'http://127.0.0.1:{server.server_port}/look.rrd'
         with Viewer(is_web=True) as viewer:
             root = viewer.page.split('?')[0]
-            for theme in ('dark', 'light'):
-                page = f'{root}?url={file}&hide_welcome_screen=1&theme={theme}'
-                browser = Browser(program, Path(scratch, theme))
-                picture = _shot(browser, page, args.at)
-                browser.close()
-                _write(args.out / f'view_{theme}.jpg', picture)
+            page = f'{root}?url={file}&hide_welcome_screen=1&theme={THEME}'
+            browser = Browser(program, Path(scratch, THEME))
+            picture = _shot(browser, page, args.at)
+            browser.close()
+            _write(args.out / f'view_{THEME}.jpg', picture)
         server.shutdown()
     return 0
+
+
+def _report(browser: Browser, path: Path) -> Any:
+    """The beginning of a report."""
+    theme = [{'name': 'prefers-color-scheme', 'value': REPORT_THEME}]
+    browser.page('Emulation.setEmulatedMedia', features=theme)
+    browser.resize(*REPORT_SIZE)
+    browser.page('Page.navigate', url=path.resolve().as_uri())
+    picture = _until_still(browser)
+    browser.close()
+    return picture
 
 
 def _shot(browser: Browser, page: str, share: float) -> Any:
