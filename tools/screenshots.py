@@ -35,9 +35,9 @@ WIDTH, HEIGHT = 1600, 900
 TIME_LEFT, TIME_RIGHT, TIME_Y = 280, 1372, HEIGHT - 15
 #: Seconds until something is there, between two looks, and at most until nothing changes.
 LOAD_S, TURN_S, PATIENCE_S = 20.0, 4.0, 400.0
-LARGEST_BYTES = 190_000
-#: The upper part of the report of a run, as wide as the README, pixels; and its theme.
-REPORT_SIZE, REPORT_THEME = (960, 1230), 'light'
+VIEW_BYTES, REPORT_BYTES = 190_000, 150_000
+#: The upper part of the report of a run: pixels of a page and scale of its picture, and theme.
+REPORT_SIZE, REPORT_THEME = (1200, 1540, 0.8), 'light'
 #: Of the viewer.
 THEME = 'dark'
 CHROMIUM = ('chromium', 'chromium-browser', 'google-chrome')
@@ -76,9 +76,9 @@ class Browser:
         self.page('Page.enable')
         self.resize(WIDTH, HEIGHT)
 
-    def resize(self, width: int, height: int) -> None:
-        """Make the page so large, pixels."""
-        size = {'width': width, 'height': height, 'deviceScaleFactor': 1, 'mobile': False}
+    def resize(self, width: int, height: int, scale: float = 1.0) -> None:
+        """Make the page so large, pixels, and its picture so many times as large."""
+        size = {'width': width, 'height': height, 'deviceScaleFactor': scale, 'mobile': False}
         self.page('Emulation.setDeviceMetricsOverride', **size)
 
     def page(self, method: str, **params: Any) -> dict[str, Any]:
@@ -149,11 +149,11 @@ def main() -> int:
         print('Chromium is not installed; run: sudo apt-get install chromium', file=sys.stderr)
         return 2
     args.out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
         report = args.demo / 'result' / 'report.html'
         if report.is_file():
             picture = _report(Browser(program, Path(scratch, 'report')), report)
-            _write(args.out / 'report.jpg', picture)
+            _write(args.out / 'report.jpg', picture, REPORT_BYTES)
         if mmp.main(['view', str(args.demo), '--save', f'{scratch}/look.rrd']):
             return 2
         handler = functools.partial(_Files, directory=scratch)
@@ -166,7 +166,7 @@ def main() -> int:
             browser = Browser(program, Path(scratch, THEME))
             picture = _shot(browser, page, args.at)
             browser.close()
-            _write(args.out / f'view_{THEME}.jpg', picture)
+            _write(args.out / f'view_{THEME}.jpg', picture, VIEW_BYTES)
         server.shutdown()
     return 0
 
@@ -177,6 +177,7 @@ def _report(browser: Browser, path: Path) -> Any:
     browser.page('Emulation.setEmulatedMedia', features=theme)
     browser.resize(*REPORT_SIZE)
     browser.page('Page.navigate', url=path.resolve().as_uri())
+    time.sleep(LOAD_S / 2)  # a page that has not begun has no picture
     picture = _until_still(browser)
     browser.close()
     return picture
@@ -203,11 +204,11 @@ def _until_still(browser: Browser) -> Any:
     return before
 
 
-def _write(path: Path, picture: Any) -> None:
+def _write(path: Path, picture: Any, most_bytes: int) -> None:
     """As a JPEG of a size that a README can bear."""
     for quality in range(90, 20, -5):
         _, data = cv2.imencode('.jpg', picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
-        if len(data) < LARGEST_BYTES:
+        if len(data) < most_bytes:
             break
     path.write_bytes(data.tobytes())
     print(f'picture  {path} ({len(data) / 1000:.0f} kB, quality {quality})')

@@ -40,7 +40,7 @@ dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; min-width: 0
 
 _NUMBERS = """
 .tiles { display: grid; gap: 12px; margin: 24px 0 8px;
-  grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); }
+  grid-template-columns: repeat(auto-fit, minmax(132px, 1fr)); }
 .tile { border: 1px solid var(--faint); border-radius: 10px; padding: 13px 16px 12px; }
 .tile b { display: block; font-size: 27px; line-height: 1.2; font-weight: 620;
   font-variant-numeric: tabular-nums; letter-spacing: -.02em; }
