@@ -7,12 +7,13 @@ raised there; a second one is raised at once.
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
 import time
 from types import FrameType, TracebackType
-from typing import Any
+from typing import Any, TextIO
 
 from tqdm import tqdm
 
@@ -35,7 +36,7 @@ class Progress:
 
     def __init__(self, total: int, title: str, unit: str = 'messages') -> None:
         self._title, self._total, self._unit = title, total, unit
-        self._is_terminal = sys.stderr.isatty()
+        self._is_terminal = _takes_bars(sys.stderr)
         self._bar = tqdm(
             total=total or None, desc=title, unit=f' {unit}', disable=not self._is_terminal,
             leave=False, bar_format=None if total else '{desc}: {elapsed}',
@@ -113,3 +114,13 @@ class Progress:
 
     def _print(self, text: str) -> None:
         print(f'{self._title}: {text}', file=sys.stderr, flush=True)
+
+
+def _takes_bars(stream: TextIO) -> bool:
+    """A terminal that has a size: of no columns, as in `docker run -t`, it shows no bar at all."""
+    if not stream.isatty():
+        return False
+    try:
+        return min(os.get_terminal_size(stream.fileno())) > 0
+    except OSError:  # no file descriptor
+        return True

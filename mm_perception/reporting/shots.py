@@ -17,7 +17,7 @@ from mm_perception.drawing import draw_masks, draw_skeletons, enlarged, fitted
 from mm_perception.drawing.birds_eye import draw_birds_eye
 from mm_perception.errors import BagError, MmPerceptionError
 from mm_perception.reporting.page import Shot
-from mm_perception.reporting.pictures import jpeg_of, part_around
+from mm_perception.reporting.pictures import LETTERS, jpeg_of, part_around
 from mm_perception.reporting.recording import TRUTH, Recording, Track
 from mm_perception.ros import convert
 from mm_perception.ros.convert.boxes3d import BOXES
@@ -260,7 +260,7 @@ class _Painter:
         moment = self._moments.get(key)
         if moment is not None:
             large = enlarged(rgb)
-            drawn = draw_masks(large, fitted(masks, large))
+            drawn = draw_masks(large, fitted(masks, large), letters=LETTERS)
             for record in self._people.get(there, {}).values():
                 people = _sample_of(record, Skeletons)
                 if isinstance(people, Skeletons):

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import os
+import pty
 import signal
+import struct
 import sys
+import termios
 
 import pytest
 
@@ -26,6 +30,26 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     now_s = [0.0]
     monkeypatch.setattr(_progress.time, 'monotonic', lambda: now_s[0])
     return now_s
+
+
+@pytest.mark.parametrize(('size', 'shown'), [((0, 0), 'replay: 4 of 4'), ((30, 90), '100%')])
+def test_a_terminal_without_a_size_gets_lines(
+    monkeypatch: pytest.MonkeyPatch, clock: list[float], size: tuple[int, int], shown: str
+) -> None:
+    """A bar has no room there: nothing at all would be shown."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack('HHHH', *size, 0, 0))
+    with os.fdopen(theirs, 'w') as terminal:
+        monkeypatch.setattr(sys, 'stderr', terminal)
+        with Progress(4, 'replay') as progress:
+            for done in (0, 4):
+                progress(done)
+                clock[0] += 10.0
+            progress(4)
+            progress._bar.refresh()
+        terminal.flush()
+        assert shown in os.read(ours, 1 << 16).decode()
+    os.close(ours)
 
 
 def test_a_terminal_gets_a_bar_with_rate_and_remaining_time(
