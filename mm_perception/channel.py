@@ -18,11 +18,21 @@ class Deferred:
 
     A frame that is dropped from a full slot is never decoded, and four plugins on one camera
     share one decoded picture.
+
+    Args:
+        stamp_ns: Of the sample.
+        frame_id: Likewise.
+        make: Converts it.
+        origin: Topic that it came on, which begins the message of an error: of six cameras that
+            send Image the type does not tell which one is broken.
     """
 
-    def __init__(self, stamp_ns: int, frame_id: str, make: Callable[[], Sample]) -> None:
+    def __init__(
+        self, stamp_ns: int, frame_id: str, make: Callable[[], Sample], origin: str = ''
+    ) -> None:
         self.stamp_ns = stamp_ns
         self.frame_id = frame_id
+        self._origin = origin
         self._make: Callable[[], Sample] | None = make
         self._sample: Sample | None = None
         self._error: MmPerceptionError | None = None
@@ -35,13 +45,23 @@ class Deferred:
                 try:
                     self._sample = self._make()
                 except MmPerceptionError as error:
-                    self._error = error
+                    self._error = from_topic(error, self._origin)
                 self._make = None
             if self._error is not None:
                 raise self._error
             if self._sample is None:
                 raise ConfigError('Deferred.make', None, 'a function that returns a sample')
             return self._sample
+
+
+E = TypeVar('E', bound=Exception)
+
+
+def from_topic(error: E, topic: str) -> E:
+    """The same error, whose message begins with a topic if one is given."""
+    if topic:
+        error.args = (f'{topic}: {error}',)
+    return error
 
 
 def resolve(item: Sample | Deferred) -> Sample:
@@ -83,13 +103,20 @@ class Channel(Generic[S]):
 
         Raises:
             ConfigError: The sample is of another type.
+            Exception: What the first listener raised that failed, once all have been called.
         """
         if not isinstance(item, Deferred | self.sample_type):
             raise ConfigError(
                 f'sample on {self.topic}', type(item).__name__, self.sample_type.__name__
             )
+        failures = []
         for subscription in self._subscriptions:
-            subscription.listener(item)
+            try:
+                subscription.listener(item)
+            except Exception as error:  # noqa: BLE001 - the others hear it all the same
+                failures.append(error)
+        if failures:
+            raise failures[0]
 
     def subscribe(
         self, listener: Listener, wants: Callable[[], bool] | None = None

@@ -10,6 +10,12 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """'did you mean X? ' with the most similar of what is known; empty where nothing is."""
+    close = get_close_matches(word, list(known), n=1)
+    return f'did you mean {close[0]!r}? ' if close else ''
+
+
 class MmPerceptionError(Exception):
     """Base of every error that this package raises on purpose."""
 
@@ -37,7 +43,23 @@ class UnknownPluginError(MmPerceptionError):
 
     def __init__(self, name: str, known: Iterable[str]) -> None:
         self.name, self.known = name, tuple(sorted(known))
-        super().__init__(f'no plugin is named {name!r}; there are: {", ".join(self.known)}')
+        hint = did_you_mean(name, self.known)
+        super().__init__(f'no plugin is named {name!r}; {hint}there are: {", ".join(self.known)}')
+
+
+class UnknownStackError(ConfigError):
+    """No stack that comes with the package has the name, and no file has it either."""
+
+    def __init__(self, name: str, known: Iterable[str], plugins: Iterable[str]) -> None:
+        self.name, self.known = name, tuple(sorted(known))
+        hint = did_you_mean(name, self.known)
+        if name in plugins:
+            hint = f'{name!r} is a plugin: a stack file names it under nodes. '
+        elif name.endswith(('.yaml', '.yml')):
+            hint = 'there is no such file. '
+        super().__init__(
+            'stack', name, f'a .yaml file, or one of {", ".join(self.known)}. {hint}'.rstrip()
+        )
 
 
 class PluginContractError(MmPerceptionError):

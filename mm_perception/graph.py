@@ -10,8 +10,9 @@
         outputs: {masks: {front: /front/masks}}     # only to rename; default ~/output/...
         parameters: {weights: random}
 
-An input given as `auto` takes every topic of a fitting type that exists when the stack starts; one
-given as `node.port` what a node above answers on that port, all its streams.
+An input given as `auto` takes every topic of a fitting type that exists when the stack starts; of
+pictures none that is named as depth, but for a port `depth`. One given as `node.port` takes what a
+node above answers on that port, all its streams.
 Where a node's input has the topic of another node's output in the same process, samples pass by
 reference.
 """
@@ -29,10 +30,11 @@ import yaml
 
 from mm_perception import registry
 from mm_perception.config import build_config, parameter
-from mm_perception.errors import ConfigError, UnknownKeyError
+from mm_perception.errors import ConfigError, UnknownKeyError, UnknownStackError
 from mm_perception.matcher import trigger_port
 from mm_perception.plugin import Latest, Plugin, Request
 from mm_perception.runner import Wiring
+from mm_perception.samples import Image
 
 AUTO = 'auto'
 #: node.port; a dot is in no topic.
@@ -210,7 +212,7 @@ def load_stack(name_or_path: str) -> StackSpec:
     if path.suffix not in ('.yaml', '.yml'):
         path = stacks_folder() / f'{name_or_path}.yaml'
     if not path.is_file():
-        raise ConfigError('stack', name_or_path, f'a file, or one of {", ".join(stack_names())}')
+        raise UnknownStackError(name_or_path, stack_names(), registry.names())
     try:
         content = yaml.safe_load(path.read_text())
     except yaml.YAMLError as error:
@@ -325,7 +327,10 @@ def resolve_auto(
             continue
         kind = plugin_class.inputs[port]
         fitting = sorted(t for t, types in available.items() if kind.sample_type in types)
-        found = name_streams(_one_per_camera(fitting))
+        depths = [
+            t for t in fitting if kind.sample_type is Image and port != 'depth' and is_depth(t)
+        ]
+        found = name_streams(_one_per_camera(set(fitting) - set(depths)))
         if isinstance(kind, Latest) and kind.follows:
             references = inputs.get(kind.follows, {})
             found = {s: t for s, t in found.items() if s in references}
@@ -335,9 +340,10 @@ def resolve_auto(
             del inputs[port]
         else:
             there = ', '.join(sorted(available)) or 'no topic at all'
+            left_out = f'; as depth is left out: {", ".join(depths)}' if depths else ''
             raise ConfigError(
                 f'{spec.name}.inputs.{port}', AUTO,
-                f'a topic with {kind.sample_type.__name__}; there is: {there}',
+                f'a topic with {kind.sample_type.__name__}; there is: {there}{left_out}',
             )  # fmt: skip
     return replace(spec, inputs=inputs)
 
@@ -356,6 +362,16 @@ def _one_per_camera(topics: Iterable[str]) -> list[str]:
     """Leave out the compressed twin of a raw topic, and what nodes like ours publish."""
     chosen = {t for t in topics if not {'output', 'debug'} & set(t.split('/'))}
     return sorted(t for t in chosen if t.rsplit('/', 1)[0] not in chosen)
+
+
+def is_depth(topic: str) -> bool:
+    """Whether a picture holds distances, by its name: nothing can be recognised in it.
+
+    Convention:
+        /camera/aligned_depth_to_color/image_raw and /left/disparity do, /deep/image_raw does not.
+    """
+    words = re.split(r'[/_]|(?<=[a-z])(?=[A-Z])', topic)
+    return any(word.lower() in ('depth', 'disparity') for word in words)
 
 
 def name_streams(topics: Iterable[str]) -> dict[str, str]:

@@ -52,7 +52,7 @@ def _split(
     left, equals, value = text.partition('=')
     path = left.split('.')
     names = [spec.name for spec in stack.nodes]
-    if path[0] not in names and len(names) == 1:
+    if path[0] not in names and len(names) == 1 and len(path) <= depth:
         path.insert(0, names[0])
     if not equals or not value or not 2 <= len(path) <= depth + 1:
         form = 'node.param=value' if depth == 1 else 'node.port=topic or node.port.stream=topic'

@@ -5,68 +5,19 @@ from __future__ import annotations
 import threading
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 
-from mm_perception.channel import Deferred, resolve
 from mm_perception.errors import ConfigError
+from mm_perception.inputs import Inputs, Item
 from mm_perception.lead import Lead
 from mm_perception.ports import Latest, Port, Queue, Reference, Surround
-from mm_perception.samples import Sample
 
-Item = Sample | Deferred
+__all__ = ['LATE_TOLERANCE_NS', 'Inputs', 'Item', 'Matcher', 'trigger_port']
 
 #: A reference that is older than its predecessor by less than this came late and is dropped; by
 #: more, time itself was set back (a bag looped) and the plugin is told to rewind.
 LATE_TOLERANCE_NS = 500_000_000
 _HISTORY = 64
 _QUEUE_LIMIT = 1000
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """What one inference works on.
-
-    Attributes:
-        stamp_ns: Of the reference sample.
-        frame_id: Of the reference sample.
-        stream: Name of the reference stream (camera); empty if the port has one unnamed stream.
-        rewound: Time was set back before this sample: forget what was seen, keep what was asked.
-        missing: Streams of a surround port that are not in it, and latest ports without a sample.
-    """
-
-    stamp_ns: int
-    frame_id: str
-    stream: str = ''
-    rewound: bool = False
-    missing: tuple[str, ...] = ()
-    samples: Mapping[str, Item | dict[str, Item] | tuple[Item, ...] | None] = field(
-        default_factory=dict
-    )
-
-    def one(self, port: str) -> Sample:
-        """The sample of a reference port, or of a latest port that is required."""
-        item = self.samples[port]
-        if not isinstance(item, Sample | Deferred):
-            raise ConfigError(f'input {port!r}', type(item).__name__, 'a port with one sample')
-        return resolve(item)
-
-    def maybe(self, port: str) -> Sample | None:
-        """The sample of a latest port, or None."""
-        return None if self.samples[port] is None else self.one(port)
-
-    def many(self, port: str) -> dict[str, Sample]:
-        """The samples of a surround port, or of a port that follows one, by stream name."""
-        items = self.samples[port]
-        if not isinstance(items, dict):
-            raise ConfigError(f'input {port!r}', type(items).__name__, 'a surround port')
-        return {stream: resolve(item) for stream, item in items.items()}
-
-    def all(self, port: str) -> tuple[Sample, ...]:
-        """The samples of a queue port, oldest first."""
-        items = self.samples[port]
-        if not isinstance(items, tuple):
-            raise ConfigError(f'input {port!r}', type(items).__name__, 'a queue port')
-        return tuple(resolve(item) for item in items)
 
 
 class Matcher:
@@ -215,6 +166,22 @@ class Matcher:
         with self._condition:
             self._is_woken = True
             self._condition.notify_all()
+
+    def give_back(self, inputs: Inputs) -> None:
+        """Let what came on queues wait again, unless the plugin has read it: its picture failed.
+
+        Not where queues drive the plugin: the same would fail again at once, and for ever.
+        """
+        with self._condition:
+            if isinstance(self._ports[self.trigger], Queue):
+                return
+            for port, queue in self._queues.items():
+                items = inputs.samples.get(port)
+                if isinstance(items, tuple) and port not in inputs.read:
+                    queue.extendleft(reversed(items))
+                while len(queue) > _QUEUE_LIMIT:
+                    queue.popleft()
+                    self.drops[f'{port}/', 'full'] += 1
 
     def discard_waiting(self) -> None:
         """Forget reference samples that nobody took: the node goes out of service."""

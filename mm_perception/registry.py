@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import traceback
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from mm_perception.errors import PluginContractError, UnknownPluginError
+from mm_perception.errors import MmPerceptionError, PluginContractError, UnknownPluginError
 from mm_perception.plugin import Plugin
 
 ENTRY_POINT_GROUP = 'mm_perception.plugins'
@@ -41,17 +42,40 @@ def load(name: str) -> type[Plugin[Any]]:
 
     Raises:
         UnknownPluginError: No such name; the message lists what there is.
-        PluginContractError: The module has no `PLUGIN` that is a Plugin subclass.
+        PluginContractError: The module cannot be imported, or has no `PLUGIN` that is a Plugin
+            subclass.
     """
     known = names()
     if name not in known:
         raise UnknownPluginError(name, known)
-    foreign = _foreign().get(name)
-    if foreign is not None:
-        plugin = foreign.load()
-    else:
-        module = importlib.import_module(f'mm_perception.plugins.{name}')
-        plugin = getattr(module, 'PLUGIN', None)
+    plugin = _import(name)
     if not (isinstance(plugin, type) and issubclass(plugin, Plugin)):
         raise PluginContractError(name, 'the module must end with PLUGIN = <a Plugin subclass>')
     return plugin
+
+
+def _import(name: str) -> Any:
+    """What the plugin's module offers.
+
+    Raises:
+        PluginContractError: The import fails, whatever for; says where.
+    """
+    foreign = _foreign().get(name)
+    try:
+        if foreign is not None:
+            return foreign.load()
+        return getattr(importlib.import_module(f'mm_perception.plugins.{name}'), 'PLUGIN', None)
+    except MmPerceptionError:
+        raise
+    except Exception as error:
+        raise PluginContractError(
+            name, f'cannot be imported: {type(error).__name__}: {error} ({_place(error)})'
+        ) from error
+
+
+def _place(error: Exception) -> str:
+    """File and line that a person has to look at; of a SyntaxError that of the text itself."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f'{error.filename}, line {error.lineno}'
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if '<frozen' not in f.filename]
+    return f'{frames[-1].filename}, line {frames[-1].lineno}'

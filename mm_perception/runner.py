@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+import traceback
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
@@ -87,6 +88,7 @@ class Runner:
         self.max_age_s = max_age_s
         self.works_unheard = works_unheard
         self.stats = Stats()
+        self._logged: set[tuple[str, str, int]] = set()
         #: Called with every error, from the worker thread.
         self.on_failure: Callable[[BaseException], None] = lambda error: None
         #: Called when a failure demands that the node goes inactive.
@@ -159,10 +161,16 @@ class Runner:
             )
 
     def close(self) -> None:
-        """Give the plugin's memory back and forget everything."""
+        """Give the plugin's memory back and forget everything.
+
+        Raises:
+            Exception: What `reset` or `close` raised; `close` is called in any case.
+        """
         with self._busy:
-            self.plugin.reset()
-            self.plugin.close()
+            try:
+                self.plugin.reset()
+            finally:
+                self.plugin.close()
 
     def ask(self, port: str, request: Sample) -> Future[Sample]:
         """Answer a request between two inferences; the future carries the reply or the error."""
@@ -221,7 +229,9 @@ class Runner:
 
     def _work(self) -> None:
         while self._is_active:
-            self.step(_IDLE_S)
+            _, error = self._guard(0, partial(self.step, _IDLE_S))
+            if error is not None:  # not of an inference, which guards itself: do not spin on it
+                self.matcher.sleep(_IDLE_S)
 
     def _wants_input(self) -> bool:
         return self.works_unheard or self.is_wanted()
@@ -261,8 +271,11 @@ class Runner:
         started_s = time.perf_counter()
         with self._busy:
             outputs, error = self._guard(inputs.stamp_ns, partial(self._call_plugin, inputs))
+        if error is not None:
+            self.matcher.give_back(inputs)
         if error is None:
-            self._publish(inputs, outputs)
+            _, error = self._guard(inputs.stamp_ns, partial(self._publish, inputs, outputs))
+        if error is None:
             latency_s = (self._now_ns() - inputs.stamp_ns) / 1e9
             self.stats.inferred(time.perf_counter() - started_s, latency_s)
 
@@ -284,11 +297,22 @@ class Runner:
             return None, self._fail(error)
         except MemoryError as error:
             return None, self._fail(error)
-        except Exception as error:
-            log.exception('plugin of node %s failed', self.name)
+        except Exception as error:  # noqa: BLE001 - of a stranger's plugin; logged and counted
+            self._log_once(error)
             wrapped = InferenceError(type(self.plugin).__name__, stamp_ns, error)
             wrapped.__cause__ = error
             return None, self._fail(wrapped)
+
+    def _log_once(self, error: Exception) -> None:
+        """A bug fails at every frame: its traceback is wanted once, its number is counted."""
+        *_, place = traceback.walk_tb(error.__traceback__)
+        key = type(error).__name__, place[0].f_code.co_filename, place[1]
+        if key not in self._logged:
+            self._logged.add(key)
+            log.error(
+                'plugin of node %s failed; where the same fails again, it is only counted',
+                self.name, exc_info=error,
+            )  # fmt: skip
 
     def _take_report(self, error: MmPerceptionError) -> None:
         self._fail(error)
@@ -311,10 +335,14 @@ class Runner:
             if channel is None:
                 continue
             for sample in [value] if isinstance(value, Sample) else value:
-                try:
-                    channel.publish(sample)
-                except ConfigError as error:
-                    self._fail(PluginContractError(self.name, str(error)))
+                # Guarded one by one: a listener that fails costs no other output of the moment.
+                self._guard(inputs.stamp_ns, partial(self._hand_on, channel, sample))
+
+    def _hand_on(self, channel: Channel[Any], sample: Sample) -> None:
+        try:
+            channel.publish(sample)
+        except ConfigError as error:
+            raise PluginContractError(self.name, str(error)) from error
 
 
 def _open_outputs(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 
@@ -34,7 +34,9 @@ def image(stamp_ns: int = 1, value: int = 7, shape: tuple[int, int] = (4, 6)) ->
 @dataclass(frozen=True)
 class FakeConfig:
     threshold: float = parameter(0.5, 'A live number.', minimum=0.0, maximum=1.0, live=True)
-    mode: str = parameter('ok', 'ok, raise, memory, undeclared or wrong_type.', live=True)
+    mode: str = parameter(
+        'ok', 'ok, raise, memory, undeclared, wrong_type, nothing or hole.', live=True
+    )
     size: int = parameter(3, 'A fixed number.', minimum=1)
     names: tuple[str, ...] = parameter(('a',), 'A list.', live=True)
 
@@ -67,6 +69,8 @@ class FakeMasker(Plugin[FakeConfig]):
             raise RuntimeError('made to fail')
         if self.config.mode == 'memory':
             raise MemoryError('made to fail')
+        if self.config.mode in ('nothing', 'hole'):
+            return cast(Any, None if self.config.mode == 'nothing' else {'masks': None})
         self.frames += 1
         self.heard += [text.text for text in inputs.all('prompt')]
         picture = inputs.one('image')

@@ -1,4 +1,4 @@
-"""Make the pictures of `mmp view` that the README shows: what a browser shows of a demo result.
+"""Make the pictures that the README shows: the viewer and the report of a demo, in a browser.
 
   ./mmp demo --out demo_result
   ./tools/bootstrap python tools/screenshots.py demo_result --out docs/pictures
@@ -35,7 +35,11 @@ WIDTH, HEIGHT = 1600, 900
 TIME_LEFT, TIME_RIGHT, TIME_Y = 280, 1372, HEIGHT - 15
 #: Seconds until something is there, between two looks, and at most until nothing changes.
 LOAD_S, TURN_S, PATIENCE_S = 20.0, 4.0, 400.0
-LARGEST_BYTES = 190_000
+VIEW_BYTES, REPORT_BYTES = 190_000, 150_000
+#: The upper part of the report of a run: pixels of a page and scale of its picture, and theme.
+REPORT_SIZE, REPORT_THEME = (1200, 1540, 0.8), 'light'
+#: Of the viewer.
+THEME = 'dark'
 CHROMIUM = ('chromium', 'chromium-browser', 'google-chrome')
 #: Chromium reads commands from the first of these file descriptors and answers on the second.
 PIPES = (3, 4)
@@ -70,10 +74,12 @@ class Browser:
         attached = self.call('Target.attachToTarget', targetId=target, flatten=True)
         self._session = str(attached['sessionId'])
         self.page('Page.enable')
-        self.page(
-            'Emulation.setDeviceMetricsOverride',
-            width=WIDTH, height=HEIGHT, deviceScaleFactor=1, mobile=False,
-        )  # fmt: skip
+        self.resize(WIDTH, HEIGHT)
+
+    def resize(self, width: int, height: int, scale: float = 1.0) -> None:
+        """Make the page so large, pixels, and its picture so many times as large."""
+        size = {'width': width, 'height': height, 'deviceScaleFactor': scale, 'mobile': False}
+        self.page('Emulation.setDeviceMetricsOverride', **size)
 
     def page(self, method: str, **params: Any) -> dict[str, Any]:
         """A command to the page."""
@@ -108,7 +114,7 @@ class Browser:
             time.sleep(TURN_S if kind == 'mouseMoved' else 0.3)
 
     def look(self) -> Any:
-        """What is on the page, (HEIGHT, WIDTH, 3) uint8 BGR."""
+        """What is on the page, (height, width, 3) uint8 BGR."""
         shot = base64.b64decode(self.page('Page.captureScreenshot', format='png')['data'])
         return cv2.imdecode(np.frombuffer(shot, np.uint8), cv2.IMREAD_COLOR)
 
@@ -143,7 +149,11 @@ def main() -> int:
         print('Chromium is not installed; run: sudo apt-get install chromium', file=sys.stderr)
         return 2
     args.out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
+        report = args.demo / 'result' / 'report.html'
+        if report.is_file():
+            picture = _report(Browser(program, Path(scratch, 'report')), report)
+            _write(args.out / 'report.jpg', picture, REPORT_BYTES)
         if mmp.main(['view', str(args.demo), '--save', f'{scratch}/look.rrd']):
             return 2
         handler = functools.partial(_Files, directory=scratch)
@@ -152,14 +162,25 @@ def main() -> int:
         file = f'http://127.0.0.1:{server.server_port}/look.rrd'
         with Viewer(is_web=True) as viewer:
             root = viewer.page.split('?')[0]
-            for theme in ('dark', 'light'):
-                page = f'{root}?url={file}&hide_welcome_screen=1&theme={theme}'
-                browser = Browser(program, Path(scratch, theme))
-                picture = _shot(browser, page, args.at)
-                browser.close()
-                _write(args.out / f'view_{theme}.jpg', picture)
+            page = f'{root}?url={file}&hide_welcome_screen=1&theme={THEME}'
+            browser = Browser(program, Path(scratch, THEME))
+            picture = _shot(browser, page, args.at)
+            browser.close()
+            _write(args.out / f'view_{THEME}.jpg', picture, VIEW_BYTES)
         server.shutdown()
     return 0
+
+
+def _report(browser: Browser, path: Path) -> Any:
+    """The beginning of a report."""
+    theme = [{'name': 'prefers-color-scheme', 'value': REPORT_THEME}]
+    browser.page('Emulation.setEmulatedMedia', features=theme)
+    browser.resize(*REPORT_SIZE)
+    browser.page('Page.navigate', url=path.resolve().as_uri())
+    time.sleep(LOAD_S / 2)  # a page that has not begun has no picture
+    picture = _until_still(browser)
+    browser.close()
+    return picture
 
 
 def _shot(browser: Browser, page: str, share: float) -> Any:
@@ -183,11 +204,11 @@ def _until_still(browser: Browser) -> Any:
     return before
 
 
-def _write(path: Path, picture: Any) -> None:
+def _write(path: Path, picture: Any, most_bytes: int) -> None:
     """As a JPEG of a size that a README can bear."""
     for quality in range(90, 20, -5):
         _, data = cv2.imencode('.jpg', picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
-        if len(data) < LARGEST_BYTES:
+        if len(data) < most_bytes:
             break
     path.write_bytes(data.tobytes())
     print(f'picture  {path} ({len(data) / 1000:.0f} kB, quality {quality})')

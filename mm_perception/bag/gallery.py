@@ -90,6 +90,8 @@ def draw_bag(
     wirings: dict[str, Wiring],
     out: Path,
     progress: Callable[[int], None] = lambda done: None,
+    *,
+    draws: bool = True,
 ) -> Gallery:
     """Draw every node's masks and labels over the pictures they came from.
 
@@ -98,13 +100,14 @@ def draw_bag(
         wirings: Full topic names of every node.
         out: Folder for films and sheets.
         progress: Called with the number of messages read.
+        draws: Without it only what was found is gathered, no picture is read.
     """
     gallery = Gallery()
     with BagReader(bag) as reader:
         painters: list[_Painter | FromAbove] = [
-            _Painter(name, w, out, reader, gallery) for name, w in wirings.items()
+            _Painter(name, w, out, reader, gallery, draws=draws) for name, w in wirings.items()
         ]
-        seen_above = [FromAbove(name, w, out, reader) for name, w in wirings.items()]
+        seen_above = [FromAbove(name, w, out, reader) for name, w in wirings.items() if draws]
         painters += [painter for painter in seen_above if painter.topics]
         topics = {topic for p in painters for topic in p.topics}
         for done, record in enumerate(reader.records(topics & set(reader.topics)), 1):
@@ -124,9 +127,10 @@ class _Painter:
     """Draws the results of one node."""
 
     def __init__(
-        self, node: str, wiring: Wiring, out: Path, reader: BagReader, gallery: Gallery
-    ) -> None:
-        self._gallery, self._start_ns = gallery, reader.start_ns
+        self, node: str, wiring: Wiring, out: Path, reader: BagReader, gallery: Gallery, *,
+        draws: bool,
+    ) -> None:  # fmt: skip
+        self._gallery, self._start_ns, self._draws = gallery, reader.start_ns, draws
         self._cameras: dict[str, _Camera] = {}
         self._inputs: dict[str, str] = {}
         self._outputs: dict[str, tuple[str, type[Sample], Any]] = {}
@@ -150,7 +154,7 @@ class _Painter:
 
     @property
     def topics(self) -> set[str]:
-        return {*self._inputs, *self._outputs}
+        return {*(self._inputs if self._draws else ()), *self._outputs}
 
     def take(self, record: Record) -> None:
         if record.topic not in self.topics:
@@ -179,11 +183,15 @@ class _Painter:
         if isinstance(sample, PromptStatus):
             self._gallery.statuses.append(sample)
             return
+        seconds = (sample.stamp_ns - self._start_ns) / 1e9
+        if not self._draws:
+            if isinstance(sample, Masks):
+                self._note(stream, sample, seconds)
+            return
         camera = self._cameras.get(stream)
         image = camera.picture(sample.stamp_ns) if camera else None
         if camera is None or image is None:
             return
-        seconds = (sample.stamp_ns - self._start_ns) / 1e9
         title = ' '.join(part for part in (self._node, stream) if part)
         if isinstance(sample, Masks):
             self._note(stream, sample, seconds)

@@ -18,9 +18,15 @@ from mm_perception.bag.canonical import canonical
 from mm_perception.bag.reader import BagReader, Record
 from mm_perception.bag.transforms import TF_TOPICS, read_transforms
 from mm_perception.bag.writer import BagWriter
-from mm_perception.channel import Bus, Deferred
+from mm_perception.channel import Bus, Deferred, from_topic
 from mm_perception.device import resolve_device
-from mm_perception.errors import BagError, ConfigError, MmPerceptionError
+from mm_perception.errors import (
+    BagError,
+    ConfigError,
+    MalformedMessageError,
+    MmPerceptionError,
+    did_you_mean,
+)
 from mm_perception.graph import NodeSpec, StackSpec, resolve_auto
 from mm_perception.plugin import Queue
 from mm_perception.ros import convert
@@ -101,6 +107,8 @@ class OfflineRun:
         self._passed = self._topics_to_pass() if passes_inputs else ()
         self._writer = BagWriter(out)
         self._declare_topics()
+        #: Why the result cannot be written.
+        self._broken: Exception | None = None
         #: Called with every sample that a node publishes: (topic, sample).
         self.on_output: Callable[[str, Sample], None] = lambda topic, sample: None
         #: Called with every picture that goes into the stack: (topic, item).
@@ -179,7 +187,10 @@ class OfflineRun:
             lost = [t for t in trigger.values() if t not in found and t not in made]
             if lost:
                 there = ', '.join(sorted(self._reader.topics))
-                raise ConfigError(f'{runner.name} input', lost, f'topics of the bag: {there}')
+                hint = did_you_mean(lost[0], self._reader.topics)
+                raise ConfigError(
+                    f'{runner.name} input', lost, f'topics of the bag; {hint}there are: {there}'
+                )
         return found
 
     def _topics_to_pass(self) -> tuple[str, ...]:
@@ -233,13 +244,17 @@ class OfflineRun:
 
     def _write_output(self, topic: str, item: Sample | Deferred) -> None:
         sample = item.resolve() if isinstance(item, Deferred) else item
-        for suffix, message in convert.to_msgs(sample).items():
-            self._write(topic + suffix, message)
-        self.on_output(topic, sample)
+        parts = {topic + suffix: _bytes(m) for suffix, m in convert.to_msgs(sample).items()}
+        try:
+            for part, data in parts.items():
+                self._writer.write(part, self._now_ns, data)
+            self.on_output(topic, sample)
+        except Exception as error:  # a full disk: no fault of the plugin, which would be blamed
+            self._broken = self._broken or error
+            raise
 
     def _write(self, topic: str, message: Any) -> None:
-        data = canonical(serialize(message), type_name_of(message))
-        self._writer.write(topic, self._now_ns, data)
+        self._writer.write(topic, self._now_ns, _bytes(message))
 
     def _give_prompts(self) -> None:
         for prompt in self._prompts:
@@ -257,20 +272,36 @@ class OfflineRun:
         sample_type = self._inputs.get(record.topic)
         if sample_type is None:
             return
-        message = deserialize(record.data, record.type_name)
+        message = self._read(record, record.topic)
+        if message is None:
+            return
         stamp_ns, frame_id = stamp_and_frame(message, record.log_time_ns)
         make = partial(convert.from_msg, message, sample_type, record.log_time_ns)
-        self._publish(record.topic, Deferred(stamp_ns, frame_id, make))
+        self._publish(record.topic, Deferred(stamp_ns, frame_id, make, record.topic))
+
+    def _read(self, record: Record, topic: str) -> Any | None:
+        """The message; None for damaged bytes, of which its plugins hear, and the run goes on."""
+        try:
+            return deserialize(record.data, record.type_name)
+        except MalformedMessageError as error:
+            from_topic(error, record.topic)
+            for runner in self.runners:
+                if any(topic in s.values() for s in runner.wiring.inputs.values()):
+                    runner.plugin.context.report(error)
+            return None
 
     def _take_part(self, record: Record) -> None:
         """Masks, boxes and maps come in several messages; a bad one is the plugin's to report."""
         topic, suffix, assembler = self._parts[record.topic]
-        message = deserialize(record.data, record.type_name)
+        message = self._read(record, topic)
+        if message is None:
+            return
         stamp_ns, frame_id = stamp_and_frame(message, record.log_time_ns)
         try:
             item = assembler.add(suffix, message)
         except MmPerceptionError as error:
-            self._publish(topic, Deferred(stamp_ns, frame_id, partial(_fail, error)))
+            failed = partial(_fail, error)
+            self._publish(topic, Deferred(stamp_ns, frame_id, failed, topic))
             return
         if item is not None:
             self._publish(topic, item)
@@ -289,7 +320,12 @@ class OfflineRun:
 
     def _work(self) -> None:
         while sum(runner.step() for runner in self.runners):  # every one steps: no any()
-            pass
+            if self._broken is not None:
+                raise self._broken
+
+
+def _bytes(message: Any) -> bytes:
+    return canonical(serialize(message), type_name_of(message))
 
 
 def _fail(error: MmPerceptionError) -> Sample:

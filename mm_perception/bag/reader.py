@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from mm_perception.bag.kinds import refuse_other_kinds
 from mm_perception.errors import BagError
 
 if TYPE_CHECKING:
@@ -59,8 +60,7 @@ class BagReader:
 
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
-        if not self.path.exists():
-            raise BagError(str(path), 'does not exist', 'check the path')
+        refuse_other_kinds(self.path)
         self._bag: Any = None
         self._file: McapFile | None = None
         #: Why it ends early, where that is known from the start; empty if it does not.
@@ -79,8 +79,10 @@ class BagReader:
             self.start_ns, self.end_ns = scan.start_ns, scan.end_ns
             return
         self.topics = {c.topic: _topic(c) for c in self._bag.connections}
-        self.start_ns, self.end_ns = int(self._bag.start_time), int(self._bag.end_time)
         self.num_messages = int(self._bag.message_count)
+        # Of a bag without messages the library gives the ends of the range of an int64.
+        times = (self._bag.start_time, self._bag.end_time) if self.num_messages else (0, 0)
+        self.start_ns, self.end_ns = int(times[0]), int(times[1])
 
     def _salvage(self) -> McapFile | None:
         """The bag's only MCAP file, if there is anything in it that can be read."""

@@ -7,12 +7,13 @@ raised there; a second one is raised at once.
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
 import time
 from types import FrameType, TracebackType
-from typing import Any
+from typing import Any, TextIO
 
 from tqdm import tqdm
 
@@ -20,6 +21,8 @@ from tqdm import tqdm
 INTERRUPTED = 130
 _LINE_EVERY_S = 5.0
 _REDRAW_S = 0.5
+#: The first steps hold the start-up too: from one of 60 frames it foretold half an hour.
+_FEW = 3
 
 
 class Progress:
@@ -33,7 +36,7 @@ class Progress:
 
     def __init__(self, total: int, title: str, unit: str = 'messages') -> None:
         self._title, self._total, self._unit = title, total, unit
-        self._is_terminal = sys.stderr.isatty()
+        self._is_terminal = _takes_bars(sys.stderr)
         self._bar = tqdm(
             total=total or None, desc=title, unit=f' {unit}', disable=not self._is_terminal,
             leave=False, bar_format=None if total else '{desc}: {elapsed}',
@@ -62,6 +65,9 @@ class Progress:
         if self._is_terminal or now_s - self._last_line_s < _LINE_EVERY_S:
             return
         self._last_line_s = now_s
+        if self._total and done < _FEW:
+            self._print(f'{done} of {self._total} {self._unit}')
+            return
         rate = done / max(now_s - self._started_s, 1e-9)
         left_s = (self._total - done) / max(rate, 1e-9)
         self._print(
@@ -108,3 +114,13 @@ class Progress:
 
     def _print(self, text: str) -> None:
         print(f'{self._title}: {text}', file=sys.stderr, flush=True)
+
+
+def _takes_bars(stream: TextIO) -> bool:
+    """A terminal that has a size: of no columns, as in `docker run -t`, it shows no bar at all."""
+    if not stream.isatty():
+        return False
+    try:
+        return min(os.get_terminal_size(stream.fileno())) > 0
+    except OSError:  # no file descriptor
+        return True

@@ -89,9 +89,11 @@ def run(args: argparse.Namespace) -> int:
         evaluation, stories = score_replay(load_stack(STACK), bag, result, name)
     evaluation.command = f'mmp {shlex.join(_words(args))}'
     evaluation.wall_s = time.monotonic() - started_s
-    films = sorted(result.glob('*.mp4'))
-    for _, _, folder in further:
-        films += sorted((args.out / folder).glob('*.mp4'))
+    films = [
+        (film, f'{title} (stack “{stack}”)')
+        for title, stack, folder in (asked, *further)
+        for film in sorted((args.out / folder).glob('*.mp4'))
+    ]
     setting = (
         f'A drive of {drive.seconds:g} s through a synthetic street, replayed {how}. The stack '
         f'“{STACK}” was given these words, and nothing else.'
@@ -102,7 +104,7 @@ def run(args: argparse.Namespace) -> int:
     )
     _print_scores(name, evaluation, stories)
     print(f'\nreport   {report}')
-    for film in films:
+    for film, _ in films:
         print(f'film     {film}')
     print(f'bag      {result / "bag"}\nscores   {scores}\nlook     {_view_command(args.out)}')
     whole_s = time.monotonic() - started_s

@@ -21,6 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mm_perception.cli._folders import check_new_folder
 from mm_perception.cli._progress import INTERRUPTED, Progress
 from mm_perception.errors import ConfigError
 from mm_perception.graph import load_stack, stack_names
@@ -130,8 +131,7 @@ def _eval_stack(args: argparse.Namespace) -> int:
 def _check(args: argparse.Namespace) -> None:
     if args.card:
         raise ConfigError('--card', args.what, f'a net: one of {", ".join(NETS)}')
-    if args.out.exists() and (not args.out.is_dir() or any(args.out.iterdir())):
-        raise ConfigError('--out', str(args.out), 'an empty or new folder')
+    check_new_folder(args.out)
     if args.bag and args.worlds is not None:
         raise ConfigError('--worlds', args.worlds, 'either --bag or --worlds')
     limits = (

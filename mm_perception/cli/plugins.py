@@ -21,7 +21,7 @@ import yaml
 
 from mm_perception import registry
 from mm_perception.config import ParameterSpec, parameter_specs
-from mm_perception.errors import ConfigError
+from mm_perception.errors import ConfigError, PluginContractError
 from mm_perception.plugin import Plugin
 from mm_perception.ports import Port, Request
 
@@ -65,10 +65,14 @@ def markdown_table() -> str:
 
 
 def text_table(width: int) -> str:
-    """The plugins for a terminal of `width` columns."""
+    """The plugins for a terminal of `width` columns; one that is broken hides no other."""
     blocks = []
     for name in registry.names():
-        _, system, title, flow, weights = _row(name)
+        try:
+            _, system, title, flow, weights = _row(name)
+        except PluginContractError as error:
+            blocks.append(f'{name} (broken)\n{_wrap(error.problem, width)}')
+            continue
         head = f'{name} (system {system})' if system else name
         body = [title, flow, *([f'weights: {weights}'] if weights else [])]
         blocks.append('\n'.join([head, *(_wrap(line, width) for line in body)]))

@@ -19,7 +19,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from mm_perception.cli._hints import weights_note
+from mm_perception.cli._folders import check_new_folder
+from mm_perception.cli._hints import failure_of, prompt_note, unanswered, weights_note
 from mm_perception.cli._progress import INTERRUPTED, Progress
 from mm_perception.cli._prompts import parse_prompt
 from mm_perception.errors import ConfigError
@@ -60,8 +61,7 @@ def run(args: argparse.Namespace) -> int:
     from mm_perception.reporting.run import write_run_report
 
     # A first try whose weights were missing leaves the stack: the same call may be given again.
-    if args.out.exists() and any(path.name != 'stack.yaml' for path in args.out.iterdir()):
-        raise ConfigError('--out', str(args.out), 'an empty or new folder')
+    check_new_folder(args.out, keeps=(STACK,))
     if args.rate <= 0:
         raise ConfigError('--rate', args.rate, 'a number above 0')
     prompts = [parse_prompt(text, args.max_frames) for text in args.prompt]
@@ -84,15 +84,16 @@ def run(args: argparse.Namespace) -> int:
     _write(args.out, summary)  # whatever comes, this is kept
     try:
         print(f'bag      {args.out / "bag"}')
-        if not args.no_film:
-            summary.update(_draw(args.out, wirings))
-            _write(args.out, summary)
+        summary.update(_draw(args.out, wirings, draws=not args.no_film))
+        _write(args.out, summary)
         print(f'summary  {args.out / SUMMARY}')
         print(f'report   {write_run_report(args.out, watch=Progress)}')
     except KeyboardInterrupt:
         print(f'interrupted: kept {args.out / "bag"} and {SUMMARY}; for a report: mmp report')
         return INTERRUPTED
     _print_summary(summary)
+    if note := prompt_note(stack, summary):
+        print(note)
     failed = any(node.get('failures') for node in summary['nodes'].values())
     if summary['problem'] == 'interrupted':
         done, total = summary['messages'], summary['of_messages']
@@ -180,14 +181,14 @@ def _online(
     return summary, {spec.name: full_wiring(spec) for spec in stack.nodes}
 
 
-def _draw(out: Path, wirings: Any) -> dict[str, Any]:
+def _draw(out: Path, wirings: Any, *, draws: bool) -> dict[str, Any]:
     from mm_perception.bag.gallery import draw_bag
     from mm_perception.bag.reader import BagReader
 
     with BagReader(out / 'bag') as reader:
         total = reader.num_messages
-    with Progress(total, 'drawing') as progress:
-        gallery = draw_bag(out / 'bag', wirings, out, progress)
+    with Progress(total, 'drawing' if draws else 'looking up what was found') as progress:
+        gallery = draw_bag(out / 'bag', wirings, out, progress, draws=draws)
     for path in gallery.files:
         print(f'picture  {path}')
     return {
@@ -212,20 +213,19 @@ def _print_summary(summary: dict[str, Any]) -> None:
         if times is not None:
             text += f', {float(times):.1f} ms each (median)'
         drops = sum(node['drops'].values())
-        text += f', {drops} dropped, {sum(node["failures"].values())} failed'
+        failed = sum(node['failures'].values())
+        text += f', {drops} dropped, {failed} failed'
         print(text)
+        if failed and (why := failure_of(name, summary)):
+            print(f'  failed: {why}')
     for track in summary.get('tracks', []):
         where = f' on {track["camera"]}' if track['camera'] else ''
         print(
             f'  {track["label"]} #{track["track_id"]}{where}: '
             f'{track["first_s"]:.2f} to {track["last_s"]:.2f} s, {track["frames"]} frames'
         )
-    last: dict[tuple[str, str], dict[str, Any]] = {}
-    for state in summary.get('prompt_states', []):
-        last[state['prompt'], state['camera']] = state
-    for state in last.values():
-        if state['state'] in ('NOT_FOUND', 'REJECTED'):
-            print(f'  {state["prompt"]}: {state["state"].lower()} ({state["message"]})')
+    for line in unanswered(summary.get('prompt_states', [])):
+        print(f'  {line}')
     if note := weights_note(summary):
         print(note)
     if summary['problem']:

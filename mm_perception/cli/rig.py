@@ -25,7 +25,7 @@ from mm_perception.cli._progress import Progress
 from mm_perception.diagnosis.finding import exit_code, table
 from mm_perception.diagnosis.rig import check_rig, seen
 from mm_perception.drawing.points import draw_points
-from mm_perception.geometry.cameras import project
+from mm_perception.geometry.cameras import is_calibrated, project
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _draw(camera: RigCamera, folder: Path) -> Path | None:
     moments = [(m.image, m.points) for m in camera.moments if m.points is not None]
-    if camera.info is None or not moments:
+    if camera.info is None or not is_calibrated(camera.info) or not moments:
         return None
     image, points = moments[len(moments) // 2]
     points = points[seen(camera.info, points)]

@@ -14,6 +14,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mm_perception.cli._folders import check_new_folder
 from mm_perception.cli._progress import INTERRUPTED, Progress
 from mm_perception.cli._prompts import parse_prompt
 from mm_perception.errors import BagError, ConfigError
@@ -40,8 +41,7 @@ def run(args: argparse.Namespace) -> int:
     from mm_perception.plugins.video_summary import VideoSummary
     from mm_perception.reporting.run import write_run_report
 
-    if args.out.exists() and any(args.out.iterdir()):
-        raise ConfigError('--out', str(args.out), 'an empty or new folder')
+    check_new_folder(args.out)
     stack = apply_overrides(load_stack(args.stack), args.set, args.input)
     if not any(spec.plugin == 'video_summary' for spec in stack.nodes):
         raise ConfigError('--stack', args.stack, 'a stack with a video_summary node')

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mm_perception.cli._progress import Progress
-from mm_perception.errors import ConfigError
+from mm_perception.errors import BagError, ConfigError
 
 if TYPE_CHECKING:
     from mm_perception.viewing.bags import Account
@@ -64,6 +64,9 @@ def run(args: argparse.Namespace) -> int:
     if args.save is not None and (args.web or args.save.exists()):
         problem = 'a file that does not exist yet' if args.save.exists() else 'no --web beside it'
         raise ConfigError('--save', str(args.save), problem)
+    for path in args.bag:
+        if not path.exists():
+            raise BagError(str(path), 'does not exist', 'check the path')
     if args.save is None and not args.web:
         require_display()
     signal.signal(signal.SIGTERM, _end)  # so that the viewer ends, too

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING
 
 from mm_perception.cli._progress import INTERRUPTED, Progress
 from mm_perception.errors import ConfigError
-from mm_perception.world.spoken import Saying
 
 if TYPE_CHECKING:
+    from mm_perception.world.camera import Camera
     from mm_perception.world.drive import Drive
+    from mm_perception.world.spoken import Saying
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -29,6 +30,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--place', choices=('street', 'room'), default='street',
         help='a vehicle drives through a street, or a robot looks around in a room',
+    )  # fmt: skip
+    parser.add_argument(
+        '--gesture', action='store_true',
+        help='of a room: somebody points at a thing, from second 1 to 5; a camera in a corner',
     )  # fmt: skip
     parser.add_argument('--seconds', type=float, default=6.0)
     parser.add_argument('--rate', type=float, default=10.0, metavar='HZ', help='of the cameras')
@@ -72,14 +77,22 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def _span(text: str) -> tuple[float, float]:
     first, _, last = text.partition(':')
-    return float(first), float(last)
+    try:
+        return float(first), float(last)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f'{text!r} is not FROM:TO, as 2:3.5') from error
 
 
 def _saying(text: str) -> Saying:
+    from mm_perception.world.spoken import Saying  # scipy.signal: seconds
+
     words, _, start_s = text.rpartition('@')
-    if not words.strip():
-        raise argparse.ArgumentTypeError(f'{text!r} is not TEXT@S, as "that one@1.5"')
-    return Saying(words.strip(), float(start_s))
+    try:
+        if words.strip():
+            return Saying(words.strip(), float(start_s))
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f'{text!r} is not TEXT@S, as "that one@1.5"')
 
 
 def run(args: argparse.Namespace) -> int:
@@ -106,7 +119,7 @@ def _drive(args: argparse.Namespace) -> Drive:
     import numpy as np
 
     from mm_perception.world.damage import Damage
-    from mm_perception.world.drive import Drive, one_camera, ring_of_cameras
+    from mm_perception.world.drive import Drive
     from mm_perception.world.lidar import Lidar
     from mm_perception.world.microphone import MicrophoneArray
     from mm_perception.world.render import Optics
@@ -119,7 +132,6 @@ def _drive(args: argparse.Namespace) -> Drive:
     for option, value, least, most in limits:
         if not least <= value <= most:
             raise ConfigError(option, value, f'a number from {least} to {most}')
-    rig = one_camera if args.cameras == 1 else ring_of_cameras
     is_room = args.place == 'room'
     lidar = Lidar(at=np.array([0.0, 0.0, 1.35])) if is_room else Lidar()
     ears = MicrophoneArray(at=np.array([0.0, 0.0, 1.5])) if is_room else MicrophoneArray()
@@ -127,7 +139,7 @@ def _drive(args: argparse.Namespace) -> Drive:
         seed=args.seed,
         seconds=args.seconds,
         rate_hz=args.rate,
-        cameras=rig(args.width, round(args.width * 9 / 16), args.place),
+        cameras=_cameras(args),
         lidar=None if args.no_lidar else lidar,
         optics=Optics(fineness=args.fine),
         damage=Damage(
@@ -143,7 +155,25 @@ def _drive(args: argparse.Namespace) -> Drive:
         has_passers_by=args.speech,
         has_depth=args.depth,
         place=args.place,
+        has_gesture=args.gesture,
     )
+
+
+def _cameras(args: argparse.Namespace) -> tuple[Camera, ...]:
+    """On the vehicle, on the robot, or in the corner of a room."""
+    from mm_perception.world.drive import gesture_camera, one_camera, ring_of_cameras
+
+    if not args.gesture:
+        rig = one_camera if args.cameras == 1 else ring_of_cameras
+        return rig(args.width, round(args.width * 9 / 16), args.place)
+    if args.place != 'room' or args.cameras != 1:
+        raise ConfigError('--gesture', True, 'with --place room and one camera')
+    try:
+        return gesture_camera(args.seed, args.width)
+    except ValueError as error:
+        raise ConfigError('--seed', args.seed, 'one whose room has a place to point from') from (
+            error
+        )
 
 
 def _render(bag: Path, drive: Drive, workers: int) -> bool:

@@ -9,6 +9,7 @@ from rosbags.highlevel import AnyReader, AnyReaderError
 from rosbags.rosbag2 import ReaderError
 from rosbags.typesys import Stores, get_typestore
 
+from mm_perception.bag.kinds import refuse_other_kinds
 from mm_perception.diagnosis.snapshot import Calibration, Clock, Endpoint, Qos, Snapshot, Topic
 from mm_perception.diagnosis.tally import TopicTally, TransformTally, read_calibration
 from mm_perception.errors import BagError
@@ -25,6 +26,7 @@ def observe_bag(path: Path) -> Snapshot:
     Raises:
         BagError: It cannot be opened or read.
     """
+    refuse_other_kinds(path)
     try:
         with AnyReader([path], default_typestore=get_typestore(_STORE)) as reader:
             return _Gatherer(reader, path).snapshot()
@@ -52,7 +54,8 @@ class _Gatherer:
         hashes = _own_hashes({c.msgtype for c in self._reader.connections})
         return Snapshot(
             source=str(self._path),
-            duration_s=self._reader.duration / 1e9,
+            # Without messages the library's duration is the whole range of an int64.
+            duration_s=self._reader.duration / 1e9 if self._reader.message_count else 0.0,
             topics={c.topic: self._topic(c.topic) for c in self._reader.connections},
             calibrations=tuple(self._calibrations.values()),
             edges=self._transforms.edges(),

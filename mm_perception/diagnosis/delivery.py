@@ -85,6 +85,12 @@ def nothing_arrives(snapshot: Snapshot) -> list[Finding]:
         is_sensor = any(k.startswith('sensor_msgs/') for k in kinds)
         if traffic is None or traffic.count or not is_sensor or '/output/' in name:
             continue
+        if not snapshot.is_live:
+            fix = 'record it again, and see meanwhile that it publishes: ros2 topic hz ' + name
+            findings.append(
+                Finding(Level.ERROR, 'nothing_arrives', name, 'has no message in the bag', fix)
+            )
+            continue
         who = ', '.join(dict.fromkeys(p.node for p in topic.publishers))
         evidence = f'published by {who}, nothing came within {snapshot.duration_s:.1f} s'
         fix = f'check that the sensor runs: ros2 topic hz {name}; look at the log of {who}'

@@ -46,13 +46,14 @@ def fitted(masks: Masks, rgb: Array) -> Masks:
     return replace(masks, id_map=resize_nearest(masks.id_map, height, width))
 
 
-def draw_masks(rgb: Array, masks: Masks, *, has_tags: bool = True) -> Array:
+def draw_masks(rgb: Array, masks: Masks, *, has_tags: bool = True, letters: float = 1.0) -> Array:
     """Fill, outline and label every instance.
 
     Args:
         rgb: (H, W, 3) uint8.
         masks: Of the same picture.
         has_tags: Write label, id and score beside each.
+        letters: So many times as large, for a picture that is shown small.
 
     Returns:
         A new (H, W, 3) uint8.
@@ -73,6 +74,7 @@ def draw_masks(rgb: Array, masks: Masks, *, has_tags: bool = True) -> Array:
     if not has_tags:
         return picture
     taken: list[_Box] = []
+    scale *= letters
     for instance_id, label, score in zip(masks.ids, masks.labels, masks.scores, strict=True):
         box = mask_box(masks.mask(instance_id))
         if box is not None:

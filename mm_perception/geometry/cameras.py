@@ -5,22 +5,36 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from mm_perception.errors import ConfigError
+from mm_perception.errors import ConfigError, MissingInputError
 from mm_perception.samples import CameraInfo
 from mm_perception.samples.sample import Array
 
 #: OpenCV's polynomials: k1 k2 p1 p2 k3, and the rational one with k4 k5 k6 behind them.
 _POLYNOMIALS = ('plumb_bob', 'rational_polynomial')
-_FISHEYE = ('equidistant', 'fisheye')
+FISHEYES = ('equidistant', 'fisheye')
 _STILL = np.zeros(3)
+
+
+def is_calibrated(info: CameraInfo) -> bool:
+    """Whether there are focal lengths: drivers send K of zeros for a camera nobody calibrated."""
+    return bool(info.k[0, 0] > 0 and info.k[1, 1] > 0)
 
 
 def intrinsics(info: CameraInfo) -> Array:
     """(3, 3) intrinsics in pixels of the published picture: after region of interest and binning.
 
+    Raises:
+        MissingInputError: The camera is not calibrated. Every point would be nowhere, which looks
+            like having found nothing.
+
     Convention:
         As image_geometry has it: a full-sensor pixel x is at (x - roi.x) / binning.x.
     """
+    if not is_calibrated(info):
+        reason = f'camera_info of {info.frame_id!r} has fx = {info.k[0, 0]:g}, '
+        reason += f'fy = {info.k[1, 1]:g}: it is not calibrated'
+        fix = 'calibrate the camera (ros2 run camera_calibration cameracalibrator ...)'
+        raise MissingInputError('camera_info', reason, f'{fix} and set camera_info_url')
     x, y, *_ = info.roi
     scale = np.diag([1 / max(1, info.binning[0]), 1 / max(1, info.binning[1]), 1.0])
     shift = np.array([[1.0, 0.0, -x], [0.0, 1.0, -y], [0.0, 0.0, 1.0]])
@@ -42,6 +56,7 @@ def project(info: CameraInfo, points: Array) -> Array:
 
     Raises:
         ConfigError: The lens model is none that ROS defines.
+        MissingInputError: The camera is not calibrated.
 
     Convention:
         Optical axes are those of REP-103: x right, y down, z ahead. The centre of the first pixel
@@ -56,19 +71,26 @@ def project(info: CameraInfo, points: Array) -> Array:
     return pixels
 
 
-def _lens(info: CameraInfo) -> Array:
+def distortion(info: CameraInfo) -> Array:
+    """(4,) coefficients of a fisheye, (4 to 14,) of a polynomial, as OpenCV takes them.
+
+    Raises:
+        ConfigError: The lens model is none that ROS defines.
+    """
     model = info.distortion_model
-    if model and model not in _POLYNOMIALS + _FISHEYE:
-        known = ', '.join(_POLYNOMIALS + _FISHEYE)
+    if model and model not in _POLYNOMIALS + FISHEYES:
+        known = ', '.join(_POLYNOMIALS + FISHEYES)
         raise ConfigError('distortion_model', model, f'one of {known}, or none')
-    return info.d if model in _FISHEYE or info.d.any() else np.zeros(5)
+    if model in FISHEYES:  # OpenCV insists on four numbers; drivers may send none
+        return info.d[:4] if info.d.any() else np.zeros(4)
+    return info.d if info.d.any() else np.zeros(5)
 
 
 def _project(info: CameraInfo, points: Array) -> Array:
-    lens, matrix = _lens(info), intrinsics(info)
-    if info.distortion_model in _FISHEYE:
+    lens, matrix = distortion(info), intrinsics(info)
+    if info.distortion_model in FISHEYES:
         found, _ = cv2.fisheye.projectPoints(
-            points.reshape(-1, 1, 3), _STILL, _STILL, matrix, lens[:4]
+            points.reshape(-1, 1, 3), _STILL, _STILL, matrix, lens
         )
     else:
         found, _ = cv2.projectPoints(points, _STILL, _STILL, matrix, lens)
@@ -80,11 +102,12 @@ def unproject(info: CameraInfo, pixels: Array) -> Array:
 
     Raises:
         ConfigError: The lens model is none that ROS defines.
+        MissingInputError: The camera is not calibrated.
     """
-    lens, matrix = _lens(info), intrinsics(info)
+    lens, matrix = distortion(info), intrinsics(info)
     flat = np.asarray(pixels, np.float64).reshape(-1, 1, 2)
-    if info.distortion_model in _FISHEYE:
-        plane = cv2.fisheye.undistortPoints(flat, matrix, lens[:4])
+    if info.distortion_model in FISHEYES:
+        plane = cv2.fisheye.undistortPoints(flat, matrix, lens)
     else:
         criteria = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 50, 1e-10)
         plane = cv2.undistortPoints(flat, matrix, lens, R=None, P=None, criteria=criteria)

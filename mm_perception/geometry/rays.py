@@ -8,7 +8,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from mm_perception.errors import ShapeError
-from mm_perception.geometry.cameras import intrinsics, project, unproject
+from mm_perception.geometry.cameras import intrinsics, project
 from mm_perception.samples import CameraInfo, Image, Pose
 from mm_perception.samples.sample import Array
 
@@ -16,6 +16,8 @@ from mm_perception.samples.sample import Array
 POINTING_AXES: dict[str, tuple[float, float, float]] = {
     'x': (1.0, 0.0, 0.0), 'z': (0.0, 0.0, 1.0), '-z': (0.0, 0.0, -1.0),
 }  # fmt: skip
+#: Encodings of depth to the length of their unit in metres.
+_METRES_OF = {'32FC1': 1.0, '16UC1': 0.001, 'mono16': 0.001}
 _NEAREST_M, _FARTHEST_M = 0.15, 60.0
 _STEPS = 400  # of distances along a ray, each 1.5 % farther than the one before
 #: A ray that comes so far behind what is seen goes behind it and does not hit it: metres, and
@@ -72,33 +74,6 @@ def ray_through(start: Array, end: Array) -> Ray:
     return Ray(np.asarray(start, np.float64), along / length)
 
 
-def ray_of_hand(wrist: Array, fingertip: Array, depth: Array | None, info: CameraInfo) -> Ray:
-    """The ray of a hand that points, in optical axes.
-
-    Where depth tells both ends, it goes from the wrist through the fingertip; else from the camera
-    through the fingertip, which is right for who points at what is behind the finger in the
-    picture (Pierce et al., Image Plane Interaction Techniques in 3D Immersive Environments, 1997).
-
-    Args:
-        wrist: (2,) pixel.
-        fingertip: (2,) pixel.
-        depth: (H, W) metres along the optical axis; None where there is none.
-        info: Of the picture.
-
-    Raises:
-        ShapeError: A keypoint is not finite, or both are the same.
-    """
-    if not (np.isfinite(wrist).all() and np.isfinite(fingertip).all()):
-        raise ShapeError('keypoints of a hand', 'finite pixels', f'{wrist} and {fingertip}')
-    through = unproject(info, np.stack([wrist, fingertip]))
-    if depth is not None:
-        metres = [_depth_at(depth, pixel) for pixel in (wrist, fingertip)]
-        if np.isfinite(metres).all():
-            start, end = through / through[:, 2:] * np.array(metres)[:, None]
-            return ray_through(start, end)
-    return Ray(np.zeros(3), through[1])
-
-
 def pose_along(ray: Ray, stamp_ns: int, frame_id: str) -> Pose:
     """A pose whose x axis is a ray; its z axis is as near to that of the frame as can be.
 
@@ -119,15 +94,6 @@ def pose_along(ray: Ray, stamp_ns: int, frame_id: str) -> Pose:
         stamp_ns=stamp_ns, frame_id=frame_id, position=np.asarray(ray.origin, np.float64),
         quat_xyzw=np.asarray(Rotation.from_matrix(axes).as_quat(), np.float64),
     )  # fmt: skip
-
-
-def _depth_at(depth: Array, pixel: Array) -> float:
-    """Metres at the nearest pixel; NaN outside or where unknown."""
-    column, row = (round(float(value)) for value in pixel)
-    if not (0 <= row < depth.shape[0] and 0 <= column < depth.shape[1]):
-        return float('nan')
-    metres = float(depth[row, column])
-    return metres if metres > 0 and np.isfinite(metres) else float('nan')
 
 
 def hit_on_depth(ray: Ray, depth: Array, info: CameraInfo) -> float | None:
@@ -207,7 +173,15 @@ def error_in_pixels(ray: Ray, distance: float, info: CameraInfo, spread_rad: flo
 
 
 def depth_in_metres(depth: Image) -> Array:
-    """(H, W) float64 metres of a depth picture (REP-118), not finite or 0 where unknown."""
-    return np.asarray(
-        depth.data.astype(np.float64) * (0.001 if depth.encoding == '16UC1' else 1.0)
-    )
+    """(H, W) float64 metres of a depth picture (REP-118), not finite or 0 where unknown.
+
+    Args:
+        depth: 32FC1 in metres; 16UC1, or mono16 as older drivers call it, in millimetres.
+
+    Raises:
+        ShapeError: The picture is no depth. Brightness taken for metres would look like depth.
+    """
+    if depth.encoding not in _METRES_OF:
+        known = ', '.join(_METRES_OF)
+        raise ShapeError('encoding of depth', f'one of {known}', depth.encoding)
+    return np.asarray(depth.data.astype(np.float64) * _METRES_OF[depth.encoding])

@@ -7,6 +7,9 @@ moment of its picture turn that into a pixel, and the pixel into a prompt for a 
 What is clicked is taken to stand still in `fixed_frame` from the click on. A point whose transform
 is not there yet waits for it, up to `max_wait_s`; so does one for a camera that shows nothing. A
 point that no camera sees is reported REJECTED, with the reason of each camera.
+
+Who points at a thing with an arm points at it again: with `replace_m` the track of an earlier
+place that is so near ends where the new one begins.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from mm_perception.config import parameter
-from mm_perception.errors import ConfigError, MmPerceptionError, TransformUnavailableError
+from mm_perception.errors import MmPerceptionError, TransformUnavailableError
 from mm_perception.geometry.cameras import picture_size, project
 from mm_perception.plugin import (
     Card,
@@ -31,8 +34,18 @@ from mm_perception.plugin import (
     Queue,
     Surround,
 )
-from mm_perception.samples import CameraInfo, Point3D, Prompt, PromptState, PromptStatus
+from mm_perception.samples import (
+    CameraInfo,
+    Point3D,
+    Prompt,
+    PromptAction,
+    PromptState,
+    PromptStatus,
+)
 from mm_perception.samples.sample import Array
+
+#: So many places of each camera are remembered, to be replaced.
+_REMEMBERED = 64
 
 
 @dataclass(frozen=True)
@@ -49,6 +62,10 @@ class ClickConfig:
     max_frames: int = parameter(
         0, 'Tracks of a click end after so many pictures, 1 for once; 0: when removed.',
         minimum=0, live=True,
+    )  # fmt: skip
+    replace_m: float = parameter(
+        0.0, 'A place ends the tracks of earlier ones nearer than this; 0: of none, metres.',
+        minimum=0.0, live=True,
     )  # fmt: skip
 
 
@@ -93,7 +110,8 @@ class Click(Plugin[ClickConfig]):
     }
     outputs: ClassVar[dict[str, Output]] = {
         'prompts': Output(
-            Prompt, 'One point for each camera that sees the place.', per_stream=False
+            Prompt, 'One point for each camera that sees the place; before it what that replaces.',
+            per_stream=False,
         ),
         'status': Output(
             PromptStatus, 'Where each place is in a picture, or why it is in none.',
@@ -105,6 +123,8 @@ class Click(Plugin[ClickConfig]):
     def __init__(self, config: ClickConfig, context: Context | None = None) -> None:
         super().__init__(config, context)
         self._clicks: list[_Click] = []
+        #: Places that became prompts, by camera and id of the prompt.
+        self._made: dict[str, dict[str, Point3D]] = {}
 
     def load(self, device: str) -> None:
         """Nothing to load."""
@@ -113,7 +133,7 @@ class Click(Plugin[ClickConfig]):
         """Project what was clicked into the cameras that show something."""
         infos = {
             name: info
-            for name, info in inputs.many('camera_info').items()
+            for name, info in inputs.many('camera_info', self.context.report).items()
             if isinstance(info, CameraInfo)
         }
         cameras = self.context.streams.get('camera_info', ()) or infos
@@ -128,7 +148,7 @@ class Click(Plugin[ClickConfig]):
             for name in [n for n in cameras if n in click.undecided]:
                 found = self._look(click, name, infos, is_over)
                 if found is not None:
-                    prompts.append(found)
+                    prompts += [*self._replaced(click, name, found), found]
                     told.append(_seen_status(found))
             if not click.undecided and not click.is_seen:
                 told.append(_unseen_status(click, inputs))
@@ -141,8 +161,31 @@ class Click(Plugin[ClickConfig]):
             click.since_ns = None
 
     def reset(self) -> None:
-        """Forget clicks that wait."""
+        """Forget clicks that wait, and what there is to replace."""
         self._clicks.clear()
+        self._made.clear()
+
+    def _replaced(self, click: _Click, name: str, found: Prompt) -> list[Prompt]:
+        """Ends what was clicked near the place, in one camera; keeps the place."""
+        made, reach_m = self._made.setdefault(name, {}), self.config.replace_m
+        near = [
+            prompt_id
+            for prompt_id, point in made.items()
+            if point.frame_id == click.point.frame_id
+            and np.linalg.norm(point.position - click.point.position) < reach_m
+        ]
+        for prompt_id in near:
+            del made[prompt_id]
+        made[click.prompt_id] = click.point
+        while len(made) > _REMEMBERED:
+            del made[next(iter(made))]
+        return [
+            Prompt(
+                stamp_ns=found.stamp_ns, frame_id=found.frame_id, stream=name,
+                action=PromptAction.REMOVE, prompt_id=prompt_id,
+            )
+            for prompt_id in near
+        ]  # fmt: skip
 
     def _look(
         self, click: _Click, name: str, infos: Mapping[str, CameraInfo], is_over: bool
@@ -160,7 +203,7 @@ class Click(Plugin[ClickConfig]):
             if is_over:
                 self._give_up(click, name, error)
             return None
-        except ConfigError as error:
+        except MmPerceptionError as error:  # no later picture of the camera would do better
             self._give_up(click, name, error)
             return None
         click.undecided.discard(name)

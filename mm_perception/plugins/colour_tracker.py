@@ -149,6 +149,7 @@ class ColourTracker(Plugin[ColourTrackerConfig]):
         image = inputs.one('image')
         if not isinstance(image, Image):
             raise TypeError(type(image))
+        rgb = image.rgb()  # before prompts are taken: those of a picture that fails wait
         prompts = [p for p in inputs.all('prompt') if isinstance(p, Prompt)]
         camera = self._cameras.get(inputs.stream)
         if camera is None:
@@ -157,7 +158,6 @@ class ColourTracker(Plugin[ColourTrackerConfig]):
         statuses = self._end_scopes(camera, inputs) + self._apply(prompts, inputs)
         for text in self.config.prompts:
             camera.texts.setdefault(text, _Text(text))
-        rgb = image.rgb()
         areas = find_colours(rgb, camera.texts, self.config)
         self._follow(camera, areas, inputs.stamp_ns)
         statuses += self._changes(camera, inputs)

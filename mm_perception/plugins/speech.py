@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mm_perception.config import parameter
-from mm_perception.errors import InferenceError, TransformUnavailableError
+from mm_perception.errors import InferenceError, ShapeError, TransformUnavailableError
 from mm_perception.plugin import (
     Card,
     Context,
@@ -156,7 +156,11 @@ class Speech(Plugin[SpeechConfig]):
             if not isinstance(clip, AudioClip):
                 raise TypeError(type(clip))
             microphone = self._microphone(clip.frame_id)
-            piece = microphone.stream.push(clip)
+            try:
+                piece = microphone.stream.push(clip)
+            except ShapeError as error:  # the chunks after it may be well
+                self.context.report(error)
+                continue
             for utterance in microphone.finder.push(piece) if piece is not None else ():
                 told += self._transcripts(clip.frame_id, utterance)
                 microphone.told_ns, microphone.partial = 0, ''

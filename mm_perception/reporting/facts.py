@@ -13,6 +13,7 @@ from mm_perception.reporting.page import facts, number, table
 Nodes = Mapping[str, Mapping[str, Any]]
 _OWN = 'Apache-2.0 (trained by mm_perception)'
 _SHORT = 12
+_NONE = number(None)
 
 
 def speed(nodes: Nodes, wall_s: float) -> str:
@@ -43,7 +44,9 @@ def speed(nodes: Nodes, wall_s: float) -> str:
             str(sum(node.get('drops', {}).values())),
             f'<span class="bad">{failed}</span>' if failed else '0',
         )))  # fmt: skip
-    return f'<h2>How fast</h2>\n{table(heads, rows, texts=2)}\n'
+    known = [i for i in range(len(heads)) if any(cells[i] != _NONE for _, cells in rows)]
+    lines = [(kind, [cells[i] for i in known]) for kind, cells in rows]
+    return f'<h2>How fast</h2>\n{table([heads[i] for i in known], lines, texts=2)}\n'
 
 
 def losses(nodes: Nodes, warnings: Sequence[Mapping[str, Any]]) -> str:

@@ -30,6 +30,8 @@ def when(recording: Recording) -> str:
         keys += [('good', 'prompt found'), ('wait', 'searching'), ('bad', 'not found')]
     if recording.tracks or recording.paths:
         keys.append(('stack', 'in view'))
+    if any(line.kind == 'advice' for line in recording.lines):
+        keys += [('good', 'advice to go'), ('warn', 'to slow or yield'), ('bad', 'to stop')]
     more = f'<p><small>Not shown: {escape("; ".join(left_out))}.</small></p>\n' if left_out else ''
     return f'<h2>When</h2>\n{timeline(lanes, recording.seconds)}{legend(keys)}{more}'
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from html import escape
 
@@ -18,6 +17,10 @@ Floats = npt.NDArray[np.float64]
 _Placed = list[tuple[Path3D, Floats]]
 #: Of the view box; lines keep their width.
 _WIDTH, _LEAST, _MOST = 720.0, 0.35, 1.1
+#: Of a map that is wider than high, it takes the page: pixels of height.
+_HEIGHT = 420.0
+#: Hues of labels are a golden angle apart, degrees: neighbours differ much.
+_FIRST_HUE, _HUE_STEP, _MOST_KINDS = 215.0, 137.5, 12
 _MARGIN_M, _LEAST_SPAN_M = 4.0, 12.0
 #: Frames that stay where they are (REP-105).
 _FIXED = ('odom', 'map', 'earth')
@@ -99,10 +102,10 @@ def _drawn(drawn: _Placed, truth: _Placed, ego: Ego) -> str:
     size = np.array([_WIDTH, _WIDTH * shape])
     parts = [_trace('true', place(places) * size) for _, places in truth]
     names = [('start', *place(own[:1])[0].tolist())]
+    hues = _hues(path.label for path, _ in drawn)
     for path, places in sorted(drawn, key=lambda pair: -len(pair[1])):
-        colour = f'hsl({zlib.crc32(path.label.encode()) % 360} 62% 52%)'
         name = f'{path.label} #{path.track_id}'
-        parts.append(_trace('track', place(places) * size, colour, name))
+        parts.append(_trace('track', place(places) * size, hues[path.label], name))
         names.append((name, *place(places)[-1].tolist()))
     parts.append(_line('own', place(own) * size))
     said = ''.join(_name(*name) for name in _apart(names, shape))
@@ -113,12 +116,30 @@ def _drawn(drawn: _Placed, truth: _Placed, ego: Ego) -> str:
     true = ' Grey is where things truly were, while they were in reach.' if truth else ''
     title = f'{len(drawn)} tracks and the way of the robot in {ego.frame_id}, from above'
     return (
-        f'<div class="map"><svg viewBox="0 0 {size[0]:g} {size[1]:.0f}" role="img" '
+        f'<div class="map" style="max-width:{max(_WIDTH, _HEIGHT / shape):.0f}px">'
+        f'<svg viewBox="0 0 {size[0]:g} {size[1]:.0f}" role="img" '
         f'aria-label="{escape(title)}">{"".join(parts)}</svg>{said}{scale}</div>\n'
-        f'<p class="legend"><small>The dashed line is the way of the robot in '
+        f'{_kinds(hues)}<p class="legend"><small>The dashed line is the way of the robot in '
         f'{escape(ego.frame_id)}; a name stands at the end of its track, where there is '
         f'room for it.{true}</small></p>\n'
     )
+
+
+def _hues(labels: Iterable[str]) -> dict[str, float]:
+    """A colour for each label, the same for the same labels."""
+    return {
+        label: (_FIRST_HUE + _HUE_STEP * index) % 360
+        for index, label in enumerate(sorted(set(labels)))
+    }
+
+
+def _kinds(hues: Mapping[str, float]) -> str:
+    """Which colour is which label."""
+    keys = ''.join(
+        f'<span><i class="key hue" style="--hue:{hue:.0f}"></i>{escape(label)}</span>'
+        for label, hue in list(hues.items())[:_MOST_KINDS]
+    )
+    return f'<p class="legend"><small>{keys}</small></p>\n'
 
 
 def _apart(
@@ -140,17 +161,17 @@ def _name(text: str, x: float, y: float) -> str:
     return f'<span{kind} style="{side};top:{100 * y:.1f}%">{escape(text)}</span>'
 
 
-def _trace(kind: str, points: Floats, colour: str = '', name: str = '') -> str:
+def _trace(kind: str, points: Floats, hue: float | None = None, name: str = '') -> str:
     """A line; a dot for what was seen once."""
     if len(points) > 1:
-        return _line(kind, points, colour, name)
-    return _line(f'{kind} dot', points.repeat(2, axis=0), colour, name)
+        return _line(kind, points, hue, name)
+    return _line(f'{kind} dot', points.repeat(2, axis=0), hue, name)
 
 
-def _line(kind: str, points: Floats, colour: str = '', name: str = '') -> str:
+def _line(kind: str, points: Floats, hue: float | None = None, name: str = '') -> str:
     """A line; its name is shown where the mouse is over it."""
     text = ' '.join(f'{x:.1f},{y:.1f}' for x, y in points.tolist())
-    style = f' style="stroke:{colour}"' if colour else ''
+    style = '' if hue is None else f' style="--hue:{hue:.0f}"'
     attributes = f'class="{kind}" points="{text}"{style}'
     if not name:
         return f'<polyline {attributes}/>'

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import base64
+import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 
 from mm_perception.reporting.style import STYLE
+
+#: Markers of a JPEG that say its size: frames, baseline and progressive.
+_FRAMES = (0xC0, 0xC1, 0xC2)
 
 
 @dataclass(frozen=True)
@@ -96,10 +100,23 @@ def picture(jpeg: bytes, caption: str, kind: str = '') -> str:
     """
     data = base64.b64encode(jpeg).decode()
     text, mark = escape(caption), f' class="{kind}"' if kind else ''
+    # Not loading="lazy": the data is here already, and paper and long screenshots stay empty.
     return (
-        f'<figure{mark}><img alt="{text}" loading="lazy" src="data:image/jpeg;base64,{data}">'
+        f'<figure{mark}><img alt="{text}"{_size(jpeg)} decoding="async" '
+        f'src="data:image/jpeg;base64,{data}">'
         f'<figcaption>{text}</figcaption></figure>\n'
     )
+
+
+def _size(jpeg: bytes) -> str:
+    """Width and height as attributes, so that nothing moves when a picture appears."""
+    place = 2
+    while place + 9 <= len(jpeg) and jpeg[place] == 0xFF:
+        if jpeg[place + 1] in _FRAMES:
+            height, width = struct.unpack_from('>HH', jpeg, place + 5)
+            return f' width="{width}" height="{height}"'
+        place += 2 + int.from_bytes(jpeg[place + 2 : place + 4], 'big')
+    return ''
 
 
 def strip(pictures: Sequence[tuple[bytes, str]]) -> str:
@@ -127,14 +144,22 @@ def album(shots: Iterable[Shot]) -> str:
 def links(pages: Iterable[tuple[str, str]]) -> str:
     """The way to other pages that lie beside this one: what they tell of, and their path."""
     items = ' · '.join(f'<a href="{escape(path)}">{escape(name)}</a>' for name, path in pages)
-    return f'<p>A page for each run: {items}</p>\n' if items else ''
+    return f'<p class="more">A page for each run: {items}</p>\n' if items else ''
 
 
-def film(mp4: bytes) -> str:
-    """A film that is part of the page, and starts by itself."""
-    data = base64.b64encode(mp4).decode()
-    source = f'data:video/mp4;base64,{data}'
-    return f'<video controls autoplay muted loop playsinline src="{source}"></video>\n'
+def films(movies: Sequence[tuple[bytes, str]]) -> str:
+    """Films that are part of the page, start by themselves, and say below what they show.
+
+    Args:
+        movies: MP4 and caption of each; the first is as wide as the page, the others half.
+    """
+    figures = ''.join(
+        f'<figure><video controls autoplay muted loop playsinline '
+        f'src="data:video/mp4;base64,{base64.b64encode(mp4).decode()}"></video>'
+        f'<figcaption>{escape(caption)}</figcaption></figure>\n'
+        for mp4, caption in movies
+    )
+    return f'<div class="films">\n{figures}</div>\n' if figures else ''
 
 
 def bar(value: float | None) -> str:

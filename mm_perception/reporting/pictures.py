@@ -17,6 +17,8 @@ WIDTH, HEIGHT = 480, 270
 _LEAST_SHARE = 0.4  # of the picture's sides
 _MARGIN = 1.8  # of what is shown
 _JPEG_QUALITY = 85
+#: On pictures of whole scenes, of which a page shows three in a row.
+LETTERS = 1.8
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +64,7 @@ def whole(rgb: Array, overlay: Overlay, label: str = '') -> bytes:
     """
     large = enlarged(rgb)
     masks = _masks(overlay.ids, overlay.scores, label)
-    return jpeg_of(draw_masks(large, fitted(masks, large)))
+    return jpeg_of(draw_masks(large, fitted(masks, large), letters=LETTERS))
 
 
 def part_around(rgb: Array, masks: Masks, instance_id: int, box: Sequence[float]) -> Array:

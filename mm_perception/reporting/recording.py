@@ -138,6 +138,18 @@ class Recording:
         """Seconds from the first message."""
         return (stamp_ns - self.start_ns) / 1e9
 
+    def end_with(self, bag_end_ns: int) -> None:
+        """Let its time end with that of the bag that was replayed.
+
+        Nodes that are behind go on after it, and so do their diagnostics, while nothing is seen
+        any more. What was told later than the end stays within.
+        """
+        stamps = [line.end_ns for line in self.lines]
+        stamps += [status.stamp_ns for _, status in self.statuses]
+        stamps += [seen[-1] for seen in (*self.answered.values(), *self.boxes.values()) if seen]
+        if self.start_ns < bag_end_ns:
+            self.end_ns = min(self.end_ns, max([bag_end_ns, *stamps]))
+
 
 @dataclass(eq=False)
 class Ego:

@@ -93,6 +93,8 @@ def read_run(result: Path, watch: Watch = unwatched) -> Run:
         run.title = _title(summary)
     if run.recording is not None and run.stack is not None:
         try:
+            if bag.exists():
+                _end_with(run.recording, bag)
             if run.recording.paths and not run.recording.odometry and bag.exists():
                 add_odometry(run.recording, bag)
             if run.recording.boxes and bag.exists():
@@ -139,6 +141,11 @@ def _read_into(run: Run, bag: Path, watch: Watch) -> None:
         run.sounds = sounds_of(bag, run.problems, watch)
     except BagError as error:
         run.problems.append(f'the bag of the result cannot be read: {error}')
+
+
+def _end_with(recording: Recording, bag: Path) -> None:
+    with BagReader(bag) as reader:
+        recording.end_with(reader.end_ns)
 
 
 def _stack_of(
@@ -231,9 +238,12 @@ def _tiles(run: Run) -> str:
             })  # fmt: skip
             numbers.append(('prompts found', f'{num_found} of {len(last)}'))
         if recording.answered:
-            numbers.append(('tracks', str(len(recording.tracks))))
+            number_of = len(recording.tracks)
+            numbers.append(('track' if number_of == 1 else 'tracks', str(number_of)))
         if recording.paths:
-            numbers.append(('tracks in space', str(len(recording.paths))))
+            number_of = len(recording.paths)
+            name = 'track in space' if number_of == 1 else 'tracks in space'
+            numbers.append((name, str(number_of)))
     taken = sum(max(node.get('inputs', {}).values(), default=0) for node in nodes.values())
     drops = sum(sum(node.get('drops', {}).values()) for node in nodes.values())
     failed = sum(sum(node.get('failures', {}).values()) for node in nodes.values())

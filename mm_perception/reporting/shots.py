@@ -1,8 +1,9 @@
-"""Which pictures of a bag a report shows, and those pictures as JPEG with masks drawn on."""
+"""Which pictures of a bag a report shows, and those as JPEG with what was found drawn on."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,17 +13,18 @@ import numpy as np
 from mm_perception import cdr
 from mm_perception.bag.from_above import holds
 from mm_perception.bag.reader import BagReader, Record
-from mm_perception.drawing import draw_masks, enlarged, fitted
+from mm_perception.drawing import draw_masks, draw_skeletons, enlarged, fitted
 from mm_perception.drawing.birds_eye import draw_birds_eye
 from mm_perception.errors import BagError, MmPerceptionError
 from mm_perception.reporting.page import Shot
-from mm_perception.reporting.pictures import jpeg_of, part_around
+from mm_perception.reporting.pictures import LETTERS, jpeg_of, part_around
 from mm_perception.reporting.recording import TRUTH, Recording, Track
 from mm_perception.ros import convert
 from mm_perception.ros.convert.boxes3d import BOXES
 from mm_perception.ros.convert.image import IMAGE
+from mm_perception.ros.convert.skeletons import SKELETONS
 from mm_perception.ros.wire import deserialize
-from mm_perception.samples import BevGrid, Boxes3D, Image, Masks, PromptState
+from mm_perception.samples import BevGrid, Boxes3D, Image, Masks, PromptState, Sample, Skeletons
 from mm_perception.samples.sample import Array
 from mm_perception.watching import Watch, unwatched
 
@@ -160,15 +162,11 @@ def album_of(recording: Recording, watch: Watch = unwatched) -> Album:
 def _guarded(
     album: Album, record: Record, takers: Sequence[_Painter | _Above], boards: set[str]
 ) -> None:
-    try:
+    with _told(album, record.topic):
         for taker in takers:
             taker.take(record)
         if record.topic in boards:
             _add_board(album, record)
-    except MmPerceptionError as error:
-        text = f'{record.topic}: {error}'
-        if text not in album.left_out:
-            album.left_out.append(text)
 
 
 def _add_events(album: Album, recording: Recording) -> None:
@@ -198,7 +196,10 @@ def _add_board(album: Album, record: Record) -> None:
 
 
 class _Painter:
-    """Draws masks over the pictures of the same stamp and frame."""
+    """Draws masks, and the limbs of people, over the pictures of the same stamp and frame.
+
+    All is drawn at the end: skeletons come after the masks that they were looked for in.
+    """
 
     def __init__(
         self, album: Album, recording: Recording, moments: Sequence[Moment],
@@ -213,56 +214,45 @@ class _Painter:
         self._stamps = {stamp_ns for _, stamp_ns in self._wanted}
         self._pictures: dict[tuple[int, str], Record] = {}
         self._masks: dict[tuple[str, int], dict[str, Record]] = {}
+        self._people: dict[tuple[int, str], dict[str, Record]] = {}
 
     def topics(self, reader: BagReader) -> Iterator[str]:
-        """Masks, and every picture that no node has made."""
+        """Masks, skeletons, and every picture that no node has made."""
         if not self._wanted:
             return
         for name, topic in reader.topics.items():
-            if (
-                name in self._recording.answered
-                or name.removesuffix('/detections') in (self._recording.answered)
-                or (Image in convert.sample_types_of(topic.type_name) and _is_input(name))
-            ):
+            if self._kind_of(name, topic.type_name) is not None:
                 yield name
 
     def take(self, record: Record) -> None:
-        topic = record.topic.removesuffix('/detections')
-        is_masks = topic in self._recording.answered
-        if not is_masks and not (
-            _is_input(record.topic) and Image in convert.sample_types_of(record.type_name)
-        ):
-            return
-        head = cdr.read_head(record.type_name, record.data)
+        """A message of the bag."""
+        kind = self._kind_of(record.topic, record.type_name)
+        head = cdr.read_head(record.type_name, record.data) if kind else None
         if head is None or head.stamp_ns not in self._stamps:
             return
-        if not is_masks:
-            self._pictures[head.stamp_ns, head.frame_id] = record
-        elif (topic, head.stamp_ns) in self._wanted:
-            parts = self._masks.setdefault((topic, head.stamp_ns), {})
-            parts[record.topic.removeprefix(topic)] = record
+        there = head.stamp_ns, head.frame_id
+        if kind is Image:
+            self._pictures[there] = record
+        elif kind is Skeletons:
+            self._people.setdefault(there, {})[record.topic] = record
         else:
-            return
-        self._draw_complete(head.stamp_ns, head.frame_id)
+            topic = record.topic.removesuffix('/detections')
+            if (topic, head.stamp_ns) in self._wanted:
+                parts = self._masks.setdefault((topic, head.stamp_ns), {})
+                parts[record.topic.removeprefix(topic)] = record
 
-    def _draw_complete(self, stamp_ns: int, frame_id: str) -> None:
-        picture = self._pictures.get((stamp_ns, frame_id))
-        if picture is None:
-            return
-        for key in [k for k, parts in self._masks.items() if k[1] == stamp_ns]:
-            parts = self._masks[key]
-            if len(parts) < 2 or _frame_of(parts['']) != frame_id:
-                continue
-            self._draw(key, picture, self._masks.pop(key))
+    def _kind_of(self, topic: str, type_name: str) -> type[Sample] | None:
+        if topic.removesuffix('/detections') in self._recording.answered:
+            return Masks
+        if type_name == SKELETONS:
+            return None if topic.startswith(TRUTH) else Skeletons
+        is_picture = Image in convert.sample_types_of(type_name) and _is_input(topic)
+        return Image if is_picture else None
 
-    def _draw(self, key: tuple[str, int], picture: Record, parts: dict[str, Record]) -> None:
-        assembler = convert.assemble(Masks)
-        masks = None
-        for suffix, record in parts.items():
-            assert assembler is not None
-            masks = assembler.add(suffix, deserialize(record.data, record.type_name))
-        message = deserialize(picture.data, picture.type_name)
-        image = convert.from_msg(message, Image, picture.log_time_ns)
+    def _draw(self, key: tuple[str, int], parts: dict[str, Record]) -> None:
+        there = key[1], _frame_of(parts[''])
+        picture, masks = self._pictures.get(there), _joined(parts)
+        image = None if picture is None else _sample_of(picture, Image)
         if not isinstance(masks, Masks) or not isinstance(image, Image):
             return
         rgb, when = np.asarray(image.rgb()), f'{self._recording.at_s(key[1]):.1f} s'
@@ -270,22 +260,56 @@ class _Painter:
         moment = self._moments.get(key)
         if moment is not None:
             large = enlarged(rgb)
-            drawn = _narrowed(draw_masks(large, fitted(masks, large)), _WIDTH)
+            drawn = draw_masks(large, fitted(masks, large), letters=LETTERS)
+            for record in self._people.get(there, {}).values():
+                people = _sample_of(record, Skeletons)
+                if isinstance(people, Skeletons):
+                    drawn = draw_skeletons(drawn, people)
             words = moment.title or (', '.join(dict.fromkeys(masks.labels)) or 'nothing marked')
             where = f' · {camera_of(key[0])}' if len(self._recording.answered) > 1 else ''
-            self._album.moments.append(Shot(jpeg_of(drawn), f'{when}: {words}{where}'))
+            shot = Shot(jpeg_of(_narrowed(drawn, _WIDTH)), f'{when}: {words}{where}')
+            self._album.moments.append(shot)
         for track in self._tracks.get(key, []):
             part = part_around(rgb, masks, int(track.track_id), track.box)
             text = f'{track.label} #{track.track_id}, {when}'
             self._album.tracks[track.topic, track.track_id] = Shot(jpeg_of(part), text)
 
     def close(self) -> None:
-        """Tell what had no picture."""
+        """Draw, in order of time, and tell what had no picture."""
+        for key in sorted(self._masks, key=lambda key: key[1]):
+            if len(self._masks[key]) == 2:
+                with _told(self._album, key[0]):
+                    self._draw(key, self._masks[key])
         if self._wanted:
             number = len(self._wanted)
             self._album.left_out.append(
                 f'{number} moments whose picture is not in the bag, or of another size'
             )
+
+
+def _joined(parts: dict[str, Record]) -> Sample | None:
+    """Masks of their picture of ids and their detections."""
+    assembler, found = convert.assemble(Masks), None
+    assert assembler is not None
+    for suffix, record in parts.items():
+        found = assembler.add(suffix, deserialize(record.data, record.type_name))
+    return found
+
+
+def _sample_of(record: Record, kind: type[Sample]) -> Sample:
+    message = deserialize(record.data, record.type_name)
+    return convert.from_msg(message, kind, record.log_time_ns)
+
+
+@contextmanager
+def _told(album: Album, topic: str) -> Iterator[None]:
+    """What cannot be drawn is left out, and told once."""
+    try:
+        yield
+    except MmPerceptionError as error:
+        text = f'{topic}: {error}'
+        if text not in album.left_out:
+            album.left_out.append(text)
 
 
 class _Above:

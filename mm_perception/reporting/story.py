@@ -13,7 +13,7 @@ from mm_perception.evaluation.result import Evaluation
 from mm_perception.reporting.evaluated import facts_of, made_how, warned
 from mm_perception.reporting.page import (
     facts,
-    film,
+    films,
     links,
     number,
     page,
@@ -32,7 +32,7 @@ def write_story(
     out: Path,
     *,
     setting: str = '',
-    movies: Sequence[Path] = (),
+    movies: Sequence[tuple[Path, str]] = (),
     made_by: Sequence[tuple[str, str]] = (),
     pages: Sequence[tuple[str, str]] = (),
 ) -> tuple[Path, Path]:
@@ -43,7 +43,7 @@ def write_story(
         stories: One per camera that shows the object.
         out: Existing folder.
         setting: One sentence on what was replayed, and how.
-        movies: MP4 files to show in the page.
+        movies: MP4 files to show in the page, and what each shows.
         made_by: What was done, and the command that does it again.
         pages: Reports of the single runs: the stack, and where its page is from this one.
 
@@ -62,14 +62,15 @@ def _story_page(
     result: Evaluation,
     stories: Sequence[Story],
     setting: str,
-    movies: Sequence[Path],
+    movies: Sequence[tuple[Path, str]],
     made_by: Sequence[tuple[str, str]],
     more: str,
 ) -> str:
     text = stories[0].case.text if stories else 'nothing'
     title = f'“{text}” through a street'
     sections = [_head(title, setting), warned(result), _tiles(result, stories)]
-    sections += [film(movie.read_bytes()) for movie in movies if movie.is_file()]
+    shown = [(path.read_bytes(), words) for path, words in movies if path.is_file()]
+    sections.append(films(shown))
     sections += [_chapter(result, story) for story in stories]
     sections += [more, *made_how(result)]
     return page(title, [*sections, _method(result, made_by)])

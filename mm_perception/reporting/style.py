@@ -6,12 +6,12 @@ from __future__ import annotations
 _LIGHT = """
   --ink: #1b1f24; --soft: #5b6570; --faint: #e3e7eb; --paper: #fff; --wash: #f6f8fa;
   --main: #1259c3; --second: #8a939d; --third: #b06a12; --good: #1a7f4b; --bad: #b3261e;
-  --cover: #cfd6dd; color-scheme: light;
+  --cover: #cfd6dd; --lightness: 42%; color-scheme: light;
 """
 _DARK = """
   --ink: #e6e9ec; --soft: #9aa4ae; --faint: #2c333b; --paper: #14171b; --wash: #1c2126;
   --main: #6aa5f8; --second: #838d97; --third: #e0a458; --good: #58c48c; --bad: #f2827a;
-  --cover: #39424b; color-scheme: dark;
+  --cover: #39424b; --lightness: 68%; color-scheme: dark;
 """
 
 _WORDS = """
@@ -40,7 +40,7 @@ dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; min-width: 0
 
 _NUMBERS = """
 .tiles { display: grid; gap: 12px; margin: 24px 0 8px;
-  grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); }
+  grid-template-columns: repeat(auto-fit, minmax(132px, 1fr)); }
 .tile { border: 1px solid var(--faint); border-radius: 10px; padding: 13px 16px 12px; }
 .tile b { display: block; font-size: 27px; line-height: 1.2; font-weight: 620;
   font-variant-numeric: tabular-nums; letter-spacing: -.02em; }
@@ -74,11 +74,16 @@ _PICTURES = """
   grid-template-columns: repeat(auto-fill, minmax(200px, 1fr)); }
 .album { display: grid; gap: 12px; grid-template-columns: repeat(3, minmax(0, 1fr)); }
 .album figure { border-radius: 8px; overflow: hidden; } .board { margin: 12px 0; }
-.small + table { margin-top: 12px; } details { margin-top: 22px; }
+.small + table { margin-top: 12px; } .more { margin-top: 18px; } details { margin-top: 22px; }
 summary { cursor: pointer; color: var(--soft); }
 .small img { border-radius: 8px; } .small figure { background: none; }
 .small figcaption { position: static; padding: 3px 2px 0; background: none; color: var(--soft); }
-video { display: block; width: 100%; border-radius: 10px; background: #14181c; margin: 22px 0; }
+video { display: block; width: 100%; border-radius: 10px; background: #14181c; }
+.films { display: grid; gap: 18px; margin: 22px 0; align-items: start;
+  grid-template-columns: repeat(auto-fit, minmax(min(400px, 100%), 1fr)); }
+.films figure { background: none; } .films figure:first-child { grid-column: 1 / -1; }
+.films figcaption { position: static; padding: 5px 2px 0; background: none; color: var(--soft);
+  max-width: none; font-size: 13px; }
 figure { margin: 0; position: relative; background: var(--wash); }
 figure img { display: block; width: 100%; height: auto; }
 figcaption { position: absolute; left: 8px; right: 8px; bottom: 8px; width: fit-content;
@@ -90,13 +95,13 @@ _CHARTS = """
 svg { display: block; } svg.curves { width: 100%; height: auto; }
 svg.spark { width: 120px; height: 22px; }
 .chart { position: relative; height: 190px; margin: 6px 14px 30px 34px; }
-.case .chart { height: 120px; }
+.case .chart { height: 120px; } table + .chart { margin-top: 20px; }
 .chart svg { position: absolute; inset: 0; width: 100%; height: 100%; overflow: visible; }
 .chart span { position: absolute; color: var(--soft); font-size: 11px; line-height: 1;
   white-space: nowrap; }
 .chart .up { right: calc(100% + 6px); transform: translateY(-50%); }
 .chart .across { top: calc(100% + 7px); transform: translateX(-50%); }
-.map { position: relative; max-width: 720px; margin: 12px 0; background: var(--wash);
+.map { position: relative; margin: 12px 0; background: var(--wash);
   border-radius: 10px; overflow: hidden; }
 .map svg { width: 100%; height: auto; }
 .map span { position: absolute; font-size: 11.5px; line-height: 1.1; padding: 1px 4px;
@@ -116,7 +121,8 @@ polyline.dot { stroke-width: 5; }
 polyline.own { stroke: var(--ink); stroke-width: 2; stroke-dasharray: 5 4; }
 polyline.true { stroke-width: 3.5; stroke: var(--cover); }
 polyline.true.dot { stroke-width: 7; }
-polyline.track { stroke-width: 2.4; }
+polyline.track { stroke-width: 2.8; stroke: hsl(var(--hue) 68% var(--lightness)); }
+.key.hue { background: hsl(var(--hue) 68% var(--lightness)); }
 polygon { fill: var(--faint); } .key.covers { background: var(--cover); height: 9px; }
 polyline.mark { stroke: var(--bad); stroke-width: 1; stroke-dasharray: 3 3; }
 .key { display: inline-block; width: 16px; height: 3px; border-radius: 2px; margin: 0 6px 3px 0;
@@ -125,6 +131,7 @@ polyline.mark { stroke: var(--bad); stroke-width: 1; stroke-dasharray: 3 3; }
 .key.good { background: var(--good); height: 9px; }
 .key.bad { background: var(--bad); height: 9px; }
 .key.wait { background: var(--cover); height: 9px; }
+.key.warn { background: var(--third); height: 9px; }
 .legend span { margin-right: 18px; display: inline-block; }
 """
 
@@ -137,8 +144,10 @@ _TIMES = """
 .times .lane i { position: absolute; top: 0; bottom: 0; min-width: 3px; border-radius: 3px;
   background: var(--main); }
 .times .lane i.good { background: var(--good); } .times .lane i.bad { background: var(--bad); }
-.times .lane i.wait { background: var(--cover); } .times .lane i.at { width: 9px; height: 9px;
-  top: 3.5px; bottom: auto; margin-left: -4px; border-radius: 50%; }
+.times .lane i.wait { background: var(--cover); }
+.times .lane i.warn { background: var(--third); }
+.times .lane i.at { width: 9px; height: 9px; top: 3.5px;
+  bottom: auto; margin-left: -4px; border-radius: 50%; }
 .times .axis { position: relative; height: 14px; }
 .times .axis span { position: absolute; transform: translateX(-50%); font-size: 11px;
   color: var(--soft); line-height: 1; white-space: nowrap; }

@@ -17,7 +17,7 @@ from mm_perception.samples import Command, Event, Image, Labels, Text, Transcrip
 TYPES = (EVENT, COMMAND, TRANSCRIPT, CLASSIFICATION, STRING, TEXT)
 _ADVICE = '/advice'
 _HELD = 'a moment ago '  # of `drive_advisor`
-_LEVELS = {'go': 'good', 'slow': 'wait', 'yield': 'wait', 'stop': 'bad'}
+_LEVELS = {'go': 'good', 'slow': 'warn', 'yield': 'warn', 'stop': 'bad'}
 
 
 @dataclass(eq=False)

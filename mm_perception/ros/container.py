@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from mm_perception.ros.run_record import RunRecord
 
 _ADAPT_PERIOD_S = 0.5
+#: Discovery takes so long; after it, silence would look like work.
+_PATIENCE_S = 3.0
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -97,12 +99,14 @@ def run_stack(
     except (KeyboardInterrupt, ExternalShutdownException):
         return 0
     finally:
-        if record is not None:
-            record.end()
-        if container is not None:
-            container.close()
-            container = None
-        rclpy.try_shutdown()
+        try:
+            if record is not None:
+                record.end()
+        finally:  # a record on a full disk shall not keep plugins from giving up what they hold
+            if container is not None:
+                container.close()
+                container = None
+            rclpy.try_shutdown()
         # Nodes lie in cycles; while one is left, its participant keeps 64 MB of /dev/shm, and
         # `leave` would leave them there for good.
         gc.collect()
@@ -207,15 +211,26 @@ class Container:
             return spec
         deadline_s = time.monotonic() + wait_s
         found_before: NodeSpec | None = None
+        has_told = False
         while True:
             try:
                 found = resolve_auto(spec, self._available(), above)
                 if found == found_before:  # the same twice: discovery has settled
                     return found
                 found_before = found
-            except ConfigError:
-                if time.monotonic() > deadline_s or self._stop.is_set:
-                    raise
+            except ConfigError as error:
+                if self._stop.is_set:
+                    raise KeyboardInterrupt from error
+                if time.monotonic() > deadline_s:
+                    fix = f'waited {wait_s:g} s for it: start its publisher, or give --wait 120'
+                    raise ConfigError(
+                        error.field, error.value, f'{error.expected}; {fix}; else: mmp doctor'
+                    ) from error
+                if not has_told and time.monotonic() > deadline_s - wait_s + _PATIENCE_S:
+                    has_told = True
+                    self._helper.get_logger().info(
+                        f'waiting for {error.expected} (up to {wait_s:g} s, see --wait)'
+                    )
             self._executor.spin_once(timeout_sec=0.1)
             time.sleep(0.5)
 

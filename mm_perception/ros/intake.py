@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
@@ -21,6 +22,7 @@ from mm_perception.ros.rcl_abi import take_bytes
 
 log = logging.getLogger('mm_perception.intake')
 _TURN_NS = 500_000_000
+_PAUSE_S = 0.1
 
 
 class NotByExecutor(CallbackGroup):
@@ -89,6 +91,9 @@ class Intake:
                     _take(subscription, sources[subscription])
             except RuntimeError:  # a handle went away, or the context was shut down meanwhile
                 log.debug('waiting for messages failed', exc_info=True)
+            except Exception:  # such as no memory for a message: every camera hangs on this thread
+                log.exception('taking messages failed')
+                time.sleep(_PAUSE_S)
 
     def _wait(self, guard: GuardCondition, subscriptions: list[Any]) -> list[Any]:
         """Those with a message; the same calls as in `rclpy.wait_for_message`."""

@@ -21,7 +21,7 @@ from std_msgs.msg import Float64MultiArray
 from mm_perception.channel import Bus, Subscription
 from mm_perception.config import build_config, parameter_specs, replace_live
 from mm_perception.device import resolve_device
-from mm_perception.errors import ConfigError, MmPerceptionError
+from mm_perception.errors import ConfigError, InferenceError, MmPerceptionError
 from mm_perception.faults import Level, Outcome, fault_of
 from mm_perception.graph import NodeParameters, NodeSpec
 from mm_perception.plugin import Request
@@ -232,20 +232,26 @@ class PluginNode(LifecycleNode):
         return self.create_service(service_class, f'~/{port}', callback)
 
     async def _on_request(self, port: str, kind: Request, request: Any, response: Any) -> Any:
-        """Wait for the worker's answer without blocking the executor."""
-        runner = self._runner
+        """Wait for the worker's answer without blocking the executor; always answer something."""
         try:
-            if runner is None:
-                raise ConfigError('state', self.state_name, 'active')
-            question = convert.request_from_ros(request, kind.sample_type)
+            return convert.fill_response(await self._reply(port, kind, request), response)
         except MmPerceptionError as error:
             return convert.fill_response(error, response)
-        if isinstance(question, Prompt) and self._replies is not None:
-            return await self._on_prompt(self._replies, runner, port, question, response)
-        return convert.fill_response(await self._asked(runner, port, question), response)
+        except Exception as error:  # noqa: BLE001 - without a response the client waits for ever
+            self.get_logger().error(f'~/{port} failed:\n{traceback.format_exc()}')
+            return convert.fill_response(InferenceError(self._spec.plugin, 0, error), response)
 
-    async def _on_prompt(
-        self, replies: PromptReplies, runner: Runner, port: str, prompt: Prompt, response: Any
+    async def _reply(self, port: str, kind: Request, request: Any) -> Any:
+        runner = self._runner
+        if runner is None:
+            raise ConfigError('state', self.state_name, 'active')
+        question = convert.request_from_ros(request, kind.sample_type)
+        if isinstance(question, Prompt) and self._replies is not None:
+            return await self._prompt_reply(self._replies, runner, port, question)
+        return await self._asked(runner, port, question)
+
+    async def _prompt_reply(
+        self, replies: PromptReplies, runner: Runner, port: str, prompt: Prompt
     ) -> Any:
         """The plugin takes it at once; the reply is what the first picture says to it."""
         waiting = replies.expect(prompt)
@@ -255,7 +261,7 @@ class PluginNode(LifecycleNode):
                 reply = await waiting.reply
         finally:
             replies.forget(waiting)
-        return convert.fill_response(reply, response)
+        return reply
 
     async def _asked(self, runner: Runner, port: str, question: Sample) -> Any:
         """The reply of the plugin, or the error in its place."""
@@ -351,9 +357,12 @@ class PluginNode(LifecycleNode):
         for service in self._request_services:
             self.destroy_service(service)
         self._request_services.clear()
-        if self._runner is not None:
-            self._runner.close()
-        self._runner = None
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            try:
+                runner.close()
+            except Exception as error:  # noqa: BLE001 - else rclpy finalizes the node for good
+                self._explain(error, 'give everything back')
 
     def _publish_diagnostics(self) -> None:
         facts = {'plugin': self._spec.plugin, 'device': self._device}

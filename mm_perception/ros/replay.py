@@ -156,11 +156,13 @@ class OnlineReplay:
             self.sent, self.wall_s = player.sent, time.monotonic() - started_s
 
     def _fed_topics(self) -> list[str]:
+        """What the nodes take, with all parts of it, and where the cameras are."""
         inputs = {
-            full_topic(topic, spec.name)
+            full_topic(topic, spec.name) + suffix
             for spec in self._stack.nodes
-            for streams in spec.inputs.values()
+            for port, streams in spec.inputs.items()
             for topic in streams.values()
+            for suffix in _parts_of(spec.plugin_class().inputs[port].sample_type)
         }
         infos = {
             t
@@ -286,6 +288,12 @@ def _is_queue_of(spec: NodeSpec, port: str, sample_type: type[Sample]) -> bool:
 
 def _belongs(topic: str, outputs: Sequence[str]) -> bool:
     return any(topic == output or topic.startswith(output + '/') for output in outputs)
+
+
+def _parts_of(sample_type: type[Sample]) -> Sequence[str]:
+    """Suffixes of the topics that a sample comes on: masks are a picture and detections."""
+    assembler = convert.assemble(sample_type)
+    return ('',) if assembler is None else ('', *assembler.suffixes)
 
 
 def _spin(executor: SingleThreadedExecutor) -> None:

@@ -51,6 +51,9 @@ class RunRecord:
         self._date = datetime.now(timezone.utc).isoformat(timespec='seconds')
         self._wanted: set[str] = set()
         self._thread: threading.Thread | None = None
+        self._is_ending = False
+        #: The first failure to record.
+        self._problem = ''
 
     @property
     def has_begun(self) -> bool:
@@ -88,6 +91,7 @@ class RunRecord:
         """Finish the bag and write the summary; nothing where it has not begun."""
         if self._thread is None:
             return
+        self._is_ending = True
         self._executor.shutdown()
         self._thread.join()
         self._node.destroy_node()
@@ -97,7 +101,7 @@ class RunRecord:
             'versions': versions(), 'machine': machine(), 'date': self._date,
             'command': self._command, 'stack': self._stack.name, 'mode': 'live',
             'messages': num, 'of_messages': num,
-            'wall_s': round(time.monotonic() - self._began_s, 3), 'problem': '',
+            'wall_s': round(time.monotonic() - self._began_s, 3), 'problem': self._problem,
             'nodes': {node.get_name(): self._numbers(node) for node in self._nodes},
             'diagnostics': self._health.counted(), 'not_recorded': self._recorder.left_out,
         }  # fmt: skip
@@ -131,7 +135,14 @@ class RunRecord:
         return int(self._node.get_clock().now().nanoseconds)
 
     def _spin(self) -> None:
-        try:
-            self._executor.spin()
-        except ExternalShutdownException:
-            return
+        """Until `end`; what fails, such as a full disk, goes into the summary and ends nothing."""
+        while not self._is_ending:
+            try:
+                self._executor.spin()
+            except ExternalShutdownException:
+                return
+            except Exception as error:  # noqa: BLE001 - else the recording ends in silence
+                if not self._problem:
+                    self._problem = f'{type(error).__name__}: {error}'
+                    text = f'the recording has a gap, or ends here: {self._problem}'
+                    self._node.get_logger().error(text)

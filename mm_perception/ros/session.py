@@ -5,6 +5,8 @@ from __future__ import annotations
 from types import TracebackType
 
 import rclpy
+from rclpy._rclpy_pybind11 import InvalidHandle, RCLError
+from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 
 from mm_perception.ros import dds
@@ -31,9 +33,13 @@ class Session:
         kind: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
-    ) -> None:
+    ) -> bool:
+        # SIGTERM takes the context away at any moment: a call that it cuts short is no mistake.
+        cut_short = (RCLError, InvalidHandle, ExternalShutdownException)
+        was_stopped = isinstance(error, cut_short) and not rclpy.ok()
         self.node.destroy_node()
         rclpy.try_shutdown()
+        return was_stopped
 
     @property
     def is_up(self) -> bool:

@@ -1,8 +1,9 @@
 """Transforms at the moment a sample was seen, never the latest.
 
 The buffer is ROS-free but for the shape of TransformStamped messages, so that a live node and the
-offline runner share it. pytransform3d finds the path between frames; each edge interpolates its
-own samples: linear in position, spherical in rotation, as tf2 does.
+offline runner share it. Each edge interpolates its own samples: linear in position, spherical in
+rotation, as tf2 does. As there, transforms that cannot be are not taken; a lookup that they would
+have served names the reason.
 """
 
 from __future__ import annotations
@@ -14,11 +15,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from pytransform3d.rotations import matrix_from_quaternion, quaternion_slerp
-from pytransform3d.transform_manager import TransformManager
 
 from mm_perception.errors import TransformUnavailableError
 
 Matrix = npt.NDArray[np.float64]
+
+#: How far the square of a quaternion's length may be off, as in tf2.
+_NORM_TOLERANCE = 0.01
+#: With more frames than this, those that moved and then fell silent are dropped: some nodes name
+#: a frame after every track.
+_MOST_FRAMES = 1000
+_MOST_NAMED = 40  # frames in a message
 
 
 class _Edge:
@@ -29,6 +36,8 @@ class _Edge:
         self.is_static = is_static
         self.stamps_ns: list[int] = []
         self.poses: list[tuple[Matrix, Matrix]] = []  # position (3,), quaternion w x y z (4,)
+        #: The last sample, if it was older than all that is kept: stamp, position, quaternion.
+        self.behind: tuple[int, Matrix, Matrix] | None = None
 
     def insert(self, stamp_ns: int, position: Matrix, quat_wxyz: Matrix) -> None:
         if self.is_static:
@@ -72,31 +81,53 @@ class TransformBuffer:
     def __init__(self, duration_s: float | None = 10.0) -> None:
         self._duration_ns = None if duration_s is None else int(duration_s * 1e9)
         self._edges: dict[str, _Edge] = {}
+        #: Frame to why the newest transform to it was not taken.
+        self._refused: dict[str, str] = {}
         self._lock = threading.Lock()
         #: Lookups that found nothing.
         self.failures = 0
 
     def add(self, transform: Any, *, is_static: bool) -> None:
-        """Take in a geometry_msgs/TransformStamped."""
+        """Take in a geometry_msgs/TransformStamped; of one that cannot be only why is kept."""
         stamp = transform.header.stamp
         stamp_ns = stamp.sec * 1_000_000_000 + stamp.nanosec
         move, turn = transform.transform.translation, transform.transform.rotation
         quat = np.array([turn.w, turn.x, turn.y, turn.z])
-        position, norm = np.array([move.x, move.y, move.z]), float(np.linalg.norm(quat))
-        if not (np.isfinite(position).all() and np.isfinite(norm)):
-            return  # as tf2: one broken publisher shall not break every chain through it
-        if norm < 1e-6:
-            quat, norm = np.array([1.0, 0.0, 0.0, 0.0]), 1.0
+        position = np.array([move.x, move.y, move.z])
         child, parent = transform.child_frame_id.lstrip('/'), transform.header.frame_id.lstrip('/')
+        problem = _problem(parent, child, position, quat)
         with self._lock:
+            if problem:  # one broken publisher shall not break every chain through the frame
+                if len(self._refused) < _MOST_FRAMES:
+                    self._refused[child] = problem
+                return
+            self._refused.pop(child, None)
             edge = self._edges.get(child)
             if edge is None or edge.parent != parent or edge.is_static != is_static:
                 edge = self._edges[child] = _Edge(parent, is_static)
-            if self._is_set_back(edge, stamp_ns):  # a bag looped without a clock
-                edge = self._edges[child] = _Edge(parent, is_static)
-            edge.insert(stamp_ns, position, quat / norm)
+            pose = (position, quat / np.linalg.norm(quat))
+            if not self._is_set_back(edge, stamp_ns):
+                edge.behind = None
+            elif edge.behind is None:  # one that was long under way, or of a second publisher
+                edge.behind = (stamp_ns, *pose)
+                return
+            else:  # and another one: a bag looped without a clock
+                before, edge = edge.behind, _Edge(parent, is_static)
+                self._edges[child] = edge
+                edge.insert(*before)
+            edge.insert(stamp_ns, *pose)
             if self._duration_ns is not None and edge.stamps_ns:
                 edge.trim(edge.stamps_ns[-1] - self._duration_ns)
+            if self._duration_ns is not None and len(self._edges) > _MOST_FRAMES:
+                self._drop_silent(self._duration_ns)
+
+    def _drop_silent(self, duration_ns: int) -> None:
+        oldest_ns = max(e.stamps_ns[-1] for e in self._edges.values()) - duration_ns
+        self._edges = {
+            child: edge
+            for child, edge in self._edges.items()
+            if edge.is_static or edge.stamps_ns[-1] >= oldest_ns
+        }
 
     def _is_set_back(self, edge: _Edge, stamp_ns: int) -> bool:
         if self._duration_ns is None or edge.is_static or not edge.stamps_ns:
@@ -110,13 +141,16 @@ class TransformBuffer:
 
     def root_of(self, frame: str) -> str:
         """The frame above all that are above `frame`; itself if nothing is."""
-        frame = frame.lstrip('/')
         with self._lock:
-            passed = {frame}
-            while frame in self._edges and self._edges[frame].parent not in passed:
-                frame = self._edges[frame].parent
-                passed.add(frame)
-        return frame
+            return self._up_from(frame.lstrip('/'))[-1]
+
+    def _up_from(self, frame: str) -> list[str]:
+        """A frame and all that are above it; a circle ends before it closes."""
+        passed = [frame]
+        while frame in self._edges and self._edges[frame].parent not in passed:
+            frame = self._edges[frame].parent
+            passed.append(frame)
+        return passed
 
     def lookup(self, target: str, source: str, stamp_ns: int) -> Matrix:
         """The transform `target_from_source` at exactly `stamp_ns`.
@@ -139,29 +173,71 @@ class TransformBuffer:
             raise
 
     def _lookup(self, target: str, source: str, stamp_ns: int) -> Matrix:
-        manager = TransformManager(strict_check=False, check=False)
-        outside: list[str] = []
+        """Only what lies between the two frames is looked at: robots have dozens of others."""
         with self._lock:
-            frames = {*self._edges, *(e.parent for e in self._edges.values())}
-            for child, edge in self._edges.items():
-                pose = edge.at(stamp_ns)
-                if pose is None:
-                    outside.append(_range(child, edge))
-                else:
-                    manager.add_transform(child, edge.parent, pose)
-        for frame in (target, source):
-            if frame not in frames:
-                known = ', '.join(sorted(frames)) or 'none'
-                raise TransformUnavailableError(
-                    target, source, stamp_ns, f'frame {frame!r} is unknown; known are: {known}'
-                )
-        if target == source:
-            return np.eye(4)
-        try:
-            return np.asarray(manager.get_transform(source, target), np.float64)
-        except (KeyError, ValueError):  # no such frame in the graph, or no path
-            reason = '; '.join(outside) or 'the frames are not connected'
-            raise TransformUnavailableError(target, source, stamp_ns, reason) from None
+            for frame in (target, source):
+                self._check_known(frame, target, source, stamp_ns)
+            ups, downs = self._up_from(source), self._up_from(target)
+            shared = next((frame for frame in ups if frame in downs), None)
+            outside: list[str] = []
+            if shared is not None:
+                to_source = self._above(ups[: ups.index(shared)], stamp_ns, outside)
+                to_target = self._above(downs[: downs.index(shared)], stamp_ns, outside)
+                if not outside:
+                    return np.asarray(np.linalg.inv(to_target) @ to_source, np.float64)
+            reasons = outside or [
+                f'the frames are not connected: {target!r} is below {downs[-1]!r}, '
+                f'{source!r} below {ups[-1]!r}'
+            ]
+            reasons += self._refusals({*ups, *downs})
+        raise TransformUnavailableError(target, source, stamp_ns, '; '.join(reasons))
+
+    def _check_known(self, frame: str, target: str, source: str, stamp_ns: int) -> None:
+        if frame in self._edges or any(e.parent == frame for e in self._edges.values()):
+            return
+        frames = sorted({*self._edges, *(e.parent for e in self._edges.values())})
+        known = ', '.join(frames[:_MOST_NAMED]) or 'none'
+        if len(frames) > _MOST_NAMED:
+            known += f' and {len(frames) - _MOST_NAMED} more'
+        reasons = [
+            f'frame {frame!r} is unknown; known are: {known}',
+            *self._refusals({target, source}),
+        ]
+        raise TransformUnavailableError(target, source, stamp_ns, '; '.join(reasons))
+
+    def _refusals(self, frames: set[str]) -> list[str]:
+        return [
+            f'the last transform to {frame!r} was refused: {self._refused[frame]}'
+            for frame in sorted(frames & self._refused.keys())
+        ]
+
+    def _above(self, frames: list[str], stamp_ns: int, outside: list[str]) -> Matrix:
+        """The transform from the first of a chain of frames to the parent of the last, (4, 4).
+
+        Edges that are not known at the moment are added to `outside`.
+        """
+        matrix = np.eye(4)
+        for child in frames:
+            pose = self._edges[child].at(stamp_ns)
+            if pose is None:
+                outside.append(_range(child, self._edges[child]))
+            else:
+                matrix = pose @ matrix
+        return matrix
+
+
+def _problem(parent: str, child: str, position: Matrix, quat: Matrix) -> str:
+    """Why a transform cannot be; empty if it can."""
+    if not (parent and child):
+        return f'frame_id {parent!r} and child_frame_id {child!r} may not be empty'
+    if parent == child:
+        return f'{child!r} is its own parent'
+    if not (np.isfinite(position).all() and np.isfinite(quat).all()):
+        return 'a number is not finite'
+    norm = float(np.linalg.norm(quat))
+    if abs(norm**2 - 1) > _NORM_TOLERANCE:
+        return f'its quaternion has the length {norm:.3g}, not 1'
+    return ''
 
 
 def _range(child: str, edge: _Edge) -> str:

@@ -7,6 +7,7 @@ cost nothing until somebody subscribes.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,7 +18,7 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 
 from mm_perception.cdr import COMPRESSED, IMAGE, ImageView, read_head
-from mm_perception.channel import Bus, Channel, Deferred, Subscription
+from mm_perception.channel import Bus, Channel, Deferred, Subscription, from_topic
 from mm_perception.errors import MalformedMessageError, MmPerceptionError
 from mm_perception.plugin import Output, Port, Queue
 from mm_perception.ros import convert
@@ -30,6 +31,7 @@ from mm_perception.ros.intake import Intake, NotByExecutor
 from mm_perception.ros.wire import deserialize, message_class
 from mm_perception.samples import Image, Masks, Sample
 
+log = logging.getLogger('mm_perception.transport')
 #: Types whose messages are worth decoding late.
 _BULKY = (IMAGE, COMPRESSED, 'sensor_msgs/msg/PointCloud2')
 Report = Callable[[BaseException], None]
@@ -104,7 +106,10 @@ class RosTransport:
     def adapt(self) -> None:
         """Look at the graph again; called a few times a second."""
         for feed in list(self._feeds.values()):
-            self._adapt(feed)
+            try:
+                self._adapt(feed)
+            except (MmPerceptionError, RuntimeError) as error:  # the others go on
+                self._report(feed, error)
 
     def close(self) -> None:
         """Take no more; the nodes are destroyed next."""
@@ -208,7 +213,7 @@ class RosTransport:
         if any(isinstance(user.port, Queue) for user in feed.users):
             self._hand_over(feed, make)
         else:
-            feed.channel.publish(Deferred(stamp_ns, frame_id, make))
+            feed.channel.publish(Deferred(stamp_ns, frame_id, make, feed.topic))
 
     def _receive_bytes(self, feed: _Feed, type_name: str, raw: memoryview) -> None:
         """In the thread of the intake: decoded when a worker takes it, a dropped one never."""
@@ -218,7 +223,7 @@ class RosTransport:
             self._report(feed, MalformedMessageError(type_name, problem))
             return
         make = partial(_decode, raw, type_name, feed.channel.sample_type)
-        feed.channel.publish(Deferred(head.stamp_ns, head.frame_id, make))
+        feed.channel.publish(Deferred(head.stamp_ns, head.frame_id, make, feed.topic))
 
     def _receive_part(self, feed: _Feed, assembler: Any, suffix: str, message: Any) -> None:
         try:
@@ -238,7 +243,8 @@ class RosTransport:
             return
         feed.channel.publish(sample)
 
-    def _report(self, feed: _Feed, error: MmPerceptionError) -> None:
+    def _report(self, feed: _Feed, error: Exception) -> None:
+        from_topic(error, feed.topic)
         for user in feed.users:
             user.report(error)
 
@@ -272,7 +278,10 @@ def _output_qos(*, is_latched: bool, is_debug: bool) -> QoSProfile:
 
 
 def _has_subscribers(publishers: dict[str, Any]) -> bool:
-    return any(publisher.get_subscription_count() for publisher in publishers.values())
+    try:
+        return any(publisher.get_subscription_count() for publisher in publishers.values())
+    except RuntimeError:  # InvalidHandle: another thread has just destroyed them
+        return False
 
 
 def _send(
@@ -302,3 +311,9 @@ def _send(
         report(error)
     except RuntimeError as error:  # RCLError: the middleware is saturated or shutting down
         report(error)
+    except Exception as error:
+        log.exception('a sample could not be published')
+        name = type(item).__name__
+        problem = f'a {name} cannot be written as messages: {type(error).__name__}: {error}'
+        fix = 'mend the plugin that made it; the log has the traceback'
+        report(MalformedMessageError(name, problem, fix))

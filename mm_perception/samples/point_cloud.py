@@ -47,10 +47,14 @@ class PointCloud(Sample):
         """Positions, (N, 3) float32, metres, frame `frame_id`; NaN rows are kept.
 
         Raises:
-            ShapeError: The cloud has no field x, y or z.
+            ShapeError: The cloud has no field x, y or z, or more than one number in it.
         """
         missing = [axis for axis in 'xyz' if axis not in self.fields]
         if missing:
             raise ShapeError('PointCloud fields', 'x, y and z', ', '.join(self.fields))
+        for axis in 'xyz':
+            if self.points.dtype[axis].shape:
+                count = f'{self.points.dtype[axis].shape[0]} of them'
+                raise ShapeError(f'PointCloud field {axis!r}', 'one number per point', count)
         flat = self.points.reshape(-1)
         return np.stack([flat[axis] for axis in 'xyz'], axis=1).astype(np.float32, copy=False)

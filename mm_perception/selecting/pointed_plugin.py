@@ -33,6 +33,8 @@ from mm_perception.selecting.verbs import VERBS, Deed, Moment, perform
 
 #: The end of an utterance is where the ray was within this, seconds.
 _END_S = 0.3
+#: A ray counts for pictures within this of it, seconds; where pictures are rare, for so many.
+_RAY_S, _RAY_PICTURES, _OLDEST_RAY_S = 0.3, 2.2, 2.0
 
 C = TypeVar('C')
 
@@ -81,8 +83,8 @@ class PointedPlugin(Plugin[C], Generic[C], is_base=True):
     inputs: ClassVar[dict[str, Port]] = {
         'masks': Reference(Masks, 'Of a tracker; any number of cameras.'),
         'camera_info': Latest(CameraInfo, 'Of each camera.', required=True, follows='masks'),
-        # Wide enough for a ray that is made of the masks before: see `pointing`.
-        'ray': Latest(Pose, 'Of an arm, a gaze or a controller.', tolerance_s=0.3),
+        # How old it may be is decided when it is known how rare pictures are: see `_ray_age_s`.
+        'ray': Latest(Pose, 'Of an arm, a gaze or a controller.', tolerance_s=_OLDEST_RAY_S),
         'command': Queue(Command, 'What to do with what is meant.'),
         'depth': Latest(
             Image, 'Depth in the frame and size of the masks (REP-118).', tolerance_s=0.15,
@@ -112,6 +114,7 @@ class PointedPlugin(Plugin[C], Generic[C], is_base=True):
         self._scene.rewind()
         self._votes.clear()
         self._hits.clear()
+        self._shown_ns.clear()
         for item in self._waiting:
             item.since_ns = -1
 
@@ -123,6 +126,8 @@ class PointedPlugin(Plugin[C], Generic[C], is_base=True):
         self._scene = self._new_scene()
         self._votes = Votes(self._settings.memory_s)
         self._hits: deque[tuple[int, Array]] = deque()
+        #: When each camera showed something last.
+        self._shown_ns: dict[str, int] = {}
         self._waiting: list[_Waiting] = []
 
     def _look(self, inputs: Inputs) -> Seen:
@@ -139,7 +144,8 @@ class PointedPlugin(Plugin[C], Generic[C], is_base=True):
         image = cast('Image | None', inputs.maybe('image')) if 'image' in self.inputs else None
         seen = Seen(inputs.stream, view, image, bound)
         pose, stamp_ns = inputs.maybe('ray'), view.masks.stamp_ns
-        if isinstance(pose, Pose):
+        ray_age_s = self._ray_age_s(inputs.stream, stamp_ns)
+        if isinstance(pose, Pose) and abs(pose.stamp_ns - stamp_ns) <= ray_age_s * 1e9:
             ray = ray_in(pose, settings.ray_axis, settings.fixed_frame, lookup)
             shares, hit = view.pointed(ray, radians(settings.ray_spread_deg))
             if shares is not None:
@@ -154,6 +160,17 @@ class PointedPlugin(Plugin[C], Generic[C], is_base=True):
             if command.intent in self.intents
         ]
         return seen
+
+    def _ray_age_s(self, stream: str, stamp_ns: int) -> float:
+        """How far from a picture a ray may be to count for it, seconds.
+
+        One of an arm is made of the masks of a picture before, which on a slow machine is long
+        ago; and that picture may have missed the arm.
+        """
+        before_ns = self._shown_ns.get(stream, stamp_ns)
+        self._shown_ns[stream] = stamp_ns
+        rare_s = _RAY_PICTURES * (stamp_ns - before_ns) / 1e9
+        return min(max(_RAY_S, rare_s), _OLDEST_RAY_S)
 
     def _do_what_is_due(self, seen: Seen) -> list[tuple[Command, Deed]]:
         """Do commands that are over; those without a result wait for a while."""

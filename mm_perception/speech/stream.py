@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.signal import resample_poly
 
+from mm_perception.errors import ShapeError
 from mm_perception.samples import AudioClip
 
 Sound = npt.NDArray[np.float32]
@@ -78,7 +79,8 @@ class Stream:
     """The sound of one microphone or array, put together from its chunks.
 
     A lost message becomes silence; a longer gap, a clock that jumps and another format begin a
-    new stream. A chunk that comes twice is taken once.
+    new stream. A chunk that comes twice is taken once; one of other sound with the same stamp is
+    refused, for without stamps nobody could tell when something was said.
     """
 
     def __init__(self) -> None:
@@ -87,7 +89,7 @@ class Stream:
         self._start_ns = 0.0
         self._taken = 0
         self._given = 0
-        self._last_ns = -1
+        self._last: AudioClip | None = None
 
     def push(self, clip: AudioClip) -> Piece | None:
         """Take a chunk; None if nothing new is complete.
@@ -95,13 +97,21 @@ class Stream:
         Args:
             clip: In the order of its coming.
 
+        Raises:
+            ShapeError: It has the stamp of the chunk before, and other sound.
+
         Convention:
             Chunks of 100 ms that are stamped 0, 0.1 and 0.3 s give one stream with silence from
             0.2 to 0.3 s; were the third stamped 2 s, it would begin a new one.
         """
-        if clip.stamp_ns == self._last_ns:
-            return None
-        self._last_ns = clip.stamp_ns
+        last, self._last = self._last, clip
+        if last is not None and clip.stamp_ns == last.stamp_ns:
+            if np.array_equal(clip.data, last.data):
+                return None
+            raise ShapeError(
+                f'stamp of the sound of {clip.frame_id!r}',
+                'the capture time of its first sample', f'{clip.stamp_ns / 1e9:.3f} s twice',
+            )  # fmt: skip
         data = _as_float(clip)
         late_s = (clip.stamp_ns - self._start_ns) / 1e9 - self._taken / clip.rate_hz
         is_new = self._format != (clip.rate_hz, data.shape[1]) or not (

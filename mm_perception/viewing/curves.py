@@ -71,11 +71,18 @@ def draw_embedding(stage: Stage, topic: str, embedding: Embedding) -> None:
 
 
 def draw_diagnostics(stage: Stage, topic: str, message: Any) -> None:
-    """Of each node a line when its level or text changes, and timings and drops as curves."""
+    """Of each node a line when its level or text changes, and timings and drops as curves.
+
+    That it runs is no news until something else was said of it.
+    """
     for status in message.status:
         level = Level(int(status.level[0] if isinstance(status.level, bytes) else status.level))
         name = status.name.split(':')[0].strip('/')
-        stage.say_news(f'{topic}/{name}', f'{name}: {status.message}', _LEVELS.get(level, 'ERROR'))
+        was_told = stage.memory.get(f'{topic}/{name}', False)
+        if level is not Level.OK or was_told:
+            line, mark = f'{name}: {status.message}', _LEVELS.get(level, 'ERROR')
+            stage.say_news(f'{topic}/{name}', line, mark)
+            stage.memory[f'{topic}/{name}'] = True
         for pair in status.values:
             group = _group_of(pair.key)
             if group:

@@ -9,7 +9,7 @@ import numpy as np
 import rerun as rr
 
 from mm_perception.drawing import colour_of
-from mm_perception.geometry.cameras import intrinsics, picture_size
+from mm_perception.geometry.cameras import intrinsics, is_calibrated, picture_size
 from mm_perception.samples import CameraInfo, Detections, Image, Masks, Prompt
 from mm_perception.samples.sample import Array
 from mm_perception.viewing.stage import Path, Stage, parts
@@ -46,8 +46,8 @@ def _archetype(image: Image) -> Any:
 
 def draw_camera_info(stage: Stage, topic: str, info: CameraInfo) -> None:
     """The pinhole of the lens, without its distortion, which rerun does not know."""
-    if not info.k.any():
-        return  # not calibrated
+    if not is_calibrated(info):
+        return
     camera = stage.camera(info.frame_id, topic)
     matrix, size = intrinsics(info), picture_size(info)
     known = matrix.tobytes(), size, tuple(camera)

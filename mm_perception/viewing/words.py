@@ -29,6 +29,8 @@ from mm_perception.viewing.stage import Stage, parts
 _INFO, _WARN, _ERROR = rr.TextLogLevel.INFO, rr.TextLogLevel.WARN, rr.TextLogLevel.ERROR
 _DETAIL = rr.TextLogLevel.DEBUG
 _LEVELS = {Action.GO: _INFO, Action.SLOW: _WARN, Action.YIELD: _WARN, Action.STOP: _ERROR}
+#: Begins the keys under which the words of prompts are kept: an id is not always readable.
+_ASKED = 'asked '
 _FAILED = (PromptState.NOT_FOUND, PromptState.REJECTED)
 
 
@@ -65,6 +67,8 @@ def draw_prompt(stage: Stage, topic: str, prompt: Prompt) -> None:
     words += [f'track {prompt.track_id}'] if prompt.track_id else []
     words += [f'on {prompt.stream}'] if prompt.stream else []
     stage.say(topic, ' '.join(word for word in words if word))
+    if prompt.text and prompt.prompt_id:
+        stage.memory[_ASKED + prompt.prompt_id] = f'“{prompt.text}”'
     if prompt.is_geometric:
         draw_pointed(stage, topic, prompt)
 
@@ -73,7 +77,8 @@ def draw_status(stage: Stage, topic: str, status: PromptStatus) -> None:
     """A line: what became of a prompt, yellow where it was not found or rejected."""
     tracks = f' as {", ".join(f"#{t}" for t in status.track_ids)}' if status.track_ids else ''
     where = f' on {status.stream}' if status.stream else ''
-    words = f'{status.prompt_id}: {status.state.name.lower().replace("_", " ")}{tracks}{where}'
+    asked = stage.memory.get(_ASKED + status.prompt_id, status.prompt_id)
+    words = f'{asked}: {status.state.name.lower().replace("_", " ")}{tracks}{where}'
     reason = f' ({status.message})' if status.message else ''
     stage.say(topic, words + reason, _WARN if status.state in _FAILED else _INFO)
 

@@ -13,6 +13,7 @@ import numpy as np
 from mm_perception.world.camera import OPTICAL, Camera
 from mm_perception.world.damage import Damage
 from mm_perception.world.ego import ego_path
+from mm_perception.world.gesture import GestureRoom
 from mm_perception.world.inertial import Imu, Wheels
 from mm_perception.world.lidar import Lidar, Points
 from mm_perception.world.microphone import MicrophoneArray
@@ -89,6 +90,8 @@ class Drive:
         has_depth: Record the true depth of pictures; it takes more room than the pictures.
         split: What may appear in the place.
         place: street or room.
+        has_gesture: In the room somebody points at a thing, and base_link stands still, with the
+            camera of `watching_camera` above it.
     """
 
     seed: int = 1
@@ -106,6 +109,7 @@ class Drive:
     has_depth: bool = False
     split: Split = Split.ANY
     place: Place = 'street'
+    has_gesture: bool = False
 
     @property
     def num_frames(self) -> int:
@@ -118,7 +122,7 @@ class Drive:
 
     def ego(self, time_s: float) -> tuple[Array, Array]:
         """True place and rotation of base_link (on the ground) in the world."""
-        return _path(self.seed, self.split, self.place)(time_s)
+        return _path(self.seed, self.split, self.place, self.has_gesture)(time_s)
 
     def rng(self, stream: Stream, *key: int) -> np.random.Generator:
         """Random numbers for one purpose."""
@@ -127,7 +131,7 @@ class Drive:
     @property
     def stage(self) -> Stage:
         """The street or room, at whatever moment it was left."""
-        return _stage(self.seed, self.split, self.place)
+        return _stage(self.seed, self.split, self.place, self.has_gesture)
 
     @property
     def names(self) -> dict[int, str]:
@@ -213,13 +217,35 @@ def make_scan(drive: Drive, lidar: Lidar, index: int) -> Scan:
     return Scan(index, start_s, drive.damage.cloud(points, rng))
 
 
+def gesture_camera(seed: int, width: int = 640) -> tuple[Camera, ...]:
+    """The one camera of a drive with a gesture: high up in a corner, looking into the room.
+
+    Args:
+        seed: Of the drive.
+        width: Of its pictures, pixels.
+
+    Raises:
+        ValueError: There is no place in that room from which somebody could point at a thing.
+    """
+    return (_gesture(seed, Split.ANY).mounted(width)[0],)
+
+
 @lru_cache(maxsize=2)
-def _stage(seed: int, split: Split, place: Place) -> Stage:
+def _stage(seed: int, split: Split, place: Place, has_gesture: bool) -> Stage:
+    if has_gesture:
+        return _gesture(seed, split).stage
     return Stage((make_street if place == 'street' else make_room)(seed, split))
 
 
 @lru_cache(maxsize=2)
-def _path(seed: int, split: Split, place: Place) -> Motion:
+def _path(seed: int, split: Split, place: Place, has_gesture: bool) -> Motion:
+    if has_gesture:
+        return _gesture(seed, split).mounted(640)[1]
     if place == 'street':
         return ego_path(seed)
-    return robot_path(_stage(seed, split, place).scene, seed)
+    return robot_path(_stage(seed, split, place, has_gesture).scene, seed)
+
+
+@lru_cache(maxsize=2)
+def _gesture(seed: int, split: Split) -> GestureRoom:
+    return GestureRoom(seed, split)

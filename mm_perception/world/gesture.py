@@ -13,12 +13,12 @@ from typing import Literal
 
 import numpy as np
 
-from mm_perception.world.camera import Camera
+from mm_perception.world.camera import OPTICAL, Camera
 from mm_perception.world.home import watching_camera
-from mm_perception.world.motion import standing
+from mm_perception.world.motion import standing, turn_about
 from mm_perception.world.render import Optics, View, look
 from mm_perception.world.room import make_room
-from mm_perception.world.scene import Array, Scene, Stage, Thing
+from mm_perception.world.scene import Array, Motion, Scene, Stage, Thing
 from mm_perception.world.street import CLOTHES
 from mm_perception.world.things.limbs import Limb, LimbAngles, arm_towards
 from mm_perception.world.things.people import Posture, posed
@@ -104,6 +104,26 @@ class GestureRoom:
     def room_from_camera(self) -> Array:
         """(4, 4) from optical axes to the room."""
         return _room_from_camera(self.camera, self.pose)
+
+    def mounted(self, width: int) -> tuple[Camera, Motion]:
+        """The camera on a post that stands still, and where the foot of that is.
+
+        Args:
+            width: Of its pictures, pixels; they show what those of `camera` do.
+
+        Returns:
+            A camera on base_link (x ahead, z up), and the motion of base_link in the room.
+        """
+        at, turn = self.pose
+        ahead = turn[:, 0]
+        yaw = float(np.arctan2(ahead[1], ahead[0]))
+        height = round(width * self.camera.height / self.camera.width)
+        camera = replace(
+            self.camera, width=width, height=height,
+            focal=self.camera.focal * width / self.camera.width,
+            at=np.array([0.0, 0.0, at[2]]), turn=turn_about(2, -yaw) @ turn @ OPTICAL,
+        )  # fmt: skip
+        return camera, standing(float(at[0]), float(at[1]), yaw)
 
     def at(self, time_s: float) -> Moment:
         """What the camera sees then."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mm_perception.errors import ConfigError
+from mm_perception.errors import ConfigError, ShapeError
 from mm_perception.matcher import Inputs
 from mm_perception.plugins.ad_segment import AdSegment, AdSegmentConfig
 from mm_perception.plugins.ad_segment.catalogue import read_catalogue
@@ -191,3 +191,13 @@ def test_catalogues_of_both_kinds_are_read_and_broken_ones_refused(tmp_path: Pat
     with pytest.raises(ConfigError, match='a file of offers'):
         read_catalogue(str(tmp_path / 'none.csv'))
     assert read_catalogue('') == ()
+
+
+def test_what_was_said_with_a_picture_that_fails_is_not_taken() -> None:
+    shop = Shop()
+    shop.go()
+    small = Image(stamp_ns=1, frame_id='camera', data=np.zeros((9, 9, 3), np.uint8))
+    with pytest.raises(ShapeError):
+        shop.go(image=small, text=(Text(stamp_ns=1, text='I like blue cups'),))
+    assert shop.go()[0] != 'cup-blue', 'the runner gives it back: it would count twice'
+    assert shop.hear('I like blue cups')[0] == 'cup-blue'

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mm_perception.geometry.rays import pose_along, ray_of, ray_of_hand
+from mm_perception.geometry.rays import ray_of
 from mm_perception.matcher import Inputs
-from mm_perception.plugin import Context
+from mm_perception.plugin import Context, Latest
 from mm_perception.plugins.ar_interact import ArInteract, ArInteractConfig
 from mm_perception.samples import Boxes3D, Command, Event, Intent, Masks, PointCloud, Pose
 from mm_perception.samples.sample import Array
 from test.plugins.commands import command
-from test.plugins.pointed_room import FOCAL, ROOM, THING_M, info, point_at, ray_at, samples_of
+from test.plugins.pointed_room import FOCAL, ROOM, THING_M, point_at, ray_at, samples_of
 from test.plugins.samples import SECOND_NS
 from test.unit.selecting.things import Box
 
@@ -77,6 +77,32 @@ def test_pointing_for_long_enough_selects() -> None:
     assert glasses.pointing(1.5, 1.6, (95.0, 50.0)).labels == ('green lamp',)
     assert [event.kind for event in glasses.events] == ['selected']
     assert glasses.events[0].end_ns - glasses.events[0].start_ns == pytest.approx(5e8, abs=1e7)
+
+
+def aimed(glasses: Glasses, every_s: float, late_s: float) -> list[str]:
+    """Pictures, each with the ray that was at the green lamp so long before; what is selected."""
+    for tick in range(6):
+        time_s = 1 + tick * every_s
+        left = SPEED_MPS * (time_s - late_s - 1) / THING_M * FOCAL
+        stamp_ns = round((time_s - late_s) * SECOND_NS)
+        glasses.see(time_s, None, ray=ray_at((GREEN[0] - left, GREEN[1]), stamp_ns))
+    return [event.label for event in glasses.events if event.kind == 'selected']
+
+
+@pytest.mark.parametrize(
+    ('every_s', 'late_s', 'counts'),
+    [
+        (0.1, 0.2, True), (0.1, 0.5, False), (1.0, 1.0, True), (0.4, 0.8, True),
+        (1.0, 2.3, False), (3.0, 3.0, False),
+    ],
+)  # fmt: skip
+def test_the_ray_may_be_of_a_picture_before(every_s: float, late_s: float, counts: bool) -> None:
+    """Where pictures are rare that is long ago: `pointing` makes it of the same masks, later."""
+    assert aimed(Glasses(dwell_s=0.3), every_s, late_s) == (['green lamp'] if counts else [])
+    port = ArInteract.inputs['ray']
+    assert isinstance(port, Latest)
+    assert port.tolerance_s is not None
+    assert port.tolerance_s >= late_s or not counts
 
 
 def test_passing_over_things_selects_none() -> None:
@@ -164,20 +190,3 @@ def test_what_is_in_front_hides_the_overlay() -> None:
     assert (glasses.occlusion[45:55, 113:115] == 255).all()
     assert not glasses.occlusion[:, :112].any()  # a rim of one pixel
     assert not glasses.occlusion[:, 116:].any()  # beyond the overlay
-
-
-def test_a_hand_is_a_ray() -> None:
-    wrist, fingertip = np.array([20.0, 80.0]), np.array([40.0, 70.0])
-    depth = np.full((100, 200), 4.0)
-    depth[80, 20], depth[70, 40] = 0.5, 0.6
-    ray = ray_of_hand(wrist, fingertip, depth, info(0))
-    np.testing.assert_allclose(ray.origin, point_at((20, 80), 0.5))
-    end = ray.at(np.array([np.linalg.norm(point_at((40, 70), 0.6) - ray.origin)]))[0]
-    np.testing.assert_allclose(end, point_at((40, 70), 0.6), atol=1e-9)
-    eye = ray_of_hand(wrist, fingertip, None, info(0))
-    np.testing.assert_allclose(eye.origin, 0)
-    np.testing.assert_allclose(
-        eye.direction / eye.direction[2], point_at((40, 70), 1.0), atol=1e-9
-    )
-    again = ray_of(pose_along(ray, 0, 'camera'), 'x')
-    np.testing.assert_allclose(again.direction, ray.direction, atol=1e-9)

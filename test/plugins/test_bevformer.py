@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 import torch
 
+from mm_perception.channel import Deferred
 from mm_perception.errors import (
     ConfigError,
+    MalformedMessageError,
     MissingInputError,
     MmPerceptionError,
     ShapeError,
@@ -156,6 +158,27 @@ def odometry(stamp_ns: int, **changes: Any) -> Odometry:
 def pixel(matrix: np.ndarray, bev: list[float]) -> np.ndarray:
     u, v, depth, _ = matrix @ [*bev, 1.0]
     return np.array([u / depth, v / depth])
+
+
+def broken(topic: str) -> Deferred:
+    """A message that cannot be converted."""
+
+    def fail() -> Any:
+        raise MalformedMessageError('message', 'made to fail')
+
+    return Deferred(STAMP_NS, 'left', fail, topic)
+
+
+def test_messages_that_cannot_be_read_cost_their_own_sensor_only() -> None:
+    bench = Bench()
+    images = {'front': picture('front'), 'left': broken('/left')}
+    out = bench.look(images=images, cloud=broken('/lidar'), odometry=broken('/odom'))
+    assert len(out['boxes']) == len(Bench().look()['boxes'])
+    assert len(bench.last.matrices) == 1
+    told = [str(error).split(':')[0] for error in bench.reports]
+    assert told == ['/odom', '/left', '/lidar']
+    with pytest.raises(MissingInputError, match='nothing of this moment'):
+        bench.look(images={'left': broken('/left')}, infos={'left': broken('/info')})
 
 
 @pytest.mark.parametrize('size', ['nano', 'tiny'])

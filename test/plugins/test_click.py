@@ -11,7 +11,14 @@ from mm_perception.errors import MmPerceptionError, TransformUnavailableError
 from mm_perception.matcher import Inputs
 from mm_perception.plugin import Context
 from mm_perception.plugins.click import Click, ClickConfig
-from mm_perception.samples import CameraInfo, Point3D, Prompt, PromptState, PromptStatus
+from mm_perception.samples import (
+    CameraInfo,
+    Point3D,
+    Prompt,
+    PromptAction,
+    PromptState,
+    PromptStatus,
+)
 from test.plugins.samples import SECOND_NS
 
 #: Optical axes (x right, y down, z ahead) in a frame with x ahead, y left, z up.
@@ -177,9 +184,42 @@ def test_an_unknown_lens_is_refused_at_once() -> None:
     assert len(rig.reported) == 2
 
 
+def test_a_camera_without_calibration_is_refused_at_once_and_for_that_reason() -> None:
+    rig = Rig()
+    _, told = rig.see(point(9, 0, 0), k=np.zeros((3, 3)))
+    assert [s.state for s in told] == [PromptState.REJECTED]
+    assert 'not calibrated' in told[0].message
+    assert rig.see() == ([], []), 'it is over'
+
+
 def test_clicks_can_be_for_some_pictures_only() -> None:
     prompts, _ = Rig(max_frames=5).see(point(9, 0, 0))
     assert prompts[0].max_frames == 5
+
+
+def test_a_place_ends_those_before_it_that_are_near() -> None:
+    rig = Rig(('front',), replace_m=0.5)
+    first, _ = rig.see(point(9, 0, 0))
+    assert [p.action for p in first] == [PromptAction.ADD]
+    (gone, new), _ = rig.see(point(9, 0.3, 0))
+    assert (gone.action, gone.prompt_id, gone.stream) == (
+        PromptAction.REMOVE, first[0].prompt_id, 'front',
+    )  # fmt: skip
+    assert (new.action, new.prompt_id) == (PromptAction.ADD, 'click 9.00 0.30 0.00')
+    far, _ = rig.see(point(9, 0.9, 0))
+    assert [p.action for p in far] == [PromptAction.ADD]
+    again, _ = rig.see(point(9, 0.3, 0))
+    assert [p.prompt_id for p in again] == [new.prompt_id] * 2, 'the one that was new is replaced'
+
+
+def test_places_of_other_frames_and_without_a_radius_stay() -> None:
+    rig = Rig(('front',), replace_m=0.5)
+    rig.see(point(9, 0, 0))
+    here, _ = rig.see(point(8, 0, 0, 'base_link'))
+    assert [p.action for p in here] == [PromptAction.ADD]
+    rig = Rig(('front',))
+    actions = [p.action for _ in range(2) for p in rig.see(point(9, 0, 0))[0]]
+    assert actions == [PromptAction.ADD] * 2
 
 
 def test_time_set_back_begins_the_wait_anew_and_reset_ends_it() -> None:

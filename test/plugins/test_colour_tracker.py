@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mm_perception.errors import ShapeError
 from mm_perception.plugin import Context
 from mm_perception.plugins.colour_tracker import (
     HUES,
@@ -171,3 +172,14 @@ def test_removal_names_prompt_and_tracks() -> None:
     assert [(s.prompt_id, s.state, s.track_ids) for s in told[:2]] == [
         ('b', PromptState.REMOVED, ()), ('red', PromptState.REMOVED, ('1',))
     ]  # fmt: skip
+
+
+def test_prompts_that_come_with_a_picture_without_colours_are_left_to_the_next() -> None:
+    tracker = ColourTracker(ColourTrackerConfig())
+    tracker.load('cpu')
+    depth = Image(stamp_ns=1, data=np.ones(SIZE, np.uint16), encoding='16UC1')
+    samples = {'image': depth, 'prompt': (Prompt(stamp_ns=0, text='red ball'),)}
+    inputs = inputs_for(ColourTracker, 1, stream='', samples=samples)
+    with pytest.raises(ShapeError, match='16UC1'):
+        tracker.infer(inputs)
+    assert inputs.read == set()

@@ -118,6 +118,21 @@ def test_depth_does_as_well_as_a_scan() -> None:
     np.testing.assert_allclose(again.centres, boxes.centres, atol=0.01)
 
 
+def test_depth_of_another_camera_is_refused_unless_it_is_in_the_same_place() -> None:
+    depth = np.full(MASK.shape, 11.5, np.float32)
+    here = Image(stamp_ns=STAMP_NS, frame_id='right', data=depth, encoding='32FC1')
+    assert len(infer(plugin(), masks_of(MASK), None, depth=here)) == 1, 'a name is no place'
+    aside = Image(stamp_ns=STAMP_NS, frame_id='base_link', data=depth, encoding='32FC1')
+    with pytest.raises(MissingInputError, match=r"seen from 'base_link'.*'left'.*registered"):
+        infer(plugin(), masks_of(MASK), None, depth=aside)
+
+
+def test_camera_without_calibration_is_a_failure_and_not_an_empty_result() -> None:
+    blank = replace(INFO, k=np.zeros((3, 3)))
+    with pytest.raises(MissingInputError, match='not calibrated'):
+        infer(plugin(), masks_of(MASK), cloud_of(POINTS), camera_info=blank)
+
+
 def test_a_thing_that_two_cameras_see_has_one_id_and_stays_it() -> None:
     lifter = plugin()
     left = infer(lifter, masks_of(MASK, first=3), cloud_of(POINTS), 'left')

@@ -6,6 +6,7 @@ Detectors themselves are in test_mmdet3d_detectors.py, which needs the extra.
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -225,6 +226,8 @@ def test_distortion_is_taken_out_of_pictures() -> None:
     image = Image(stamp_ns=SECOND_NS, frame_id='camera', data=data)
     straight = make_view(image, calibration(d=(-0.3, 0, 0, 0, 0)), np.eye(4)).rgb
     assert straight[24, 62, 0] < 255, 'a barrel bends inwards: the edge moves out'
+    lens = replace(calibration(), distortion_model='equidistant')
+    assert make_view(image, lens, np.eye(4)).rgb.shape == (48, 64, 3), 'drivers may send no d'
     with pytest.raises(ShapeError, match='64x48'):
         make_view(red(40), calibration(), np.eye(4))
 

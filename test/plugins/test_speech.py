@@ -234,3 +234,18 @@ def test_pocketsphinx_understands_a_command() -> None:
     (found,) = hear(plugin, clips(said('what is behind me', 0.5, 1.0)))
     assert found.text
     assert all(found.stamp_ns - 3e8 <= w.start_ns <= w.end_ns for w in found.words)
+
+
+def test_sound_without_stamps_is_reported_and_what_follows_is_heard() -> None:
+    reported: list[Any] = []
+    plugin = speech_with(Parrot(), Context(report=reported.append), partial_s=0.0)
+    noise = 0.1 * np.random.default_rng(0).standard_normal((3, 1600, 1)).astype(np.float32)
+    unstamped = tuple(
+        AudioClip(stamp_ns=0, frame_id='ear', rate_hz=RATE_HZ, data=data) for data in noise
+    )
+    heard = tuple(clips(said('turn on the lamp next to the sofa', 0.5, 1.0)))
+    inputs = Inputs(START_NS, 'ear', samples={'audio': (*unstamped, *heard)})
+    told: Any = plugin.infer(inputs)['transcript']
+    assert len(reported) == 2
+    assert "sound of 'ear'" in str(reported[0])
+    assert [t.text for t in told] == ['hello']

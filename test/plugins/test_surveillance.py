@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mm_perception.errors import ConfigError, MissingInputError
+from mm_perception.channel import Deferred
+from mm_perception.errors import ConfigError, MalformedMessageError, MissingInputError, ShapeError
 from mm_perception.matcher import Inputs
 from mm_perception.plugin import Context
 from mm_perception.plugins.surveillance import Surveillance, SurveillanceConfig
@@ -321,3 +322,18 @@ def test_the_private_picture_hides_people_only() -> None:
     changed = (rig.outputs['private'].data != image.data).any(axis=2)
     assert changed[44:60, 46:54].mean() > 0.9
     assert not changed[:, 100:].any()
+
+
+def test_alerts_are_not_lost_for_a_picture_that_cannot_be_used() -> None:
+    def fail() -> Any:
+        raise MalformedMessageError('sensor_msgs/msg/Image', 'made to fail')
+
+    depth = Image(stamp_ns=1, data=np.ones((HEIGHT, WIDTH), np.uint16), encoding='16UC1')
+    for image, error in ((depth, ShapeError), (Deferred(1, '', fail), MalformedMessageError)):
+        rig, reports = Rig('entered yard'), []
+        rig.plugin.context = Context(report=reports.append)
+        rig.walk(40, 60)
+        (event,) = rig.see({7: ('person', 150.0, 60.0)}, 0.5, image)
+        assert (event.kind, event.picture) == ('entered', None)
+        assert {type(report) for report in reports} == {error}
+        assert 'private' not in rig.outputs

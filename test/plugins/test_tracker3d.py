@@ -7,7 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mm_perception.errors import ConfigError, LateInputError, TransformUnavailableError
+from mm_perception.errors import (
+    ConfigError,
+    LateInputError,
+    ShapeError,
+    TransformUnavailableError,
+)
 from mm_perception.geometry import pose_matrix
 from mm_perception.matcher import Inputs
 from mm_perception.plugin import Context
@@ -312,3 +317,36 @@ def test_memory_is_bounded() -> None:
 def test_settings_that_contradict_each_other(settings, words) -> None:
     with pytest.raises(ConfigError, match=words):
         Tracker3DConfig(**settings)
+
+
+def test_detector_that_does_not_stamp_is_told_and_fills_no_memory() -> None:
+    rig = Rig()
+    for _ in range(64):
+        rig.take(seen(0, (1.0, 2.0)))
+    with pytest.raises(ShapeError, match=r'stamps of detections: .*let the detector.* 0\.000 s'):
+        rig.take(seen(0, (1.0, 2.0)))
+    assert len(rig.plugin._tracker._past) <= 64
+    assert rig.drive(seen(STEP_NS, (1.0, 2.0))).track_ids == ('1',)
+
+
+def test_zeros_mean_that_a_box_does_not_tell_its_covariance() -> None:
+    covariances = np.zeros((2, 6, 6))
+    covariances[0] = np.eye(6) * 0.1
+    boxes = [
+        seen(stamp, (1.0, 2.0), (20.0, 5.0), covariances=covariances) for stamp in (1, 1, 1, 2)
+    ]  # two detectors, the same moment: the covariance of zeros was singular
+    found = Rig().drive(*boxes)
+    assert found.track_ids == ('1', '2')
+    assert found.covariances is not None
+    assert found.covariances[1, 0, 0] > found.covariances[0, 0, 0] / 2
+
+
+def test_step_that_fails_leaves_the_tracks_as_they_were(monkeypatch) -> None:
+    rig = Rig()
+    rig.drive(*[seen(i * STEP_NS, (1.0, 2.0)) for i in range(4)])
+    with monkeypatch.context() as patch:
+        failed = ArithmeticError('made to fail')
+        patch.setattr(rig.plugin._tracker, '_step', lambda *_: (_ for _ in ()).throw(failed))
+        with pytest.raises(ArithmeticError):
+            rig.take(seen(4 * STEP_NS, (1.0, 2.0)))
+    assert rig.drive(seen(5 * STEP_NS, (1.0, 2.0))).track_ids == ('1',)

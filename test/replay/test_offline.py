@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from mm_perception.bag.offline import OfflineRun, resolve_stack
-from mm_perception.bag.reader import BagReader
+from mm_perception.bag.reader import BagReader, Record
 from mm_perception.errors import BagError, ConfigError
 from mm_perception.ros import convert
 from mm_perception.ros.wire import deserialize
@@ -119,6 +122,43 @@ def test_a_frame_that_fails_is_counted_and_the_run_goes_on(bag: Path, tmp_path: 
     with BagReader(tmp_path / 'out') as reader:
         assert reader.topics[MASKS].count == 0
         assert reader.topics[IMAGE].count == 6
+
+
+def test_damaged_message_is_told_with_its_topic_and_the_run_goes_on(
+    bag: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = OfflineRun(masker_stack(), bag, tmp_path / 'out')
+    whole = run._reader.records
+
+    def damaged(topics: Any) -> Iterator[Record]:
+        pictures = 0
+        for record in whole(topics):
+            pictures += record.topic == IMAGE
+            is_hit = record.topic == IMAGE and pictures == 2
+            yield replace(record, data=record.data[:40]) if is_hit else record
+
+    monkeypatch.setattr(run._reader, 'records', damaged)
+    stats = run.run().nodes['masker'].stats
+    assert stats.inferences == 5
+    assert dict(stats.failures) == {'MalformedMessageError': 1}
+    assert stats.last_failure is not None
+    assert stats.last_failure.message.startswith(f'{IMAGE}: sensor_msgs/msg/Image: 40 bytes')
+
+
+def test_result_that_cannot_be_written_ends_the_run(
+    bag: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = OfflineRun(masker_stack(), bag, tmp_path / 'out')
+    write = run._writer.write
+
+    def full(topic: str, log_time_ns: int, data: bytes) -> None:
+        if topic == MASKS:
+            raise OSError(28, 'No space left on device')
+        write(topic, log_time_ns, data)
+
+    monkeypatch.setattr(run._writer, 'write', full)
+    with pytest.raises(OSError, match='No space left'):
+        run.run()
 
 
 def test_ctrl_c_keeps_what_is_done(bag: Path, tmp_path: Path) -> None:

@@ -79,14 +79,39 @@ def test_a_failing_node_is_told_and_the_bag_is_kept(
     node = summary_of(tmp_path / 'out')['nodes']['masker']
     assert node['failures'] == {'InferenceError': 6}
     assert 'made to fail' in node['last_failure']
-    assert '6 failed' in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert '6 failed' in printed
+    assert "  failed: plugin 'FakeMasker' raised RuntimeError" in printed
     with BagReader(tmp_path / 'out' / 'bag') as reader:
         assert reader.topics[IMAGE].count == 6
+
+
+def test_without_a_film_it_still_tells_what_was_found(
+    bag: Path, stack: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / 'out'
+    assert replay(bag, stack, out, '--no-film') == 0
+    assert 'bright #1: 0.00 to 0.50 s, 6 frames' in capsys.readouterr().out
+    assert not list(out.glob('*.mp4'))
+    assert summary_of(out)['pictures'] == []
+
+
+def test_who_asks_nothing_is_told_so(
+    bag: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ['replay', str(bag), '--stack', 'colour', '--offline', '--no-film', '--out']
+    assert mmp.main([*words, str(tmp_path / 'a')]) == 0
+    assert 'note: nothing was asked of colour_tracker' in capsys.readouterr().out
+    assert mmp.main([*words, str(tmp_path / 'b'), '--prompt', 'a thing']) == 0
+    printed = capsys.readouterr().out
+    assert 'nothing was asked' not in printed
+    assert 'a thing: rejected (no colour word' in printed
 
 
 @pytest.mark.parametrize(
     ('more', 'named'),
     [
+        (['--input', 'masker.image=/camera/front/image_rew'], "did you mean '/camera/front/im"),
         (['--set', 'masker.no_such=1'], 'no_such'),
         (['--input', 'masker.image=/nowhere'], '/nowhere'),
         (['--prompt', 'box:1,2,3'], 'box:1,2,3'),

@@ -99,6 +99,15 @@ def test_mistakes_are_named_with_what_to_do(
     assert said in capsys.readouterr().err
 
 
+def test_a_wrong_path_is_told_before_a_missing_display(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip('rerun', reason='needs the extra `view`')
+    monkeypatch.setenv('DISPLAY', '')
+    assert mmp.main(['view', str(tmp_path / 'nowhere')]) == 2
+    assert 'nowhere: does not exist' in capsys.readouterr().err
+
+
 def test_without_rerun_it_says_how_to_install_it(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -163,3 +163,25 @@ def test_intake_takes_what_the_executor_leaves(node: Node, way: str) -> None:
         executor.shutdown()
     intake.close()
     assert intake._thread is None
+
+
+def test_failure_to_take_costs_one_turn(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    publisher, subscription = pair(node)
+    wait, failures = Intake._wait, iter([MemoryError('made to fail')])
+
+    def fail_once(*given: object) -> object:
+        for failure in failures:
+            raise failure
+        return wait(*given)
+
+    monkeypatch.setattr(Intake, '_wait', fail_once)
+    intake, taken = Intake(node.context), []
+    intake.listen(subscription, taken.append)
+
+    def arrives() -> bool:
+        publisher.publish(ImageMessage(height=1, width=1, step=1, encoding='mono8', data=b'x'))
+        time.sleep(0.05)
+        return bool(taken)
+
+    until(arrives)
+    intake.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import signal
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,13 +20,17 @@ pytest.importorskip('rclpy', reason='needs rclpy: a ROS installation or the whee
 
 import yaml
 from nav_msgs.msg import Odometry
+from rclpy.executors import ExternalShutdownException
 from sensor_msgs.msg import Image
 from std_msgs.msg import String
 from vision_msgs.msg import Detection2DArray
 
 from mm_perception.bag.reader import BagReader
 from mm_perception.cli import main as mmp
+from mm_perception.errors import BagError
 from mm_perception.graph import load_stack
+from mm_perception.ros import container
+from mm_perception.ros.run_record import RunRecord
 from test.ros.rig import Rig
 
 pytestmark = pytest.mark.ros
@@ -121,3 +127,48 @@ def test_a_folder_with_something_in_it_is_refused(
     (tmp_path / 'mine.txt').write_text('')
     assert mmp.main(['run', 'track', '--record', str(tmp_path)]) == 2
     assert '--record' in capsys.readouterr().err
+
+
+def test_what_cannot_be_recorded_is_in_the_summary_and_not_the_end(tmp_path: Path) -> None:
+    record, said = RunRecord(tmp_path / 'record', 'mmp run'), []
+    failures = iter([OSError(28, 'No space left on device'), OSError(5, 'another one')])
+
+    def spin() -> None:
+        raise next(failures, ExternalShutdownException())
+
+    logger = SimpleNamespace(error=said.append)
+    record._executor = SimpleNamespace(spin=spin)  # type: ignore[assignment]
+    record._node = SimpleNamespace(get_logger=lambda: logger)  # type: ignore[assignment]
+    record._spin()
+    assert record._problem == 'OSError: [Errno 28] No space left on device'
+    assert len(said) == 1
+    assert next(failures, None) is None, 'it went on after the first'
+
+
+def test_record_that_cannot_be_finished_does_not_keep_nodes_from_closing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    closed: list[bool] = []
+
+    def fail() -> None:
+        raise BagError('bag', 'cannot be written', 'check the disk')
+
+    running = SimpleNamespace(
+        start=lambda: True, spin=lambda: None, close=lambda: closed.append(True), stack=None,
+        nodes=(),
+    )  # fmt: skip
+    record: Any = SimpleNamespace(begin=lambda *_: None, end=fail)
+    for name, value in {
+        'Container': lambda *_, **__: running, '_Stop': lambda: None, 'load_stack': lambda _: None,
+        'apply_overrides': lambda *_: None,
+    }.items():  # fmt: skip
+        monkeypatch.setattr(container, name, value)
+    monkeypatch.setattr(container.dds, 'prepare', lambda **_: None)
+    monkeypatch.setattr(container.rclpy, 'init', lambda **_: None)
+    monkeypatch.setattr(container.rclpy, 'try_shutdown', lambda: None)
+    args = argparse.Namespace(
+        stack='', set=[], input=[], only=None, local_only=True, wait=0.0, no_autostart=False
+    )
+    with pytest.raises(BagError, match='check the disk'):
+        container.run_stack(args, [], record)
+    assert closed == [True]

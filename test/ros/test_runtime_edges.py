@@ -139,3 +139,19 @@ def test_simulated_time_that_jumps_back_rewinds_once(rig: Rig) -> None:
         lambda: tick(50) or int(notes[-1].text.split(' ')[2]) == rewinds + 1,
         'a rewind, although stamps went on growing',
     )
+
+
+def test_who_waits_for_a_camera_says_so_and_then_what_to_do(rig: Rig) -> None:
+    rig.start({'finder': {'plugin': 'colour_tracker', 'inputs': {'image': 'auto'}}}, '--wait', '5')
+    assert rig.wait_end() == 2
+    assert 'waiting for a topic with Image' in rig.log
+    assert 'waited 5 s for it: start its publisher, or give --wait 120' in rig.log
+
+
+def test_ctrl_c_while_it_waits_is_no_error(rig: Rig) -> None:
+    rig.start(
+        {'finder': {'plugin': 'colour_tracker', 'inputs': {'image': 'auto'}}}, '--wait', '99'
+    )
+    rig.until(lambda: 'waiting for a topic' in rig.log, 'a word that it waits')
+    assert rig.stop() == 0
+    assert 'expected a topic' not in rig.log

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -121,3 +124,78 @@ def test_transforms_that_are_no_numbers_are_not_taken(buffer: TransformBuffer, b
     buffer.add(moved('odom', 'base_link', (bad, 0, 0), at_s=2.5), is_static=False)
     odom_from_base = buffer.lookup('odom', 'base_link', int(2.5 * S))
     np.testing.assert_allclose(odom_from_base[:3, 3], [2.5, 0, 0], atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ('parent', 'child', 'quat', 'reason'),
+    [
+        ('odom', 'base_link', (0.0, 0.0, 0.0, 0.0), 'its quaternion has the length 0, not 1'),
+        ('odom', 'base_link', (0.0, 0.0, 3.0, 4.0), 'its quaternion has the length 5, not 1'),
+        ('base_link', 'base_link', (0.0, 0.0, 0.0, 1.0), "'base_link' is its own parent"),
+        ('', 'base_link', (0.0, 0.0, 0.0, 1.0), "frame_id '' and child_frame_id 'base_link' may"),
+    ],
+)
+def test_transforms_that_cannot_be_change_nothing_and_are_named(
+    buffer: TransformBuffer, parent: str, child: str, quat: Any, reason: str
+) -> None:
+    for second in (2.5, 5.0):
+        buffer.add(moved(parent, child, (9, 0, 0), quat, at_s=second), is_static=False)
+    odom_from_base = buffer.lookup('odom', 'base_link', int(2.5 * S))
+    np.testing.assert_allclose(odom_from_base[:3, 3], [2.5, 0, 0], atol=1e-9)
+    with pytest.raises(
+        TransformUnavailableError, match=re.escape(f'{child!r} was refused: {reason}')
+    ):
+        buffer.lookup('odom', 'camera', 5 * S)
+    buffer.add(moved('odom', 'base_link', (5, 0, 0), at_s=5), is_static=False)
+    with pytest.raises(TransformUnavailableError) as caught:
+        buffer.lookup('odom', 'camera', 6 * S)
+    assert 'refused' not in str(caught.value), 'that is over'
+
+
+def test_frame_whose_only_transform_was_refused_is_not_just_unknown() -> None:
+    buffer = TransformBuffer()
+    buffer.add(moved('odom', 'base_link', (0, 0, 0), (0.0,) * 4), is_static=False)
+    with pytest.raises(TransformUnavailableError, match=r"'odom' is unknown.*'base_link' was ref"):
+        buffer.lookup('odom', 'base_link', S)
+
+
+def test_one_transform_that_comes_very_late_costs_nothing(buffer: TransformBuffer) -> None:
+    buffer.add(moved('odom', 'base_link', (20, 0, 0), at_s=20), is_static=False)
+    buffer.add(moved('odom', 'base_link', (21, 0, 0), at_s=21), is_static=False)
+    for second in (21.5, 22.0):
+        buffer.add(moved('odom', 'base_link', (5, 0, 0), at_s=5), is_static=False)
+        buffer.add(moved('odom', 'base_link', (second, 0, 0), at_s=second), is_static=False)
+    assert buffer.lookup('odom', 'base_link', int(20.5 * S))[0, 3] == pytest.approx(20.5)
+    assert buffer.lookup('odom', 'base_link', int(21.75 * S))[0, 3] == pytest.approx(21.75)
+
+
+def test_frames_named_after_tracks_neither_pile_up_nor_fill_the_message() -> None:
+    buffer = TransformBuffer()
+    buffer.add(moved('base_link', 'camera', (0, 0, 1)), is_static=True)
+    for step in range(3000):
+        for frame in ('base_link', f'face_{step}'):
+            buffer.add(moved('odom', frame, (step, 0, 0), at_s=step / 10), is_static=False)
+    assert len(buffer._edges) <= 1001
+    assert buffer.lookup('odom', 'camera', 299 * S)[0, 3] == 2990
+    with pytest.raises(TransformUnavailableError) as caught:
+        buffer.lookup('odom', 'camera', 400 * S)
+    assert len(str(caught.value)) < 400
+    with pytest.raises(TransformUnavailableError, match=r'and \d+ more') as caught:
+        buffer.lookup('odom', 'gripper', 299 * S)
+    assert len(str(caught.value)) < 1500
+
+
+def test_frames_beside_the_way_are_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    buffer = TransformBuffer()
+    for frame in ('base_link', *(f'joint_{i}' for i in range(30))):
+        for second in (1, 2):
+            buffer.add(moved('odom', frame, (second, 0, 0), at_s=second), is_static=False)
+    turns: list[float] = []
+
+    def slerp(a: Any, b: Any, share: float, **_: Any) -> Any:
+        turns.append(share)
+        return a
+
+    monkeypatch.setattr('mm_perception.ros.tf.quaternion_slerp', slerp)
+    buffer.lookup('odom', 'base_link', int(1.5 * S))
+    assert turns == [0.5], 'a robot of 30 joints took 20 ms for every lookup'

@@ -148,6 +148,9 @@ class AdSegment(ModelPlugin[AdSegmentConfig, 'ClipEngine']):
             ShapeError: The picture is not of the size of the masks.
         """
         header: dict[str, Any] = {'stamp_ns': inputs.stamp_ns, 'frame_id': inputs.frame_id}
+        # Before anything is learnt: what was said with a picture that fails waits for the next.
+        masks = cast(Masks, inputs.one('masks'))
+        products = self._see(inputs.stream, masks, cast(Image, inputs.one('image')))
         before, said = self.profile.as_json(), []
         for command in inputs.all('command'):
             said += self._command(cast(Command, command))
@@ -155,8 +158,6 @@ class AdSegment(ModelPlugin[AdSegmentConfig, 'ClipEngine']):
             said += self._hear(cast(Text, text).text)
         for event in inputs.all('feedback'):
             self._feedback(cast(Event, event))
-        masks = cast(Masks, inputs.one('masks'))
-        products = self._see(inputs.stream, masks, cast(Image, inputs.one('image')))
         fits = [self._match(product) for product in products]
         ranked = rank(self._offers, products, fits, self.profile, self.config.min_match)
         self._last = ranked = ranked[: self.config.max_offers]

@@ -1,11 +1,10 @@
 """Point at a thing or name it, and get a spot in space to hang an overlay on, that stays there.
 
 A thing is selected by voice ("select the lamp", "that one") or by pointing at it for a while; the
-ray is a pose, of a controller, a gaze, or an arm that a camera sees (the plugin `pointing`; of two
-keypoints of a hand `mm_perception.geometry.rays.ray_of_hand` makes one). The anchor is a spot on
-the thing's surface, from depth or a scan, in a frame that stands still: it stays while the camera
-moves, goes with a thing that moves, and is kept where the thing is out of sight. An occlusion mask
-says where real things are in front of it.
+ray is a pose, of a controller, a gaze, or an arm that a camera sees (the plugin `pointing`). The
+anchor is a spot on the thing's surface, from depth or a scan, in a frame that stands still: it
+stays while the camera moves, goes with a thing that moves, and is kept where the thing is out of
+sight. An occlusion mask says where real things are in front of it.
 
 A policy without a network; the geometry is in `mm_perception.geometry.rays` and
 `mm_perception.selecting`.

@@ -16,7 +16,7 @@ import numpy as np
 
 from mm_perception.config import parameter
 from mm_perception.errors import MissingInputError, RequestError, ShapeError
-from mm_perception.geometry.cameras import picture_size, project
+from mm_perception.geometry.cameras import intrinsics, picture_size, project
 from mm_perception.geometry.scans import points_at, points_of_depth
 from mm_perception.matcher import LATE_TOLERANCE_NS
 from mm_perception.model_plugin import ModelPlugin
@@ -341,9 +341,7 @@ def _matching(pictures: deque[Image], masks: Masks | None) -> tuple[Image, Masks
 
 def _check_sizes(image: Image, info: CameraInfo, masks: Masks | None) -> None:
     wide, high = picture_size(info)
-    if info.k[0, 0] <= 0:
-        reason = f'camera_info of {image.frame_id} has the focal length {info.k[0, 0]}'
-        raise MissingInputError('camera_info', reason, 'calibrate the camera')
+    intrinsics(info)  # refuses a camera that is not calibrated
     if (image.width, image.height) != (wide, high):
         raise ShapeError('Image', f'{wide}x{high}, as CameraInfo', f'{image.width}x{image.height}')
     if masks is not None and masks.id_map.shape != (high, wide):

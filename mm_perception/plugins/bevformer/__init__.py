@@ -163,7 +163,7 @@ class BevFormerPlugin(ModelPlugin[BevFormerSettings, 'BevFormerEngine']):
             MissingInputError: There is no picture and no scan that can be used.
         """
         engine, state = self._loaded()
-        odometry = cast('Odometry | None', inputs.maybe('odometry'))
+        odometry = cast('Odometry | None', inputs.maybe('odometry', self.context.report))
         ego = Ego(
             odometry, self.config.frame, self.config.fixed_frame, inputs.stamp_ns,
             self.context.lookup_transform,
@@ -205,19 +205,20 @@ class BevFormerPlugin(ModelPlugin[BevFormerSettings, 'BevFormerEngine']):
         return engine, self._state
 
     def _pictures(self, inputs: Inputs, ego: Ego, bev: Array) -> Pictures:
-        images = cast('dict[str, Image]', inputs.many('images'))
+        images = cast('dict[str, Image]', inputs.many('images', self.context.report))
         self._has_come.update(f'images/{name}' for name in images)
         for name in inputs.missing:
             if name.startswith('images/'):
                 self._report_missing(name)
         return pictures_of(
-            images, cast('dict[str, CameraInfo]', inputs.many('camera_info')),
+            images,
+            cast('dict[str, CameraInfo]', inputs.many('camera_info', self.context.report)),
             ego, self.config.frame, bev, self.context.report,
         )  # fmt: skip
 
     def _points(self, inputs: Inputs, ego: Ego, bev: Array) -> Array | None:
         """The scan, or None, reported."""
-        cloud = inputs.maybe('cloud')
+        cloud = inputs.maybe('cloud', self.context.report)
         if cloud is None:
             if 'cloud' in inputs.missing:
                 self._report_missing('cloud')

@@ -34,6 +34,8 @@ from mm_perception.plugin import (
 from mm_perception.samples import Boxes3D, CameraInfo, Image, Masks, PointCloud
 from mm_perception.samples.sample import Array
 
+#: Depth is seen from where the picture is if the two are no farther apart, m and rad.
+_REGISTERED = 2e-3
 _TILT_VARIANCE = 0.01  # rad^2: things stand upright
 
 
@@ -101,7 +103,8 @@ class Lift3D(Plugin[Lift3DConfig]):
         """Lift all masks of a picture.
 
         Raises:
-            MissingInputError: Neither scan nor depth is near the picture.
+            MissingInputError: Neither scan nor depth is near the picture, the camera is not
+                calibrated, or depth is that of another camera.
             ShapeError: The masks are not of the size of the calibration, or depth not of theirs.
             TransformUnavailableError: TF does not know the camera, or the scan.
         """
@@ -134,6 +137,7 @@ class Lift3D(Plugin[Lift3DConfig]):
         """(N, 3) metres in optical axes, from depth if there is any, else from the scan."""
         depth, cloud = inputs.maybe('depth'), inputs.maybe('cloud')
         if depth is not None:
+            self._check_registered(cast(Image, depth), masks)
             return points_of_depth(cast(Image, depth), info, masks.id_map > 0)
         if cloud is None:
             reason = 'there is no scan and no depth near the stamp of the masks'
@@ -142,6 +146,22 @@ class Lift3D(Plugin[Lift3DConfig]):
             cast(PointCloud, cloud), masks.frame_id, masks.stamp_ns, self.config.fixed_frame,
             self.context.lookup_transform,
         )  # fmt: skip
+
+    def _check_registered(self, depth: Image, masks: Masks) -> None:
+        """Refuse depth that another camera sees: its pixels are not those of the masks.
+
+        Raises:
+            MissingInputError: The two frames are not in one place.
+            TransformUnavailableError: TF does not know them.
+        """
+        if depth.frame_id in ('', masks.frame_id):
+            return
+        change = self.context.lookup_transform(masks.frame_id, depth.frame_id, masks.stamp_ns)
+        if np.allclose(change, np.eye(4), atol=_REGISTERED):
+            return
+        reason = f'depth is seen from {depth.frame_id!r}, the masks from {masks.frame_id!r}'
+        fix = 'connect depth registered to the pictures, such as aligned_depth_to_color'
+        raise MissingInputError('depth', reason, fix)
 
     def _boxes(
         self, masks: Masks, found: list[tuple[int, str, float, tuple[Lifted, Array]]],

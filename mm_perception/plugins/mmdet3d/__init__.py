@@ -206,10 +206,10 @@ class Mmdet3d(ModelPlugin[Mmdet3dConfig, 'Detector']):
         wanted = self._engine.loading.pictures
         if wanted == 'none':
             return []
-        infos = inputs.many('camera_info')
+        infos = inputs.many('camera_info', self.context.report)
         pairs = [
             (cast(Image, picture), cast(CameraInfo, infos[name]))
-            for name, picture in inputs.many('pictures').items()
+            for name, picture in inputs.many('pictures', self.context.report).items()
             if name in infos
         ]
         if not pairs:

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from mm_perception.errors import ShapeError
-from mm_perception.geometry.cameras import intrinsics, picture_size
+from mm_perception.geometry.cameras import FISHEYES, distortion, intrinsics, picture_size
 from mm_perception.plugins.mmdet3d.loading import Loading
 from mm_perception.samples import CameraInfo, Image
 from mm_perception.samples.sample import Array
@@ -44,8 +44,8 @@ def make_view(image: Image, info: CameraInfo, camera_from_points: Array) -> View
             'picture', f'{wide}x{high}, as CameraInfo', f'{image.width}x{image.height}'
         )
     matrix, rgb = intrinsics(info), image.rgb()
-    if info.distortion_model in ('equidistant', 'fisheye'):
-        rgb = cv2.fisheye.undistortImage(rgb, matrix, info.d[:4], Knew=matrix)
+    if info.distortion_model in FISHEYES:
+        rgb = cv2.fisheye.undistortImage(rgb, matrix, distortion(info), Knew=matrix)
     elif info.d.any():
         rgb = cv2.undistort(rgb, matrix, info.d)
     return View(np.asarray(rgb), matrix, camera_from_points)

@@ -5,8 +5,9 @@ from the head through the hand, for people aim over the fingertip with the eye; 
 chosen. The ray is what `ar_interact` and `xr_select` take; where it meets something is a place,
 and `click` makes that a point prompt for a segmenter in every camera.
 
-One ray at a time comes from a camera: that of who pointed first. Where depth does not tell an arm
-that looks stretched in the picture, there is no ray, and an event says why.
+There is one ray at a time: that of who pointed first, from the camera that saw it first. Where
+depth does not tell an arm that looks stretched in the picture, there is no ray, and an event says
+why.
 
 A policy without a network: `pose` finds the keypoints.
 """
@@ -85,8 +86,9 @@ class PointingConfig:
         0.4, 'Joints are the median over so long, in seconds.', minimum=0.0, live=True
     )
     gap_s: float = parameter(
-        0.6, 'So long an arm may be missed while it points, in seconds.', minimum=0.0, live=True
-    )
+        0.6, 'So long an arm may be missed while it points, and one picture, in seconds.',
+        minimum=0.0, live=True,
+    )  # fmt: skip
     hand_m: float = parameter(
         0.05, 'The fingertip is so far beyond the wrist; 0.15 with a stretched finger, metres.',
         minimum=0.0, maximum=0.3, live=True,
@@ -158,6 +160,8 @@ class Pointing(Plugin[PointingConfig]):
     def __init__(self, config: PointingConfig, context: Context | None = None) -> None:
         super().__init__(config, context)
         self._watches: dict[str, Watch] = {}
+        #: The camera that gave the last ray, and when: others have to wait.
+        self._giver: tuple[str, int] | None = None
 
     @classmethod
     def tiny(cls) -> PointingConfig:
@@ -184,7 +188,9 @@ class Pointing(Plugin[PointingConfig]):
             'ray': (), 'point': (), 'event': [self._event(item, inputs) for item in news],
         }  # fmt: skip
         chosen = watch.chosen(stamp_ns)
-        if chosen is not None and sight is not None:
+        if not watch.has_speaker:
+            self._release(inputs.stream)
+        if chosen is not None and sight is not None and self._may_give(inputs, rule):
             held, ray = chosen
             outputs['ray'] = [pose_along(ray, stamp_ns, self.config.fixed_frame)]
             outputs['point'] = self._place(held, sight)
@@ -193,10 +199,26 @@ class Pointing(Plugin[PointingConfig]):
     def rewind(self, stream: str) -> None:
         """Arms that were held are of the other run."""
         self._watches.pop(stream, None)
+        self._release(stream)
 
     def reset(self) -> None:
         """Forget everything."""
         self._watches.clear()
+        self._giver = None
+
+    def _may_give(self, inputs: Inputs, rule: Rule) -> bool:
+        """Whether the ray is this camera's; takes it where no other has it."""
+        if self._giver is not None and self._giver[0] != inputs.stream:
+            silent_s = abs(inputs.stamp_ns - self._giver[1]) / 1e9
+            if silent_s <= rule.memory_s:
+                return False
+        self._giver = inputs.stream, inputs.stamp_ns
+        return True
+
+    def _release(self, stream: str) -> None:
+        """In a camera nobody points any more."""
+        if self._giver is not None and self._giver[0] == stream:
+            self._giver = None
 
     @property
     def _rule(self) -> Rule:

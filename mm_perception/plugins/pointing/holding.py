@@ -11,6 +11,9 @@ from mm_perception.geometry.rays import Ray
 from mm_perception.plugins.pointing.arms import Arm, angle_deg
 from mm_perception.samples.sample import Array
 
+#: However rare pictures are, what was not seen for longer than this is over, seconds.
+LONGEST_GAP_S = 2.0
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -24,7 +27,7 @@ class Rule:
         dwell_s: So long it has to be held before it points.
         steady_deg: By so much its line may turn meanwhile.
         smooth_s: Joints are the median over so long.
-        gap_s: So long it may be missed.
+        gap_s: So long it may be missed; one picture always, up to `LONGEST_GAP_S`.
         point_s: Who aims at one place for so long means it.
     """
 
@@ -38,6 +41,11 @@ class Rule:
     gap_s: float
     point_s: float
 
+    @property
+    def memory_s(self) -> float:
+        """An arm that was not seen for so long is over, whatever pictures there were."""
+        return max(self.gap_s, LONGEST_GAP_S)
+
 
 class Held:
     """One arm of one person, picture by picture."""
@@ -46,6 +54,8 @@ class Held:
         self._arms: deque[tuple[int, Arm]] = deque()
         self._lines: deque[tuple[int, Ray]] = deque()
         self._since_ns = 0
+        #: Pictures since the last line.
+        self._missed = 0
         #: From when on it points; None while it does not.
         self.pointing_ns: int | None = None
         #: Where it aims, since when, and whether a place was told for that.
@@ -59,7 +69,7 @@ class Held:
     def smoothed(self, stamp_ns: int, arm: Arm, rule: Rule) -> Arm:
         """Take what was measured in one picture; the median of the last while, joint by joint."""
         self._arms.append((stamp_ns, arm))
-        longest_ns = round((max(rule.dwell_s, rule.smooth_s) + rule.gap_s) * 1e9)
+        longest_ns = round((max(rule.dwell_s, rule.smooth_s) + rule.memory_s) * 1e9)
         while stamp_ns - self._arms[0][0] > longest_ns:
             self._arms.popleft()
         arms = [arm for ns, arm in self._arms if stamp_ns - ns <= rule.smooth_s * 1e9]
@@ -85,9 +95,9 @@ class Held:
         Returns:
             True if pointing began, False if it ended, else None.
         """
-        before = self.last_ns
         has_ended = None
-        if before is not None and stamp_ns - before > rule.gap_s * 1e9:
+        self._missed += line is None
+        if self._is_over(stamp_ns, rule):
             has_ended = False if self.pointing_ns is not None else None
             self.clear()
         if line is None:
@@ -97,7 +107,8 @@ class Held:
         if not self._lines:
             self._since_ns = stamp_ns
         self._lines.append((stamp_ns, line))
-        longest_ns = round((max(rule.dwell_s, rule.point_s) + rule.gap_s) * 1e9)
+        self._missed = 0
+        longest_ns = round((max(rule.dwell_s, rule.point_s) + rule.memory_s) * 1e9)
         while stamp_ns - self._lines[0][0] > longest_ns:
             self._lines.popleft()
         if has_ended is not None or self.pointing_ns is not None:
@@ -135,7 +146,13 @@ class Held:
     def clear(self) -> None:
         """It does not point, and nothing is known of before."""
         self._lines.clear()
+        self._missed = 0
         self.pointing_ns = self._aim = None
+
+    def _is_over(self, stamp_ns: int, rule: Rule) -> bool:
+        """Whether the arm was missed for too long; where pictures are rare, not by one of them."""
+        gap_s = 0.0 if self.last_ns is None else (stamp_ns - self.last_ns) / 1e9
+        return gap_s > rule.memory_s or (gap_s > rule.gap_s and self._missed > 1)
 
     def _turned_deg(self, stamp_ns: int, dwell_s: float) -> float:
         """How much the arm turned between the last half of a while and before, degrees.

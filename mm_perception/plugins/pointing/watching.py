@@ -17,8 +17,6 @@ from mm_perception.samples.sample import Array
 _SLACK_DEG = 10.0
 #: Whose torso is farther away than this from one picture to the next is somebody else, metres.
 _JUMP_M = 0.7
-#: Who was not seen for so long is forgotten, seconds.
-_FORGET_S = 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,8 +95,13 @@ class Watch:
         self._speaker: tuple[int, str] | None = None
         self._last_ns = 0
 
+    @property
+    def has_speaker(self) -> bool:
+        """Whether somebody pointed when `chosen` was called last, seen then or not."""
+        return self._speaker is not None
+
     def see(self, stamp_ns: int, found: Mapping[int, Seen], rule: Rule) -> list[News]:
-        """Take one picture.
+        """Take one picture; who was not seen for the memory of the rule is forgotten.
 
         Args:
             stamp_ns: When; if that is before the last picture, all is forgotten.
@@ -113,7 +116,7 @@ class Watch:
             news += self._follow(stamp_ns, number, found.get(number), rule)
         self._people = {
             number: person for number, person in self._people.items()
-            if stamp_ns - person.last_ns <= _FORGET_S * 1e9
+            if stamp_ns - person.last_ns <= rule.memory_s * 1e9
         }  # fmt: skip
         return news
 

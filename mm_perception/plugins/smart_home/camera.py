@@ -8,6 +8,7 @@ import numpy as np
 
 from mm_perception.errors import ShapeError
 from mm_perception.geometry.cameras import unproject
+from mm_perception.geometry.rays import depth_in_metres
 from mm_perception.imaging.colour_words import colour_shares
 from mm_perception.plugins.smart_home.binding import Seen
 from mm_perception.plugins.smart_home.looking import Judging, Watch, look_at, luminance
@@ -101,8 +102,7 @@ def _seen(
     colours = {} if phrase.colour else colour_shares(rgb, mask)
     if info is None or depth is None:
         return Seen(stream, number, phrase, box, colours=colours)
-    scale = 0.001 if depth.encoding == '16UC1' else 1.0
-    metres = depth.data[mask] * scale
+    metres = depth_in_metres(depth)[mask]
     good = metres[np.isfinite(metres) & (metres > 0)]
     middle = np.array([[(box[0] + box[2] - 1) / 2, (box[1] + box[3] - 1) / 2]])
     ray = unproject(info, middle)[0]

@@ -9,13 +9,13 @@ is gone or just hidden, is decided in `watcher.py`.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, cast
 
 import numpy as np
 
 from mm_perception.config import parameter
-from mm_perception.errors import MissingInputError
+from mm_perception.errors import MissingInputError, ShapeError
 from mm_perception.plugin import (
     Card,
     Context,
@@ -192,7 +192,7 @@ class Surveillance(Plugin[SurveillanceConfig]):
             TransformUnavailableError: Rules on the ground, but TF does not know the camera.
         """
         masks = cast(Masks, inputs.one('masks'))
-        picture = cast(Image | None, inputs.maybe('image'))
+        picture = self._picture(inputs)
         units = self._units(inputs, masks)
         camera = self._camera(inputs.stream, masks, units)
         feet, sights = self._sights(masks, units)
@@ -221,6 +221,15 @@ class Surveillance(Plugin[SurveillanceConfig]):
                 **header, data=draw_overview(rgb, masks, shapes, feet, lines)
             )
         return outputs
+
+    def _picture(self, inputs: Inputs) -> Image | None:
+        """Evidence is worth having, but no alert shall be lost for the want of it."""
+        picture = cast(Image | None, inputs.maybe('image', self.context.report))
+        try:
+            return picture and replace(picture, data=picture.rgb(), encoding='rgb8')
+        except ShapeError as error:  # depth, or 16 bits
+            self.context.report(error)
+            return None
 
     def rewind(self, stream: str) -> None:
         """Tracks are of another run."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from mm_perception.config import parameter
-from mm_perception.errors import ConfigError, LateInputError, TransformUnavailableError
+from mm_perception.errors import ConfigError, MmPerceptionError
 from mm_perception.geometry import moved
 from mm_perception.plugin import Card, Context, Inputs, Output, Outputs, Plugin, Port, Queue
 from mm_perception.plugins.tracker3d.tracker import Rules, Tracker
@@ -149,15 +149,16 @@ class Tracker3D(Plugin[Tracker3DConfig]):
 
         Raises:
             LateInputError: All that came is too old.
+            ShapeError: Nobody stamps what comes.
             TransformUnavailableError: Nothing that came can be taken to the fixed frame.
         """
-        problems: list[LateInputError | TransformUnavailableError] = []
+        problems: list[MmPerceptionError] = []
         samples = inputs.all('detections')
         for sample in samples:
             if isinstance(sample, Boxes3D):
                 try:
                     self._tracker.take(self._in_fixed_frame(sample))
-                except (LateInputError, TransformUnavailableError) as error:
+                except MmPerceptionError as error:
                     problems.append(error)
         if problems and len(problems) == len(samples):
             for problem in problems[:-1]:

@@ -6,13 +6,13 @@ its place by going back to the state before it, and doing the steps after it aga
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from mm_perception.errors import LateInputError
+from mm_perception.errors import LateInputError, ShapeError
 from mm_perception.plugins.tracker3d.matching import matches
 from mm_perception.plugins.tracker3d.tracks import Noise, Tracks, newborn, predicted, updated
 from mm_perception.samples import Boxes3D, quats_of_yaws
@@ -22,6 +22,8 @@ from mm_perception.samples.sample import Array
 _HALF_LIFE = 0.5
 #: Detections that come less often than this make no tracks, seconds.
 _SLOWEST_S = 2.0
+#: No rig has so many detectors; each moment is kept until time goes on.
+_MOST_OF_ONE_STAMP = 64
 #: Boxes stand upright, give or take; variance of roll and pitch, rad^2.
 _UPRIGHT = 0.01
 
@@ -76,6 +78,7 @@ class Tracker:
             LateInputError: They are older than the newest by more than `late_s`; the tracks stay
                 as they are. By more than `jump_back_s` they mean that time was set back: all
                 tracks are forgotten.
+            ShapeError: Time stands still: nobody stamps them.
         """
         if self._past:
             late_s = (self._past[-1].boxes.stamp_ns - boxes.stamp_ns) / 1e9
@@ -85,11 +88,21 @@ class Tracker:
                 raise LateInputError(port, late_s, self.rules.late_s)
         stamps = [moment.boxes.stamp_ns for moment in self._past]
         place = bisect_right(stamps, boxes.stamp_ns)
-        self._past.insert(place, _Moment(self._num_moments, boxes))
+        if place - bisect_left(stamps, boxes.stamp_ns) >= _MOST_OF_ONE_STAMP:
+            raise ShapeError(
+                f'stamps of {port}', 'a time that goes on: let the detector stamp its messages',
+                f'more than {_MOST_OF_ONE_STAMP} messages of {boxes.stamp_ns / 1e9:.3f} s',
+            )  # fmt: skip
+        new = _Moment(self._num_moments, boxes)
         self._num_moments += 1
         state = self._past[place - 1].after if place else None
-        for moment in self._past[place:]:
-            state = moment.after = self._step(state, moment)
+        states = []
+        for moment in (new, *self._past[place:]):
+            state = self._step(state, moment)
+            states.append(state)
+        self._past.insert(place, new)  # now that no step has failed
+        for moment, after in zip(self._past[place:], states, strict=True):
+            moment.after = after
         self._trim()
 
     def forget(self) -> None:

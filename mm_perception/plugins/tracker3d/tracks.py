@@ -29,6 +29,8 @@ _FORWARD_MPS, _SURELY = 1.5, 2.0
 _SIZE_DRIFT, _YAW_DRIFT = 0.01, 0.05
 #: Weight of the newest detection in the score of a track, once it is a few detections old.
 _SCORE_GAIN = 0.2
+#: Least variance of what a detection tells: (1 mm)^2, or (1 mm/s)^2.
+_FLOOR = 1e-6
 _WALKERS = (['pedestrian'], ['person'], ['child'], ['adult'])
 
 
@@ -129,14 +131,22 @@ def measured(boxes: Boxes3D, noise: Noise) -> tuple[Array, Array]:
     if boxes.velocities is not None:
         values, size = np.hstack([values, boxes.velocities]), 6
     errors = np.zeros((num, size, size))
-    errors[:, :3, :3] = np.eye(3) * noise.position_m**2
-    if boxes.covariances is not None:
-        errors[:, :3, :3] = boxes.covariances[:, :3, :3]
+    given = None if boxes.covariances is None else boxes.covariances[:, :3, :3]
+    errors[:, :3, :3] = _told_or(given, noise.position_m)
     if size == 6:
-        errors[:, 3:, 3:] = np.eye(3) * noise.velocity_mps**2
-        if boxes.velocity_covariances is not None:
-            errors[:, 3:, 3:] = boxes.velocity_covariances
+        errors[:, 3:, 3:] = _told_or(boxes.velocity_covariances, noise.velocity_mps)
     return values, errors
+
+
+def _told_or(given: Array | None, std: float) -> Array:
+    """(N, 3, 3) or (3, 3): covariances, and the usual one where a box has zeros: it tells none."""
+    usual = np.eye(3) * std**2
+    if given is None:
+        return usual
+    is_told = np.any(given != 0, axis=(1, 2)).reshape(-1, 1, 1)
+    # Nothing is exact: without a floor what two say of the same moment cannot be weighed.
+    lacking = np.maximum(_FLOOR - np.diagonal(given, axis1=1, axis2=2), 0.0)
+    return np.where(is_told, given + np.eye(3) * lacking[:, None], usual)
 
 
 def newborn(boxes: Boxes3D, ids: Array, noise: Noise) -> Tracks:

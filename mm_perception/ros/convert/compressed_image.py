@@ -10,6 +10,7 @@ import numpy as np
 from mm_perception.errors import MalformedMessageError, ShapeError, UnsupportedEncodingError
 from mm_perception.imaging.compressed import decode_picture
 from mm_perception.ros.convert.header import fields_of
+from mm_perception.ros.convert.image import colours_of_bayer
 from mm_perception.samples import Image
 from mm_perception.samples.sample import Array
 
@@ -24,8 +25,9 @@ _OTHERS = ('rvl', 'tiff', 'jxl', 'jp2', 'webp', 'bmp', 'h264', 'h265', 'hevc', '
 def compressed_from(message: Any, received_ns: int) -> Image:
     """sensor_msgs/CompressedImage to Image: rgb8, rgba8, mono8, mono16, 16UC1 or 32FC1.
 
-    The file's own header decides what it is; `format` only tells depth from other pictures, and
-    16-bit brightness from 16-bit depth.
+    The file's own header decides what it is; `format` only tells depth from other pictures,
+    16-bit brightness from 16-bit depth, and a Bayer mosaic, which compressed_image_transport
+    compresses as it is, from brightness.
 
     Raises:
         MalformedMessageError: The data is damaged, cut off, or claims over 100 megapixels.
@@ -41,6 +43,9 @@ def compressed_from(message: Any, received_ns: int) -> Image:
             picture, encoding = _depth(data, source.strip())
         else:
             picture = decode_picture(data)
+            if picture.ndim == 2:
+                rgb = colours_of_bayer(picture, source.strip())
+                picture = picture if rgb is None else rgb
             encoding = _encoding_of(picture, source.strip())
     except ShapeError as error:
         raise MalformedMessageError(COMPRESSED, f'format {message.format!r}: {error}') from error

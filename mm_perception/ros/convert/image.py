@@ -46,7 +46,7 @@ _BGR = {
     '8UC3': cv2.COLOR_BGR2RGB,
     'bgra8': cv2.COLOR_BGRA2RGBA,
 }
-_BAYER = re.compile('bayer_(....)(8|16)')
+_BAYER = re.compile('bayer_(rggb|bggr|gbrg|grbg)(8|16)')
 ENCODINGS = tuple(_LAYOUTS)
 
 
@@ -107,10 +107,23 @@ def _decoded(pixels: Array, encoding: str) -> Array:
         return rgb_from_yuv422(pixels, _YUV422[encoding])
     if encoding in ('nv12', 'nv21'):
         return rgb_from_yuv420(pixels, encoding)
-    if bayer := _BAYER.fullmatch(encoding):
-        rgb = demosaic(pixels, bayer[1])
-        return rgb if rgb.dtype == _U8 else (rgb >> 8).astype(_U8)
-    return pixels
+    rgb = colours_of_bayer(pixels, encoding)
+    return pixels if rgb is None else rgb
+
+
+def colours_of_bayer(mosaic: Array, encoding: str) -> Array | None:
+    """(H, W, 3) uint8 RGB of a Bayer mosaic (H, W); None where the encoding names no mosaic.
+
+    Of 16 bits the upper 8 count.
+
+    Raises:
+        ShapeError: It is smaller than 3 x 3.
+    """
+    bayer = _BAYER.fullmatch(encoding)
+    if bayer is None:
+        return None
+    rgb = demosaic(mosaic, bayer[1])
+    return rgb if rgb.dtype == _U8 else (rgb >> 8).astype(_U8)
 
 
 def image_to(sample: Image) -> Any:

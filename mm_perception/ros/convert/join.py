@@ -20,7 +20,8 @@ class StampJoin:
 
     A part is waited for once it was seen. What is incomplete is given out when the next moment
     begins, so that a publisher that dies costs one period and not the whole stream. A stamp that
-    steps back (a bag began again) drops what waits.
+    steps back on its own topic (a bag began again) drops what waits; a part of a moment that is
+    over on the other topics comes too late and is left out.
 
     Args:
         suffixes: Of the topics with the parts.
@@ -40,6 +41,7 @@ class StampJoin:
         self._expected: set[str] = set() if needed is None else {needed}
         self._misses: Counter[str] = Counter()
         self._stamp_ns = -1
+        self._newest: dict[str, int] = {}
         self._parts: dict[str, Any] = {}
         self._is_done = True
 
@@ -56,6 +58,11 @@ class StampJoin:
         if suffix not in self.suffixes:
             return None
         stamp_ns, _ = stamp_and_frame(message)
+        is_set_back = stamp_ns < self._newest.get(suffix, stamp_ns)
+        self._newest = {} if is_set_back else self._newest
+        self._newest[suffix] = stamp_ns
+        if stamp_ns < self._stamp_ns and not is_set_back:
+            return None
         self._expected.add(suffix)
         self._misses[suffix] = 0
         before = None
@@ -71,7 +78,7 @@ class StampJoin:
 
     def reset(self) -> None:
         """Forget everything that waits."""
-        self._parts, self._is_done, self._stamp_ns = {}, True, -1
+        self._parts, self._is_done, self._stamp_ns, self._newest = {}, True, -1, {}
 
     def _give_up(self) -> Sample | None:
         """What there is of a moment that is over."""

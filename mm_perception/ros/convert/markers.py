@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import colorsys
+import re
 import zlib
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -27,17 +29,20 @@ _STANDS_MPS = 0.3
 #: An arrow is as long as the way in that time, seconds.
 _ARROW_S = 1.0
 _TEXT_M = 0.6
+#: Words are smaller, and in lines of so many letters: as wide as what is seen of the street.
+_LETTER_M, _LINE = 0.45, 40
 #: Words stand above the robot (REP-105), whatever frame their sample names: a text typed by a
 #: person has none, and one in the frame of a camera would lie on its side.
 _WORDS_FRAME = 'base_link'
 #: How high, one row for each kind, metres.
-_WORDS_M = {Advice: 3.0, PromptStatus: 3.7, Prompt: 4.4, Transcript: 5.1, Text: 5.8}
+_WORDS_M = {Advice: 3.0, PromptStatus: 4.4, Prompt: 5.3, Transcript: 6.2, Text: 7.1}
 _WORDS_RGB = {
     Advice: (1.0, 0.85, 0.3), PromptStatus: (0.5, 1.0, 0.6), Prompt: (0.5, 0.8, 1.0),
     Transcript: (1.0, 1.0, 1.0), Text: (0.9, 0.7, 1.0),
 }  # fmt: skip
 #: What was said is of interest for so long, seconds.
 _WORDS_S = 10
+_OF_SPEECH = re.compile(r'said-\d+-\d+$')
 #: More letters are no label any more (some texts are JSON).
 _LONGEST = 120
 
@@ -84,7 +89,7 @@ def markers_to(sample: Boxes3D) -> Any:
 
 
 def words_to(sample: Advice | Prompt | PromptStatus | Text | Transcript) -> Any:
-    """What was said, asked, answered or advised, as one line above the robot.
+    """What was said, asked, answered or advised, in a few lines above the robot.
 
     The stamp is 0, which viewers take as now, and the line moves along: what was said some seconds
     ago would else wait for transforms that a viewer has forgotten.
@@ -96,11 +101,12 @@ def words_to(sample: Advice | Prompt | PromptStatus | Text | Transcript) -> Any:
     name = kind.__name__.lower()
     marker = _marker(header, name, 0, marker_class.TEXT_VIEW_FACING, rgba)
     marker.pose.position.z, marker.pose.orientation.w = _WORDS_M[kind], 1.0
-    marker.scale.z = _TEXT_M
+    marker.scale.z = _LETTER_M
     marker.frame_locked = True
     marker.lifetime.sec = _WORDS_S
     text = _line(sample)
-    marker.text = text if len(text) <= _LONGEST else f'{text[: _LONGEST - 3]}...'
+    text = text if len(text) <= _LONGEST else f'{text[: _LONGEST - 3]}...'
+    marker.text = fill(text, _LINE, break_long_words=False, break_on_hyphens=False)
     if not text:
         marker.action = marker_class.DELETE
     return message_class(MARKERS)(markers=[marker])
@@ -121,7 +127,10 @@ def _line(sample: Advice | Prompt | PromptStatus | Text | Transcript) -> str:
         verb = '' if sample.action is PromptAction.ADD else f'{sample.action.name.lower()} '
         return f'asked: {verb}{asked}'.strip()
     if isinstance(sample, PromptStatus):
-        words = [sample.prompt_id or 'prompt', sample.state.name.lower().replace('_', ' ')]
+        asked = sample.prompt_id or 'prompt'
+        # An id that `command` gave, of a moment and a number; the words stand in the row above.
+        asked = 'what was said' if _OF_SPEECH.match(asked) else asked
+        words = [asked, sample.state.name.lower().replace('_', ' ')]
         words += [f'#{track_id}' for track_id in sample.track_ids]
         words += [f'{sample.score:.2f}'] if sample.score else []
         return ' '.join([*words, sample.message]).strip()

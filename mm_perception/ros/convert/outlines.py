@@ -45,7 +45,7 @@ def annotations_to(sample: Masks) -> Any:
         corner = np.concatenate(outlines).min(axis=0)
         words = f'{label} #{instance_id} {score:.2f}'.strip()
         message.texts.append(_label(stamp, words, corner, rgb))
-    return message
+    return _stamped(message, stamp)
 
 
 def limbs_to(sample: Skeletons) -> Any:
@@ -70,6 +70,17 @@ def limbs_to(sample: Skeletons) -> Any:
         message.points.append(_marks(stamp, 'POINTS', dots, 1.5 * width, (1.0, 1.0, 1.0)))
         top = dots[int(np.argmin([place[1] for place in dots]))]
         message.texts.append(_label(stamp, f'#{number}', top, rgb))
+    return _stamped(message, stamp)
+
+
+def _stamped(message: Any, stamp: Any) -> Any:
+    """Say for which picture it is where there is nothing to draw: the message has no header.
+
+    Foxglove shows a picture once the annotations of its stamp are there. Without a stamp it would
+    wait, and go on showing the last picture in which something was found.
+    """
+    if not message.points and not message.texts:
+        message.points.append(_marks(stamp, 'POINTS', [], 0.0, (0.0, 0.0, 0.0)))
     return message
 
 

@@ -1,6 +1,6 @@
 """Hints appear where they help, and nowhere else."""
 
-from mm_perception.cli._hints import weights_note
+from mm_perception.cli._hints import failure_of, unanswered, weights_note
 
 
 def test_convention_small_weights_on_a_foreign_bag_are_named(tmp_path) -> None:
@@ -23,3 +23,27 @@ def test_a_file_is_judged_by_its_folder(tmp_path) -> None:
 def test_other_weights_need_no_note(tmp_path) -> None:
     nodes = {'n': {'weights': 'random', 'inferences': 3}}
     assert weights_note({'bag': str(tmp_path), 'nodes': nodes}) == ''
+
+
+def test_convention_one_line_for_all_cameras_that_say_the_same() -> None:
+    def state(camera: str, state: str, message: str = 'no area is red') -> dict[str, str]:
+        return {'prompt': 'red', 'camera': camera, 'state': state, 'message': message}
+
+    states = [state('back', 'SEARCHING'), state('back', 'NOT_FOUND'), state('front', 'NOT_FOUND')]
+    assert unanswered(states) == ['red: not_found (no area is red) on back, front']
+    assert unanswered([*states, state('back', 'FOUND')]) == [
+        'red: not_found (no area is red) on front'
+    ]
+    assert unanswered([state('', 'REJECTED', 'no')]) == ['red: rejected (no)']
+
+
+def test_why_a_node_failed_is_found_offline_and_online() -> None:
+    rows = [
+        {'node': 'n', 'level': 'ERROR', 'message': 'ERROR: no such encoding', 'count': 3},
+        {'node': 'n', 'level': 'WARN', 'message': 'late', 'count': 1},
+        {'node': 'm', 'level': 'ERROR', 'message': 'other', 'count': 1},
+    ]
+    assert failure_of('n', {'nodes': {'n': {'last_failure': 'bad'}}}) == 'bad'
+    online = {'nodes': {'n': {}, 'k': {}}, 'diagnostics': rows}
+    assert failure_of('n', online) == 'ERROR: no such encoding'
+    assert failure_of('k', online) == ''

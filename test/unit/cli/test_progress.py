@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import os
+import pty
 import signal
+import struct
 import sys
+import termios
 
 import pytest
 
@@ -26,6 +30,26 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     now_s = [0.0]
     monkeypatch.setattr(_progress.time, 'monotonic', lambda: now_s[0])
     return now_s
+
+
+@pytest.mark.parametrize(('size', 'shown'), [((0, 0), 'replay: 4 of 4'), ((30, 90), '100%')])
+def test_a_terminal_without_a_size_gets_lines(
+    monkeypatch: pytest.MonkeyPatch, clock: list[float], size: tuple[int, int], shown: str
+) -> None:
+    """A bar has no room there: nothing at all would be shown."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack('HHHH', *size, 0, 0))
+    with os.fdopen(theirs, 'w') as terminal:
+        monkeypatch.setattr(sys, 'stderr', terminal)
+        with Progress(4, 'replay') as progress:
+            for done in (0, 4):
+                progress(done)
+                clock[0] += 10.0
+            progress(4)
+            progress._bar.refresh()
+        terminal.flush()
+        assert shown in os.read(ours, 1 << 16).decode()
+    os.close(ours)
 
 
 def test_a_terminal_gets_a_bar_with_rate_and_remaining_time(
@@ -56,6 +80,18 @@ def test_elsewhere_there_is_a_plain_line_now_and_then(
         'replay: 10 of 100 messages, 2.0/s, 45 s left',
         'replay: 20 of 100 messages, 2.0/s, 40 s left',
     ]
+
+
+def test_from_the_first_step_nothing_is_foretold(
+    clock: list[float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Progress(60, 'rendering', 'frames') as progress:
+        for second, done in ((0, 0), (9, 1), (15, 10)):
+            clock[0] = float(second)
+            progress(done)
+    assert capsys.readouterr().err.splitlines() == [
+        'rendering: 1 of 60 frames', 'rendering: 10 of 60 frames, 0.7/s, 75 s left',
+    ]  # fmt: skip
 
 
 def test_work_that_is_over_soon_leaves_no_line(capsys: pytest.CaptureFixture[str]) -> None:

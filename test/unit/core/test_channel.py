@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from mm_perception.channel import Bus, Deferred, resolve
-from mm_perception.errors import ConfigError, ShapeError
-from mm_perception.samples import Image, Text
+from mm_perception.errors import ConfigError, MalformedMessageError, ShapeError
+from mm_perception.samples import Image, Sample, Text
 from test.fakes import image
 
 
@@ -67,3 +67,16 @@ def test_deferred_raises_its_error_every_time() -> None:
     for _ in range(2):
         with pytest.raises(ShapeError):
             deferred.resolve()
+
+
+def test_error_of_a_conversion_begins_with_the_topic_once() -> None:
+    def fail() -> Sample:
+        raise MalformedMessageError('sensor_msgs/msg/Image', 'no pixels')
+
+    deferred = Deferred(1, 'camera', fail, '/front/image')
+    for _ in range(2):
+        with pytest.raises(MalformedMessageError) as caught:
+            deferred.resolve()
+        assert (
+            str(caught.value) == '/front/image: sensor_msgs/msg/Image: no pixels; check the driver'
+        )

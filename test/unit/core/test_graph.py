@@ -6,7 +6,15 @@ import pytest
 
 from mm_perception import graph, registry
 from mm_perception.errors import ConfigError, UnknownKeyError, UnknownPluginError
-from mm_perception.graph import NodeSpec, load_stack, name_streams, parse_stack, resolve_auto
+from mm_perception.graph import (
+    NodeSpec,
+    is_depth,
+    load_stack,
+    name_streams,
+    parse_stack,
+    resolve_auto,
+)
+from mm_perception.graph_overrides import apply_overrides
 from mm_perception.samples import Image, Text
 from test.fakes import FakeMasker
 
@@ -96,6 +104,56 @@ def test_auto_that_finds_nothing_lists_what_is_there() -> None:
     spec = parse_stack('s', stack(inputs={'image': 'auto'})).nodes[0]
     with pytest.raises(ConfigError, match=r'a topic with Image; there is: /words'):
         resolve_auto(spec, {'/words': [Text]})
+
+
+def test_auto_leaves_depth_out_and_says_so() -> None:
+    spec = parse_stack('s', stack(inputs={'image': 'auto'})).nodes[0]
+    depth = '/cam/aligned_depth_to_color/image_raw'
+    found = resolve_auto(spec, {'/cam/color/image_raw': [Image], depth: [Image]})
+    assert found.inputs == {'image': {'': '/cam/color/image_raw'}}
+    with pytest.raises(ConfigError, match=f'as depth is left out: {depth}'):
+        resolve_auto(spec, {depth: [Image]})
+
+
+@pytest.mark.parametrize(
+    ('topic', 'says'),
+    [
+        ('/camera/aligned_depth_to_color/image_raw', True),
+        ('/zed/zed_node/depth/depth_registered', True),
+        ('/cam/image/compressedDepth', True),
+        ('/left/disparity', True),
+        ('/deep/image_raw', False),
+        ('/camera/indepth_view', False),
+    ],
+)
+def test_convention_depth_is_told_by_its_name(topic: str, says: bool) -> None:
+    assert is_depth(topic) is says
+
+
+@pytest.mark.parametrize(
+    ('name', 'said'),
+    [
+        ('color', "did you mean 'colour'"),
+        ('colour_tracker', "'colour_tracker' is a plugin: a stack file names it"),
+        ('mine.yaml', 'there is no such file'),
+    ],
+)
+def test_a_stack_that_is_not_there_is_answered_with_what_was_meant(name: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        load_stack(name)
+
+
+@pytest.mark.parametrize(
+    ('name', 'words'),
+    [
+        ('colour_traker.min_area=0.1', "stack colour has no key 'colour_traker'; did you mean"),
+        ('min_are=0.1', "did you mean 'min_area'"),
+        ('colour_tracker.min_area', 'expected node.param=value'),
+    ],
+)
+def test_a_misspelled_setting_names_its_word(name: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        apply_overrides(load_stack('colour'), [name])
 
 
 @pytest.mark.parametrize(

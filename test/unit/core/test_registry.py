@@ -10,6 +10,7 @@ import pytest
 
 import mm_perception.plugins
 from mm_perception import registry
+from mm_perception.cli.plugins import text_table
 from mm_perception.errors import PluginContractError, UnknownPluginError
 from mm_perception.plugin import Output, Plugin, Reference
 from mm_perception.samples import Image, Masks
@@ -28,7 +29,7 @@ def folder(tmp_path, monkeypatch):
 def test_listing_imports_nothing(folder) -> None:
     (folder / 'broken_one.py').write_text('raise RuntimeError("imported")')
     assert registry.names() == ['broken_one']
-    with pytest.raises(RuntimeError, match='imported'):
+    with pytest.raises(PluginContractError, match='RuntimeError: imported'):
         registry.load('broken_one')
 
 
@@ -94,3 +95,26 @@ def test_broken_class_is_refused_when_defined(changes, message) -> None:
 
 def test_sound_class_is_accepted() -> None:
     assert issubclass(_define(), Plugin)
+
+
+@pytest.mark.parametrize(
+    ('line', 'said'),
+    [
+        ('import nunpy', r"cannot be imported: ModuleNotFoundError: No module named 'nunpy'"),
+        ('x = (', r'cannot be imported: SyntaxError'),
+        ('x = 1', r'must end with PLUGIN'),
+    ],
+)
+def test_a_file_with_a_mistake_is_one_line_with_its_place(folder, line: str, said: str) -> None:
+    path = folder / 'broken_one.py'
+    path.write_text(f'"""Mine."""\n{line}\n')
+    (folder / 'sound_one.py').write_text('from test.fakes import FakeMasker as PLUGIN')
+    with pytest.raises(PluginContractError, match=said) as caught:
+        registry.load('broken_one')
+    if 'PLUGIN' not in said:
+        assert f'{path}, line 2' in str(caught.value)
+    table = text_table(200)
+    assert 'broken_one (broken)' in table
+    assert 'sound_one\n' in table
+    with pytest.raises(UnknownPluginError, match="did you mean 'sound_one'"):
+        registry.load('sound')

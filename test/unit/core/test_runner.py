@@ -10,6 +10,8 @@ import pytest
 
 from mm_perception.channel import Bus
 from mm_perception.errors import InferenceError, LateInputError, RequestError
+from mm_perception.matcher import Matcher
+from mm_perception.ports import Queue, Reference
 from mm_perception.runner import Runner, Wiring
 from mm_perception.samples import Image, Masks, MatchRequest, Text
 from test.fakes import FakeConfig, FakeMasker, image
@@ -113,6 +115,17 @@ def test_raising_plugin_publishes_nothing_and_lives_on(bench) -> None:
     assert b.runner.stats.failures == {'InferenceError': 1}
 
 
+def test_a_bug_is_logged_once_and_counted_each_time(
+    bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    b = bench(FakeConfig(mode='raise')).listen()
+    for stamp_ns in (1, 2, 3):
+        b.show(stamp_ns)
+    assert b.runner.stats.failures['InferenceError'] == 3
+    assert caplog.text.count('Traceback') == 1
+    assert 'made to fail' in caplog.text
+
+
 def test_out_of_memory_takes_the_node_out_of_service(bench) -> None:
     b = bench(FakeConfig(mode='memory')).listen()
     given_up = []
@@ -128,11 +141,84 @@ def test_breach_of_contract_is_a_failure(bench, mode) -> None:
     assert [type(e).__name__ for e in b.errors] == ['PluginContractError']
 
 
+@pytest.mark.parametrize('mode', ['nothing', 'hole'])
+def test_outputs_that_are_none_do_not_end_the_worker(bench, mode) -> None:
+    b = bench(FakeConfig(mode=mode)).listen()
+    b.show(1)
+    assert [type(e) for e in b.errors] == [InferenceError]
+    b.runner.reconfigure(FakeConfig())
+    b.show(2)
+    assert [m.stamp_ns for m in b.masks] == [2]
+
+
+def test_listener_that_fails_ends_neither_the_worker_nor_the_other_outputs(bench) -> None:
+    b = bench()
+    b.runner.deactivate()
+    notes: list[str] = []
+    done = threading.Event()
+
+    def fail(item: Any) -> None:
+        raise OverflowError('made to fail')
+
+    def note(item: Any) -> None:
+        notes.append(item.text)
+        done.set()
+
+    b.bus.channel('/masks', Masks).subscribe(fail)
+    b.bus.channel('/note', Text).subscribe(note)
+    b.listen()
+    b.runner.activate()
+    for stamp in (1, 2):
+        b.bus.channel('/image', Image).publish(image(stamp))
+        assert done.wait(5), 'the worker died'
+        done.clear()
+    b.runner.deactivate()
+    assert notes == ['1', '2']
+    assert [m.stamp_ns for m in b.masks] == [1, 2]
+    assert b.runner.stats.failures == {'InferenceError': 2}
+    assert 'made to fail' in b.runner.stats.last_failure.message
+
+
+def test_worker_survives_what_fails_between_inferences(bench) -> None:
+    b = bench()
+    b.runner.deactivate()
+    asked = iter([True])
+
+    def wants() -> bool:
+        if next(asked, False):
+            raise RuntimeError('made to fail')
+        return True
+
+    done = threading.Event()
+    b.bus.channel('/masks', Masks).subscribe(lambda item: done.set(), wants)
+    b.runner.activate()
+    b.bus.channel('/image', Image).publish(image(1))
+    assert done.wait(5), 'the worker died'
+    b.runner.deactivate()
+    assert b.runner.stats.failures == {'InferenceError': 1}
+
+
 def test_stale_input_is_refused(bench) -> None:
     b = bench(now_ns=lambda: 10_000_000_000, max_age_s=1.0).listen()
     b.show(1_000_000_000)
     assert b.masks == []
     assert b.runner.stats.failures == {'StaleInputError': 1}
+
+
+@pytest.mark.parametrize('reason', ['raise', 'stale'])
+def test_events_that_came_with_a_frame_that_failed_wait_for_the_next(bench, reason) -> None:
+    config = FakeConfig(mode='raise' if reason == 'raise' else 'ok')
+    b = bench(config, now_ns=lambda: 10_000_000_000, max_age_s=5.0).listen()
+    prompts = b.bus.channel('/prompt', Text)
+    prompts.publish(Text(stamp_ns=1, text='first'))
+    b.show(9_000_000_000 if reason == 'raise' else 1_000_000_000)
+    assert b.masks == []
+    prompts.publish(Text(stamp_ns=2, text='second'))
+    b.runner.reconfigure(FakeConfig())
+    b.show(9_100_000_000)
+    assert b.runner.plugin.heard == ['first', 'second']
+    b.show(9_200_000_000)
+    assert b.runner.plugin.heard == ['first', 'second'], 'once each'
 
 
 def test_requests_are_answered_between_frames(bench) -> None:
@@ -184,3 +270,39 @@ def test_frame_of_an_earlier_service_is_not_used(bench) -> None:
     b.runner.activate(threaded=False)
     b.listen()
     assert not b.runner.step()
+
+
+def test_plugin_whose_reset_fails_is_closed_all_the_same(bench, monkeypatch) -> None:
+    b, closed = bench(), []
+    b.runner.deactivate()
+    monkeypatch.setattr(b.runner.plugin, 'reset', lambda: 1 / 0)
+    monkeypatch.setattr(b.runner.plugin, 'close', lambda: closed.append(True))
+    with pytest.raises(ZeroDivisionError):
+        b.runner.close()
+    assert closed == [True]
+
+
+def test_queue_that_drives_the_plugin_is_not_given_back_for_ever() -> None:
+    matcher = Matcher({'text': Queue(Text)}, {'text': ['']})
+    matcher.push('text', '', Text(stamp_ns=1, text='a'))
+    inputs = matcher.take()
+    assert inputs is not None
+    matcher.give_back(inputs)
+    assert matcher.take() is None
+
+
+def test_what_is_given_back_stays_within_the_limit() -> None:
+    matcher = Matcher({'image': Reference(Image), 'text': Queue(Text)}, {'image': ['']})
+    for round_ in range(3):
+        for number in range(600):
+            matcher.push('text', '', Text(stamp_ns=number, text=f'{round_}'))
+        matcher.push('image', '', image(round_))
+        inputs = matcher.take()
+        assert inputs is not None
+        matcher.push('text', '', Text(stamp_ns=0, text='meanwhile'))
+        matcher.give_back(inputs)
+    matcher.push('image', '', image(9))
+    left = matcher.take()
+    assert left is not None
+    assert len(left.all('text')) == 1000
+    assert sum(matcher.drops.values()) == 803

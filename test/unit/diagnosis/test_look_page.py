@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -30,6 +31,19 @@ def test_every_topic_of_the_table_is_shown_and_every_one_shown_is_in_it() -> Non
     implied = {t for t in shown if '/debug/timing' in t or t.startswith('/bevformer/output/map/')}
     implied |= {t.removesuffix('/markers') for t in told} | {'/camera_front/camera_info'}
     assert shown - told - implied == set()
+
+
+def test_a_viewer_that_was_seen_to_open_the_layout_finds_its_words_and_colours() -> None:
+    """Titles have another key in Lichtblick; a costmap of shares is a riot of violet."""
+    panels = json.loads((ROOT / 'config' / 'foxglove' / 'perception.json').read_text())
+    for name, panel in panels['configById'].items():
+        assert panel.get('lichtblickPanelTitle') == panel.get('foxglovePanelTitle'), name
+        assert panel.get('legendDisplay', 'left') == 'left', f'{name}: covers the curves'
+        for topic, layer in panel.get('topics', {}).items():
+            if 'frameLocked' in layer:
+                keys = {'colorMode', 'minColor', 'maxColor', 'unknownColor', 'invalidColor'}
+                assert keys <= layer.keys(), topic
+                assert layer['minColor'].endswith('00'), 'what is not there is not painted'
 
 
 def test_every_stack_of_the_table_exists() -> None:

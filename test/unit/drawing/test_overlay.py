@@ -148,3 +148,10 @@ def test_a_prompt_shows_its_points_and_its_box() -> None:
     assert wanted.argmax() == 1, 'green'
     assert unwanted.argmax() == 0, 'red'
     assert (drawn[90, 150] > GREY).all(), 'upper edge of the box'
+
+
+def test_letters_can_be_larger_while_outlines_stay() -> None:
+    one = masks(dog=(slice(60, 140), slice(100, 200)))
+    drawn, larger = draw_masks(ground(), one), draw_masks(ground(), one, letters=2.0)
+    assert (drawn[80:] == larger[80:]).all()
+    assert (larger[:60] != GREY).any(axis=2).sum() > 2 * (drawn[:60] != GREY).any(axis=2).sum()

@@ -172,16 +172,18 @@ def test_the_page_stands_alone(scored: tuple[Evaluation, Story], tmp_path: Path)
     evaluation, story = scored
     (tmp_path / 'film.mp4').write_bytes(b'film')
     plain, readable = write_story(
-        evaluation, [story], tmp_path, setting='A <replay>.', movies=[tmp_path / 'film.mp4'],
+        evaluation, [story], tmp_path, setting='A <replay>.',
         made_by=[('replayed by', 'mmp replay')],
+        movies=[(tmp_path / 'film.mp4', 'Seen <here>'), (tmp_path / 'none.mp4', 'not there')],
     )  # fmt: skip
     text = readable.read_text()
     assert set(re.findall(r'(?:src|href)="([a-z]+):', text)) == {'data'}
     assert not re.search(r'<(script|link)\b|https?://', text)
     for words in ('the purple ball', 'A &lt;replay&gt;.', 'data:video/mp4;base64', 'mmp replay',
-                  'found again', 'HOTA'):  # fmt: skip
+                  'found again', 'HOTA', '>Seen &lt;here&gt;</figcaption>'):  # fmt: skip
         assert words in text, words
-    assert text.count('<figure') == len(story.moments) + 2 * len(story.worst)
+    assert 'not there' not in text
+    assert text.count('<figure') == len(story.moments) + 2 * len(story.worst) + 1
     assert json.loads(plain.read_text())['cases'][0]['text'] == 'the purple ball'
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mm_perception.errors import ConfigError
+from mm_perception.errors import ConfigError, MissingInputError
 from mm_perception.geometry.cameras import intrinsics, picture_size, project, unproject
 from mm_perception.samples import CameraInfo
 from mm_perception.world.camera import Camera
@@ -71,3 +71,18 @@ def test_binning_and_region_of_interest_move_pixels_as_image_geometry_does() -> 
 def test_an_unknown_lens_is_refused_with_those_there_are() -> None:
     with pytest.raises(ConfigError, match=r"distortion_model is 'mei'; expected one of plumb_bob"):
         project(info_of('mei', (0.1,)), np.ones((1, 3)))
+
+
+@pytest.mark.parametrize('model', LENSES)
+def test_lens_without_coefficients_does_not_bend(model: str) -> None:
+    info = info_of(model)
+    pixels = np.array([[0.0, 0], [319.5, 179.5], [639, 359]])
+    np.testing.assert_allclose(project(info, unproject(info, pixels)), pixels, atol=1e-6)
+
+
+@pytest.mark.parametrize('model', ['plumb_bob', 'equidistant', ''])
+def test_camera_that_nobody_calibrated_is_an_error_and_not_nowhere(model: str) -> None:
+    info = replace(info_of(model), k=np.zeros((3, 3)), frame_id='front')
+    for call in (lambda: project(info, np.ones((1, 3))), lambda: unproject(info, np.ones((1, 2)))):
+        with pytest.raises(MissingInputError, match=r"'front' has fx = 0, fy = 0.*calibrate"):
+            call()

@@ -13,6 +13,7 @@ from mm_perception.geometry.rays import (
     hit_on_depth,
     hit_on_points,
     path_of,
+    pose_along,
     ray_of,
     ray_through,
 )
@@ -120,3 +121,18 @@ def test_the_path_of_a_gaze_is_one_pixel_and_that_of_a_hand_is_not() -> None:
 def test_depth_in_metres() -> None:
     millimetres = Image(stamp_ns=0, data=np.array([[1500]], np.uint16), encoding='16UC1')
     assert depth_in_metres(millimetres)[0, 0] == pytest.approx(1.5)
+
+
+@pytest.mark.parametrize('towards', [(1, 2, 3), (0, 1, 0), (0, 0, 1), (0, 0, -2), (-1, 0, 0.1)])
+def test_a_pose_along_a_ray_points_where_the_ray_does(towards: tuple[float, ...]) -> None:
+    ray = ray_through(np.array([1.0, 2.0, 3.0]), np.array([1.0, 2.0, 3.0]) + towards)
+    pose = pose_along(ray, 7, 'room')
+    assert (pose.stamp_ns, pose.frame_id) == (7, 'room')
+    again = ray_of(pose, 'x')
+    np.testing.assert_allclose(again.origin, ray.origin)
+    np.testing.assert_allclose(again.direction, ray.direction, atol=1e-9)
+
+
+def test_a_pose_along_a_ray_is_upright() -> None:
+    pose = pose_along(Ray(np.zeros(3), np.array([0.0, 1.0, 0.0])), 0, 'room')
+    np.testing.assert_allclose(pose.quat_xyzw, [0, 0, np.sqrt(0.5), np.sqrt(0.5)], atol=1e-9)

@@ -6,17 +6,21 @@ import re
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mm_perception.bag.reader import Record
 from mm_perception.faults import Level, tally, without_numbers
 from mm_perception.reporting import facts
 from mm_perception.reporting.charts import ticks
+from mm_perception.reporting.found import when
 from mm_perception.reporting.lanes import MOST_LANES, lanes_of
 from mm_perception.reporting.map import map_of
-from mm_perception.reporting.page import table
+from mm_perception.reporting.page import picture, table
+from mm_perception.reporting.pictures import jpeg_of
 from mm_perception.reporting.recording import Ego, Path3D, Recording, Track
 from mm_perception.reporting.shots import MOST_MOMENTS, moments_of
+from mm_perception.reporting.style import STYLE
 from mm_perception.reporting.told import Line, Teller
 from mm_perception.ros import convert
 from mm_perception.ros.convert.speech import TRANSCRIPT
@@ -136,7 +140,7 @@ def test_advice_that_only_counts_is_one_line() -> None:
     topic = '/advisor/output/advice'
     take(lines, *((topic, told(text, n), n) for n, text in enumerate(words)))
     assert [(line.kind, line.mark, line.times) for line in lines] == [
-        ('advice', 'wait', 3), ('advice', 'bad', 1),
+        ('advice', 'warn', 3), ('advice', 'bad', 1),
     ]  # fmt: skip
     assert lines[0].end_ns == 2 * SECOND
 
@@ -185,6 +189,52 @@ def test_a_stage_without_results_says_why(
 ) -> None:
     node = {'plugin': 'p', 'failures': failures, 'inputs': inputs, 'inferences': 0}
     assert f'>{state}</span>' in facts.speed({'node': node}, 1.0)
+
+
+def test_a_column_that_nobody_knows_is_left_out() -> None:
+    node = {'plugin': 'p', 'inputs': {'image': 2}, 'inferences': 2, 'inference_p50_ms': 3.0}
+    heads = re.findall(r'<th[^>]*>([^<]+)</th>', facts.speed({'node': node}, 0.0))
+    assert heads == ['stage', 'state', 'done', 'ms, median', 'dropped', 'failed']
+
+
+def test_nothing_moves_when_a_picture_appears() -> None:
+    """The page knows its size before; and it is there on paper, where nobody scrolls."""
+    jpeg = jpeg_of(np.zeros((36, 64, 3), np.uint8))
+    text = picture(jpeg, 'a car')
+    assert 'width="64" height="36"' in text
+    assert 'lazy' not in text
+    assert 'width' not in picture(b'broken', 'a car')
+
+
+def test_the_time_of_a_result_ends_with_the_bag_that_was_replayed() -> None:
+    """Nodes that are behind go on telling after it: that is no time in which all is gone."""
+    found = recording(9.7)
+    found.answered[MASKS] = [0, 5 * SECOND]
+    found.end_with(6 * SECOND)
+    assert found.seconds == 6.0
+    late = recording(9.7)
+    late.lines.append(Line('/say', 'said', 'gone', 8 * SECOND, 8 * SECOND))
+    late.end_with(6 * SECOND)
+    assert late.seconds == 8.0, 'what was told later is shown'
+    other = Recording(Path('bag'), 100 * SECOND, 110 * SECOND)
+    other.end_with(6 * SECOND)
+    assert other.seconds == 10.0, 'another clock'
+
+
+def test_colours_of_advice_are_explained() -> None:
+    found = recording()
+    found.lines.append(Line('/a/output/advice', 'advice', 'slow', 0, 3 * SECOND, 'warn'))
+    assert '<i class="key warn"></i>to slow or yield' in when(found)
+
+
+def test_colours_of_the_map_are_explained_and_suit_the_dark() -> None:
+    found = drive('odom', (0, 5.0, 2.0), (SECOND, 15.0, 2.0))
+    found.paths['/t', '8'] = Path3D('/t', '8', 'van', 'odom', [(SECOND, 15.0, -6.0, 1.0)])
+    text = map_of(found)
+    keys = dict(re.findall(r'style="--hue:(\d+)"></i>(\w+)<', text))
+    assert sorted(keys.values()) == ['car', 'van']
+    assert set(re.findall(r'points="[^"]*" style="--hue:(\d+)"', text)) == set(keys)
+    assert '--lightness' in STYLE.split('prefers-color-scheme: dark')[1].split('}')[0]
 
 
 def test_on_a_phone_every_value_has_its_head() -> None:

@@ -240,6 +240,28 @@ class TestJoin:
         stamps = [None if g is None else g.stamp_ns for g in given]
         assert stamps == [None, 2, 3, 5, 6, 7, 8]
 
+    def test_a_part_that_always_comes_a_moment_late_costs_no_boxes(self) -> None:
+        join = convert.assemble(Boxes3D)
+        given = [
+            join.add('', self.parts(1)['']),
+            join.add('/velocities', self.parts(1)['/velocities']),
+        ]
+        for stamp_ns in range(2, 9):
+            given.append(join.add('', self.parts(stamp_ns)['']))
+            late = self.parts(stamp_ns - 1)['/velocities']
+            given.append(join.add('/velocities', late))
+        stamps = [g.stamp_ns for g in given if g is not None]
+        # 4 was waited for until 5 came, which was not: newest wins.
+        assert stamps == [1, 2, 3, 5, 6, 7, 8]
+
+    def test_both_topics_begin_again_one_after_the_other(self) -> None:
+        join = convert.assemble(Boxes3D)
+        for stamp_ns in (8, 9, 1, 2):
+            assert join.add('', self.parts(stamp_ns)['']) is None or stamp_ns == 8
+            found = join.add('/velocities', self.parts(stamp_ns)['/velocities'])
+        assert found.stamp_ns == 2
+        assert found.velocities is not None
+
     def test_a_bag_that_begins_again(self) -> None:
         join = convert.assemble(Boxes3D)
         join.add('/velocities', self.parts(9)['/velocities'])

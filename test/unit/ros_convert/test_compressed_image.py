@@ -44,6 +44,21 @@ def test_alpha_and_grey() -> None:
     assert (grey.encoding, grey.data.shape) == ('mono8', (48, 64))
 
 
+@pytest.mark.parametrize('bits', [8, 16])
+@pytest.mark.parametrize('pattern', ['rggb', 'bggr'])
+def test_mosaic_that_was_compressed_as_it_is_has_colours(pattern, bits) -> None:
+    # compressed_image_transport knows no Bayer and compresses it like brightness.
+    mosaic = np.zeros((8, 8), np.uint8 if bits == 8 else np.uint16)
+    first = 0 if pattern == 'rggb' else 1
+    mosaic[first::2, first::2] = 200 if bits == 8 else 200 << 8
+    message = compressed(png(mosaic), f'bayer_{pattern}{bits}; png compressed ')
+    sample = convert.from_msg(message, Image)
+    assert (sample.encoding, sample.data.shape) == ('rgb8', (8, 8, 3))
+    inner = sample.data[2:-2, 2:-2].reshape(-1, 3)
+    assert inner[:, 0].max() == 200
+    assert not inner[:, 1:].any()
+
+
 def test_convention_exif_does_not_turn_the_picture() -> None:
     exif = PIL.Image.Exif()
     exif[0x0112] = 6  # turn by 90 degrees

@@ -154,7 +154,8 @@ def test_who_has_no_known_joint_is_not_drawn() -> None:
     sample = people(1)
     nothing = np.full((1, 17, 2), np.nan, np.float32)
     drawn = convert.to_msgs(Skeletons(**{**vars(sample), 'points': nothing}))['/annotations']
-    assert not drawn.points
+    (invisible,) = drawn.points
+    assert not invisible.points, 'it only says of which picture'
     assert not drawn.texts
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -53,9 +55,17 @@ def test_pieces_have_an_outline_each_and_what_is_hidden_has_none() -> None:
     message = convert.to_msgs(masks(id_map, 1, 2))['/annotations']
     assert len(message.points) == 2
     assert [label.text for label in message.texts] == ['thing 1 #1 0.50']
-    empty = convert.to_msgs(masks(np.zeros((4, 4))))['/annotations']
-    assert not empty.points
-    assert not empty.texts
+
+
+def test_where_nothing_is_found_a_viewer_learns_of_which_picture() -> None:
+    """Foxglove would else wait for it, and show the last picture in which something was."""
+    for nothing in (masks(np.zeros((4, 4))), masks(np.zeros((4, 4)), 2)):
+        message = convert.to_msgs(nothing)['/annotations']
+        (invisible,) = message.points
+        assert not message.texts
+        assert not invisible.points
+        stamp = invisible.timestamp
+        assert stamp.sec * 10**9 + stamp.nanosec == STAMP_NS
 
 
 def test_a_round_outline_has_few_points_and_is_right_to_a_pixel() -> None:
@@ -83,6 +93,7 @@ STATUS = PromptStatus(
         (Prompt(box=np.array([0, 0, 2, 2], np.float32)), 'asked: what is shown'),
         (Prompt(action=PromptAction.REMOVE, track_id='3'), 'asked: remove 3'),
         (STATUS, 'the red car found #3 0.50'),
+        (replace(STATUS, prompt_id='said-1700000000352000000-0'), 'what was said found #3 0.50'),
         (Text(stamp_ns=1, text='x' * 500), 'x' * 117 + '...'),
     ],
 )
@@ -94,6 +105,16 @@ def test_convention_words_stand_above_the_robot(sample, line: str) -> None:
     assert marker.frame_locked
     assert marker.pose.position.z > 2
     assert marker.color.a == 1
+
+
+def test_long_words_are_broken_into_lines_as_wide_as_the_street() -> None:
+    said = 'slow, at most 4.9 m/s: what is 19 m ahead cannot be seen (advisory only)'
+    (marker,) = convert.to_msgs(Text(stamp_ns=1, text=said))['/markers'].markers
+    lines = marker.text.split('\n')
+    assert ' '.join(lines) == said
+    assert len(lines) > 1
+    # Letters are about 0.6 of their height wide.
+    assert max(map(len, lines)) * 0.6 * marker.scale.z < 12
 
 
 def test_an_empty_text_takes_the_line_away() -> None:

@@ -163,6 +163,9 @@ def test_xyz_of_a_cloud() -> None:
     assert xyz.tolist() == [[3.0, 2.0, 1.0]]
     with pytest.raises(ShapeError, match='x, y and z'):
         PointCloud(stamp_ns=0, points=points[['x', 'y']]).xyz()
+    pairs = np.zeros(3, [('x', 'f4', (2,)), ('y', 'f4'), ('z', 'f4')])
+    with pytest.raises(ShapeError, match=r"field 'x': expected one number.*2 of them"):
+        PointCloud(stamp_ns=0, points=pairs).xyz()
 
 
 PROMPT_WITH_BOX = {'box': np.array([0, 0, 2, 2], np.float32)}

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy.signal import resample_poly
 
+from mm_perception.errors import ShapeError
 from mm_perception.samples import AudioClip
 from mm_perception.speech.stream import RATE_HZ, Piece, Resampler, Stream
 
@@ -56,6 +57,13 @@ def test_a_clock_that_jumps_begins_anew(jump_s: float) -> None:
 
 def test_a_chunk_that_comes_twice_is_taken_once() -> None:
     assert len(pieces_of(clip(0.0), clip(0.1), clip(0.1), clip(0.2))) == 3
+
+
+def test_sound_that_nobody_stamps_is_refused_and_not_dropped_in_silence() -> None:
+    stream = Stream()
+    stream.push(clip(0.0))
+    with pytest.raises(ShapeError, match=r'stamp of the sound.*capture time.*0\.000 s twice'):
+        stream.push(clip(0.0, level=0.4))
 
 
 def test_jitter_of_stamps_makes_no_gap_and_drift_is_followed() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,7 @@ from mm_perception.samples import (
     Skeletons,
     Transcript,
 )
-from mm_perception.viewing.curves import levels_db
+from mm_perception.viewing.curves import draw_diagnostics, levels_db
 from mm_perception.viewing.drawings import DRAWINGS, draw
 from mm_perception.viewing.space import paint
 from test.unit.viewing.recorded import Recorded, new_stage
@@ -195,6 +196,23 @@ def test_words_are_lines_of_a_log(drawn) -> None:
     (line,) = recorded.values('/log/prompt', 'text')
     assert '“the red car”' in line[0]
     assert recorded.values('/log/status', 'level') == [['WARN']]
+
+
+def test_what_became_of_a_prompt_is_told_in_its_words(drawn) -> None:
+    """Of a spoken one the id is a number."""
+    asked = replace(ALL[Prompt], prompt_id='said-17-0')
+    status = replace(ALL[PromptStatus], prompt_id='said-17-0')
+    recorded = drawn(('/prompt', asked), ('/status', status))
+    assert recorded.values('/log/status', 'text') == [['“the red car”: not found (none)']]
+
+
+def test_that_a_node_runs_is_no_news_until_it_did_not() -> None:
+    told: list[str] = []
+    stage: Any = SimpleNamespace(memory={}, say_news=lambda *words: told.append(words[1]))
+    for level, text in ((b'\0', 'running'), (b'\1', 'no image'), (b'\0', 'running')):
+        status = SimpleNamespace(level=level, name='node: mmp', message=text, values=[])
+        draw_diagnostics(stage, '/diagnostics', SimpleNamespace(status=[status]))
+    assert told == ['node: no image', 'node: running']
 
 
 def test_advice_that_stays_the_same_is_said_once(drawn) -> None:
