@@ -6,10 +6,12 @@ import fcntl
 import io
 import os
 import pty
+import select
 import signal
 import struct
 import sys
 import termios
+from collections.abc import Iterator
 
 import pytest
 
@@ -23,6 +25,14 @@ class Terminal(io.StringIO):
 
     def isatty(self) -> bool:
         return True
+
+
+@pytest.fixture(autouse=True)
+def _hears_ctrl_c() -> Iterator[None]:
+    """As from a terminal: a shell's job in the background ignores SIGINT, and its children do."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture
@@ -48,8 +58,16 @@ def test_a_terminal_without_a_size_gets_lines(
             progress(4)
             progress._bar.refresh()
         terminal.flush()
-        assert shown in os.read(ours, 1 << 16).decode()
+        assert shown in drained(ours)
     os.close(ours)
+
+
+def drained(terminal: int) -> str:
+    """All that was written to the other end: one read may be a part of it."""
+    said = b''
+    while select.select([terminal], [], [], 0.2)[0]:
+        said += os.read(terminal, 1 << 16)
+    return said.decode()
 
 
 def test_a_terminal_gets_a_bar_with_rate_and_remaining_time(
