@@ -53,10 +53,13 @@ def _refuse_folder(path: Path) -> None:
     )
     if below:
         raise BagError(str(path), 'is a folder around a bag', f'give {below[0]}')
-    if any(name.lower().endswith((*_PICTURES, *_FILMS)) for name in files):
+    seen = [name for name in files if name.lower().endswith((*_PICTURES, *_FILMS))]
+    if seen:
+        is_album = seen[0].lower().endswith(_PICTURES)
+        source = shlex.quote(str(path if is_album else path / seen[0]))
         raise BagError(
-            str(path), f'is a folder with pictures or films, such as {files[0]}, no rosbag2',
-            f'make a bag of it: mmp import {shlex.quote(str(path))} --out my_bag',
+            str(path), f'is a folder with pictures or films, such as {seen[0]}, no rosbag2',
+            f'make a bag of it: mmp import {source} --out my_bag',
         )  # fmt: skip
     there = ', '.join(files[:4]) + (', ...' if len(files) > 4 else '')
     raise BagError(

@@ -110,6 +110,9 @@ class Film:
             streams = [s for s in getattr(container.streams, kind) if not _is_cover(s)]
             if not streams:
                 return
+            if streams[0].codec_context is None:
+                self.problems[self.path.name] = f'no decoder for its {kind}'
+                return
             streams[0].thread_type = 'AUTO'
             try:
                 yield from container.decode(streams[0])
