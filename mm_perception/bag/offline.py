@@ -106,7 +106,12 @@ class OfflineRun:
         self._parts = self._parts_of()
         self._passed = self._topics_to_pass() if passes_inputs else ()
         self._writer = BagWriter(out)
-        self._declare_topics()
+        try:
+            self._declare_topics()
+        except MmPerceptionError:  # a prompt that nobody takes: no result, so no folder
+            self._writer.close()
+            shutil.rmtree(out)
+            raise
         #: Why the result cannot be written.
         self._broken: Exception | None = None
         #: Called with every sample that a node publishes: (topic, sample).
