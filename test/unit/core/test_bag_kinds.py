@@ -43,6 +43,9 @@ def test_other_folders_are_named(read, tmp_path: Path) -> None:
     _write(tmp_path / 'pics' / '000.png')
     with pytest.raises(BagError, match=r'such as 000.png, no rosbag2; .*mmp import .*pics'):
         read(tmp_path / 'pics')
+    _write(tmp_path / 'films' / 'a.mp4')
+    with pytest.raises(BagError, match=r'such as a.mp4, no rosbag2; .*mmp import .*films/a.mp4 '):
+        read(tmp_path / 'films')
     _write(tmp_path / 'bags' / 'monday' / 'metadata.yaml')
     with pytest.raises(BagError, match=r'is a folder around a bag; give .*monday'):
         read(tmp_path / 'bags')
