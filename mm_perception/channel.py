@@ -25,13 +25,16 @@ class Deferred:
         make: Converts it.
         origin: Topic that it came on, which begins the message of an error: of six cameras that
             send Image the type does not tell which one is broken.
+        num_bytes: How much memory it takes while it waits; 0 for what is small.
     """
 
     def __init__(
-        self, stamp_ns: int, frame_id: str, make: Callable[[], Sample], origin: str = ''
-    ) -> None:
+        self, stamp_ns: int, frame_id: str, make: Callable[[], Sample], origin: str = '',
+        num_bytes: int = 0,
+    ) -> None:  # fmt: skip
         self.stamp_ns = stamp_ns
         self.frame_id = frame_id
+        self.num_bytes = num_bytes
         self._origin = origin
         self._make: Callable[[], Sample] | None = make
         self._sample: Sample | None = None

@@ -196,3 +196,11 @@ class BagError(MmPerceptionError):
     def __init__(self, path: str, problem: str, fix: str) -> None:
         self.path, self.problem, self.fix = path, problem, fix
         super().__init__(f'bag {path}: {problem}; {fix}')
+
+
+class FootageError(BagError):
+    """A film or a folder of pictures cannot become a bag."""
+
+    def __init__(self, path: str, problem: str, fix: str) -> None:
+        self.path, self.problem, self.fix = path, problem, fix
+        MmPerceptionError.__init__(self, f'{path}: {problem}; {fix}')

@@ -7,16 +7,13 @@ from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 
 from mm_perception.errors import ConfigError
+from mm_perception.history import LATE_TOLERANCE_NS, History
 from mm_perception.inputs import Inputs, Item
 from mm_perception.lead import Lead
 from mm_perception.ports import Latest, Port, Queue, Reference, Surround
 
 __all__ = ['LATE_TOLERANCE_NS', 'Inputs', 'Item', 'Matcher', 'trigger_port']
 
-#: A reference that is older than its predecessor by less than this came late and is dropped; by
-#: more, time itself was set back (a bag looped) and the plugin is told to rewind.
-LATE_TOLERANCE_NS = 500_000_000
-_HISTORY = 64
 _QUEUE_LIMIT = 1000
 
 
@@ -47,8 +44,8 @@ class Matcher:
         self._lead = Lead(self._ports, self._streams, self.trigger)
         names = self._lead.waits_as or self._streams[self.trigger]
         self._waiting: dict[str, deque[Item]] = {s: deque() for s in names}
-        self._history: dict[tuple[str, str], deque[Item]] = {
-            (port, stream): deque(maxlen=_HISTORY)
+        self._history: dict[tuple[str, str], History] = {
+            (port, stream): History(self._ports[port])
             for port, names in self._streams.items()
             for stream in names
         }
@@ -72,7 +69,7 @@ class Matcher:
             if port in self._queues:
                 self._push_queue(port, stream, item)
             elif (port, stream) in self._lead:
-                self._remember(port, stream, item)
+                self._history[port, stream].append(item)
                 if self._lead.is_taken_by(port, stream, item.stamp_ns):
                     self._push_reference(port, stream, self._lead.waits_as[0], item)
             elif port == self.trigger:
@@ -81,7 +78,7 @@ class Matcher:
             else:
                 if port == self._surround:
                     self._lead.note(port, stream, item.stamp_ns)
-                self._remember(port, stream, item)
+                self._history[port, stream].append(item)
             self._condition.notify_all()
 
     def _push_queue(self, port: str, stream: str, item: Item) -> None:
@@ -110,12 +107,6 @@ class Matcher:
             self._rewind(name)
         self._last_ns[name] = stamp_ns
         return True
-
-    def _remember(self, port: str, stream: str, item: Item) -> None:
-        history = self._history[port, stream]
-        if history and item.stamp_ns < history[-1].stamp_ns - LATE_TOLERANCE_NS:
-            history.clear()
-        history.append(item)
 
     def rewind(self) -> None:
         """Time was set back for all (simulated clock jumped): forget what is of the old run."""
@@ -222,10 +213,10 @@ class Matcher:
             if isinstance(kind, Latest) and kind.required and not self._past(port, kind, stream)
         ]
 
-    def _past(self, port: str, kind: Latest, stream: str) -> deque[Item]:
+    def _past(self, port: str, kind: Latest, stream: str) -> History:
         names = self._streams[port]
         name = stream if kind.follows else next(iter(names), '')
-        return self._history[port, name] if name in names else deque()
+        return self._history[port, name] if name in names else History(kind)
 
     def lacking(self) -> tuple[str, ...]:
         """Required latest ports that hold back a reference sample, or have nothing at all."""
@@ -278,7 +269,7 @@ class Matcher:
     def _around(self, port: str, kind: Surround, reference: Item) -> dict[str, Item]:
         found = {}
         for stream in self._streams[port]:
-            nearest = _nearest(self._history[port, stream], reference.stamp_ns, kind.tolerance_s)
+            nearest = self._history[port, stream].nearest(reference.stamp_ns, kind.tolerance_s)
             if nearest is not None:
                 found[stream] = nearest
         return found
@@ -302,17 +293,10 @@ class Matcher:
         return [n for p, n in lacking if self._lead.is_alive(p, n, reference.stamp_ns)]
 
     def _nearest(self, port: str, stream: str, kind: Latest, reference: Item) -> Item | None:
-        history = self._history.get((port, stream), ())
-        if kind.tolerance_s is None:
-            return history[-1] if history else None
-        return _nearest(history, reference.stamp_ns, kind.tolerance_s)
-
-
-def _nearest(history: Iterable[Item], stamp_ns: int, tolerance_s: float) -> Item | None:
-    nearest = min(history, key=lambda item: abs(item.stamp_ns - stamp_ns), default=None)
-    if nearest is None or abs(nearest.stamp_ns - stamp_ns) > tolerance_s * 1e9:
-        return None
-    return nearest
+        history = self._history.get((port, stream))
+        if history is None or kind.tolerance_s is None:
+            return None if history is None else history.newest
+        return history.nearest(reference.stamp_ns, kind.tolerance_s)
 
 
 def trigger_port(ports: Mapping[str, Port]) -> str:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from mm_perception.channel import Bus, Channel, Subscription
+from mm_perception.channel import Bus, Channel, Deferred, Subscription, resolve
 from mm_perception.errors import (
     ConfigError,
     InferenceError,
@@ -29,7 +29,7 @@ from mm_perception.errors import (
 from mm_perception.faults import Outcome, fault_of
 from mm_perception.matcher import Inputs, Item, Matcher
 from mm_perception.plugin import Context, Plugin, Request
-from mm_perception.samples import Sample
+from mm_perception.samples import Image, Masks, Sample
 from mm_perception.stats import Stats
 
 _IDLE_S = 0.1
@@ -336,13 +336,28 @@ class Runner:
                 continue
             for sample in [value] if isinstance(value, Sample) else value:
                 # Guarded one by one: a listener that fails costs no other output of the moment.
-                self._guard(inputs.stamp_ns, partial(self._hand_on, channel, sample))
+                self._guard(inputs.stamp_ns, partial(self._hand_on, channel, sample, inputs))
 
-    def _hand_on(self, channel: Channel[Any], sample: Sample) -> None:
+    def _hand_on(self, channel: Channel[Any], sample: Sample, inputs: Inputs) -> None:
+        if isinstance(sample, Masks):
+            self._check_size(sample, inputs)
         try:
             channel.publish(sample)
         except ConfigError as error:
             raise PluginContractError(self.name, str(error)) from error
+
+    def _check_size(self, masks: Masks, inputs: Inputs) -> None:
+        """Masks of another size lie beside what they mean, and nobody behind would notice."""
+        item = inputs.samples.get(self.matcher.trigger)
+        picture = resolve(item) if isinstance(item, Sample | Deferred) else None
+        if not isinstance(picture, Image | Masks) or picture.stamp_ns != masks.stamp_ns:
+            return
+        of = picture.data if isinstance(picture, Image) else picture.id_map
+        if masks.id_map.shape != of.shape[:2]:
+            theirs, ours = (f'{array.shape[1]}x{array.shape[0]}' for array in (masks.id_map, of))
+            problem = f'masks of {theirs} pixels for {self.matcher.trigger!r} of {ours}: give '
+            problem += 'masks the size of the picture that came in'
+            raise PluginContractError(self.name, problem)
 
 
 def _open_outputs(

@@ -35,7 +35,7 @@ def image(stamp_ns: int = 1, value: int = 7, shape: tuple[int, int] = (4, 6)) ->
 class FakeConfig:
     threshold: float = parameter(0.5, 'A live number.', minimum=0.0, maximum=1.0, live=True)
     mode: str = parameter(
-        'ok', 'ok, raise, memory, undeclared, wrong_type, nothing or hole.', live=True
+        'ok', 'ok, raise, memory, undeclared, wrong_type, small, nothing or hole.', live=True
     )
     size: int = parameter(3, 'A fixed number.', minimum=1)
     names: tuple[str, ...] = parameter(('a',), 'A list.', live=True)
@@ -75,6 +75,8 @@ class FakeMasker(Plugin[FakeConfig]):
         self.heard += [text.text for text in inputs.all('prompt')]
         picture = inputs.one('image')
         id_map = (picture.data[..., 0] > self.config.threshold * 255).astype(np.uint16)
+        if self.config.mode == 'small':
+            id_map = id_map[::2, ::2]
         header = {'stamp_ns': inputs.stamp_ns, 'frame_id': inputs.frame_id}
         masks = Masks(
             **header, id_map=id_map, ids=(1,), labels=('bright',), scores=np.ones(1, np.float32)

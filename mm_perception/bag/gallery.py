@@ -76,6 +76,7 @@ class Gallery:
         statuses: What became of prompts, in order.
         frames: Pictures drawn.
         problems: Messages that could not be drawn.
+        has_zero_stamps: There are masks whose stamp is zero; their times are those of recording.
     """
 
     files: list[Path] = field(default_factory=list)
@@ -83,6 +84,7 @@ class Gallery:
     statuses: list[PromptStatus] = field(default_factory=list)
     frames: int = 0
     problems: list[str] = field(default_factory=list)
+    has_zero_stamps: bool = False
 
 
 def draw_bag(
@@ -166,7 +168,7 @@ class _Painter:
             return
         stream, sample_type, join = self._outputs[record.topic]
         for sample in self._samples(message, sample_type, join, record.log_time_ns):
-            self._draw(stream, sample)
+            self._draw(stream, sample, record.log_time_ns)
 
     def _samples(
         self, message: Any, sample_type: type[Sample], join: Any, log_time_ns: int
@@ -179,11 +181,13 @@ class _Painter:
         if sample is not None:
             yield sample
 
-    def _draw(self, stream: str, sample: Sample) -> None:
+    def _draw(self, stream: str, sample: Sample, log_ns: int) -> None:
         if isinstance(sample, PromptStatus):
             self._gallery.statuses.append(sample)
             return
-        seconds = (sample.stamp_ns - self._start_ns) / 1e9
+        self._gallery.has_zero_stamps |= sample.stamp_ns == 0
+        at_ns = sample.stamp_ns or log_ns  # nobody has set it: when it was recorded is known
+        seconds = (at_ns - self._start_ns) / 1e9
         if not self._draws:
             if isinstance(sample, Masks):
                 self._note(stream, sample, seconds)
@@ -211,7 +215,7 @@ class _Painter:
         else:
             return
         picture = draw_banner(picture, lines)
-        camera.film.add(picture, sample.stamp_ns)
+        camera.film.add(picture, at_ns)
         camera.sheet.add(picture)
         self._gallery.frames += 1
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from mm_perception.errors import BagError
@@ -34,7 +35,7 @@ def refuse_other_kinds(path: Path) -> None:
         )  # fmt: skip
     for kinds, what in ((_FILMS, 'a film'), (_PICTURES, 'a picture'), (_SOUNDS, 'sound')):
         if kind in kinds:
-            fix = 'give a recording of ROS 2 topics: publish it, and record with mmp record'
+            fix = f'make a bag of it: mmp import {shlex.quote(str(path))} --out my_bag'
             raise BagError(str(path), f'is {what}, no rosbag2', fix)
     if path.name == 'metadata.yaml':
         raise BagError(str(path), 'is a part of a bag', f'give the folder {path.parent}')
@@ -52,6 +53,14 @@ def _refuse_folder(path: Path) -> None:
     )
     if below:
         raise BagError(str(path), 'is a folder around a bag', f'give {below[0]}')
+    seen = [name for name in files if name.lower().endswith((*_PICTURES, *_FILMS))]
+    if seen:
+        is_album = seen[0].lower().endswith(_PICTURES)
+        source = shlex.quote(str(path if is_album else path / seen[0]))
+        raise BagError(
+            str(path), f'is a folder with pictures or films, such as {seen[0]}, no rosbag2',
+            f'make a bag of it: mmp import {source} --out my_bag',
+        )  # fmt: skip
     there = ', '.join(files[:4]) + (', ...' if len(files) > 4 else '')
     raise BagError(
         str(path), f'has no metadata.yaml and no .mcap file; in it: {there or "nothing"}',

@@ -106,7 +106,12 @@ class OfflineRun:
         self._parts = self._parts_of()
         self._passed = self._topics_to_pass() if passes_inputs else ()
         self._writer = BagWriter(out)
-        self._declare_topics()
+        try:
+            self._declare_topics()
+        except MmPerceptionError:  # a prompt that nobody takes: no result, so no folder
+            self._writer.close()
+            shutil.rmtree(out)
+            raise
         #: Why the result cannot be written.
         self._broken: Exception | None = None
         #: Called with every sample that a node publishes: (topic, sample).
@@ -196,9 +201,9 @@ class OfflineRun:
     def _topics_to_pass(self) -> tuple[str, ...]:
         kinds = ('sensor_msgs/msg/CameraInfo',)
         names = [t for t, info in self._reader.topics.items() if info.type_name in kinds]
-        return tuple(
-            sorted({*self._inputs, *names, *(TF_TOPICS.keys() & self._reader.topics.keys())})
-        )
+        # Masks are a picture and detections: one without the other shows nothing to anybody.
+        known = {*TF_TOPICS, *self._parts}
+        return tuple(sorted({*self._inputs, *names, *(known & self._reader.topics.keys())}))
 
     def _read_topics(self) -> list[str]:
         parts = self._parts.keys() & self._reader.topics.keys()  # the map of others has one layer
@@ -277,7 +282,8 @@ class OfflineRun:
             return
         stamp_ns, frame_id = stamp_and_frame(message, record.log_time_ns)
         make = partial(convert.from_msg, message, sample_type, record.log_time_ns)
-        self._publish(record.topic, Deferred(stamp_ns, frame_id, make, record.topic))
+        item = Deferred(stamp_ns, frame_id, make, record.topic, len(record.data))
+        self._publish(record.topic, item)
 
     def _read(self, record: Record, topic: str) -> Any | None:
         """The message; None for damaged bytes, of which its plugins hear, and the run goes on."""

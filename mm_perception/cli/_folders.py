@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mm_perception.errors import ConfigError
 
 
-def check_new_folder(path: Path, option: str = '--out', keeps: tuple[str, ...] = ()) -> None:
+def check_new_folder(path: Path, option: str = '--out') -> None:
     """Nothing of the user's is overwritten, and what cannot be written is said at once.
 
     Args:
         path: Folder to write; need not be there.
         option: How the user gave it.
-        keeps: Names that may lie in it already.
 
     Raises:
         ConfigError: It is a file, has something in it, or cannot be made or written.
     """
     if path.is_dir():
-        if any(item.name not in keeps for item in path.iterdir()):
+        if any(path.iterdir()):
             fix = 'give another one, or remove it'
             raise ConfigError(option, str(path), f'an empty or new folder; {fix}')
         there = path
@@ -32,3 +33,28 @@ def check_new_folder(path: Path, option: str = '--out', keeps: tuple[str, ...] =
         raise ConfigError(option, str(path), f'a folder that can be made; {there} is a file')
     if not os.access(there, os.W_OK | os.X_OK):
         raise ConfigError(option, str(path), f'a folder that can be written; {there} cannot')
+
+
+@contextmanager
+def new_folder(path: Path, drops: tuple[str, ...] = ()) -> Iterator[None]:
+    """Make a folder, which goes again where what is done in it fails before it has a result.
+
+    An empty folder that was there before stays.
+
+    Args:
+        path: Folder to make, with those above it.
+        drops: Names of files that are no result by themselves.
+    """
+    made = [folder for folder in (path, *path.parents) if not folder.exists()]
+    drops = tuple(name for name in drops if not (path / name).exists())
+    path.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        if all(item.name in drops for item in path.iterdir()):
+            for item in list(path.iterdir()):
+                item.unlink()
+            with suppress(OSError):  # somebody else has put something into one of them
+                for folder in made:
+                    folder.rmdir()
+        raise

@@ -41,6 +41,21 @@ def weights_note(summary: Mapping[str, Any]) -> str:
     )
 
 
+def stamps_note(summary: Mapping[str, Any]) -> str:
+    """One line where nobody has set the stamps of the pictures; empty otherwise.
+
+    Args:
+        summary: Of a replay: `bag` is its path, `zero_stamps` tells whether masks have none.
+    """
+    if not summary.get('zero_stamps'):
+        return ''
+    return (
+        'note: the stamps of the pictures are zero, so the times above are those of recording, '
+        'and nothing can be matched or transformed. Let the driver fill header.stamp, and record '
+        f'again; mmp doctor --bag {summary["bag"]} names the topics'
+    )
+
+
 def unanswered(states: Sequence[Mapping[str, Any]]) -> list[str]:
     """A line per prompt and reason for what was refused or not found in the end, with its cameras.
 

@@ -102,6 +102,7 @@ def _eval_stack(args: argparse.Namespace) -> int:
     from mm_perception.evaluation.answers import answering_node
     from mm_perception.evaluation.result import Settings
     from mm_perception.evaluation.run import evaluate
+    from mm_perception.evaluation.scenes import find_topics
     from mm_perception.evaluation.tracking import require_trackeval
     from mm_perception.reporting.evaluated import write_report
 
@@ -111,6 +112,8 @@ def _eval_stack(args: argparse.Namespace) -> int:
     stack = apply_overrides(load_stack(args.what), args.set, args.input)
     answering_node(stack)
     require_trackeval()
+    for bag in args.bag:
+        find_topics(bag)  # loading CLIP takes half a minute
     clip, note = _load_clip(args.clip)
     bags = args.bag or _render(args)
     settings = Settings(num_present=args.present, num_absent=args.absent)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import keyword
 import os
 import pkgutil
 import sys
@@ -17,9 +18,9 @@ from mm_perception.errors import MmPerceptionError
 
 
 def command_names() -> list[str]:
-    """Every sub-command there is."""
-    modules = pkgutil.iter_modules(mm_perception.cli.__path__)
-    return sorted(m.name for m in modules if m.name != 'main' and not m.name.startswith('_'))
+    """Every sub-command there is; `import_.py` is `import`, which Python keeps for itself."""
+    names = {module.name for module in pkgutil.iter_modules(mm_perception.cli.__path__)}
+    return sorted(name.rstrip('_') for name in names - {'main'} if not name.startswith('_'))
 
 
 def build_parser(only: str = '') -> argparse.ArgumentParser:
@@ -34,7 +35,8 @@ def build_parser(only: str = '') -> argparse.ArgumentParser:
     parser.add_argument('--version', action='version', version=mm_perception.__version__)
     commands = parser.add_subparsers(dest='command', metavar='COMMAND', required=True)
     for name in [only] if only else command_names():
-        module = importlib.import_module(f'mm_perception.cli.{name}')
+        file = f'{name}_' if keyword.iskeyword(name) else name
+        module = importlib.import_module(f'mm_perception.cli.{file}')
         summary = (module.__doc__ or '').strip().splitlines()[0]
         sub = commands.add_parser(
             name,

@@ -19,8 +19,14 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from mm_perception.cli._folders import check_new_folder
-from mm_perception.cli._hints import failure_of, prompt_note, unanswered, weights_note
+from mm_perception.cli._folders import check_new_folder, new_folder
+from mm_perception.cli._hints import (
+    failure_of,
+    prompt_note,
+    stamps_note,
+    unanswered,
+    weights_note,
+)
 from mm_perception.cli._progress import INTERRUPTED, Progress
 from mm_perception.cli._prompts import parse_prompt
 from mm_perception.errors import ConfigError
@@ -60,16 +66,15 @@ def run(args: argparse.Namespace) -> int:
     from mm_perception.reporting.machine import machine, versions
     from mm_perception.reporting.run import write_run_report
 
-    # A first try whose weights were missing leaves the stack: the same call may be given again.
-    check_new_folder(args.out, keeps=(STACK,))
+    check_new_folder(args.out)
     if args.rate <= 0:
         raise ConfigError('--rate', args.rate, 'a number above 0')
     prompts = [parse_prompt(text, args.max_frames) for text in args.prompt]
     stack = apply_overrides(load_stack(args.stack), args.set, args.input)
-    args.out.mkdir(parents=True, exist_ok=True)
     date = datetime.now(timezone.utc).isoformat(timespec='seconds')
     replay = _offline if args.offline else _online
-    summary, wirings = replay(stack, args, prompts)
+    with new_folder(args.out, drops=(STACK,)):
+        summary, wirings = replay(stack, args, prompts)
     summary = {
         'versions': versions(),
         'machine': machine(),
@@ -203,6 +208,7 @@ def _draw(out: Path, wirings: Any, *, draws: bool) -> dict[str, Any]:
             for s in gallery.statuses
         ],
         'not_drawn': gallery.problems[:20],
+        'zero_stamps': gallery.has_zero_stamps,
     }  # fmt: skip
 
 
@@ -226,7 +232,8 @@ def _print_summary(summary: dict[str, Any]) -> None:
         )
     for line in unanswered(summary.get('prompt_states', [])):
         print(f'  {line}')
-    if note := weights_note(summary):
-        print(note)
+    for note in (stamps_note(summary), weights_note(summary)):
+        if note:
+            print(note)
     if summary['problem']:
         print(f'ended early: {summary["problem"]}')

@@ -21,6 +21,7 @@ from pathlib import Path
 import cv2
 
 from mm_perception.bag.rig import RigCamera, read_rig
+from mm_perception.cli._folders import check_new_folder
 from mm_perception.cli._progress import Progress
 from mm_perception.diagnosis.finding import exit_code, table
 from mm_perception.diagnosis.rig import check_rig, seen
@@ -39,6 +40,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Read, draw, check, print."""
+    check_new_folder(args.out)
     with Progress(0, 'reading scans and pictures'):
         cameras = read_rig(args.bag, args.lidar, max(1, args.moments))
     args.out.mkdir(parents=True, exist_ok=True)

@@ -15,6 +15,7 @@ import signal
 import sys
 from pathlib import Path
 
+from mm_perception.cli._folders import check_new_folder
 from mm_perception.cli._progress import INTERRUPTED, Progress
 
 
@@ -31,6 +32,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run until a signal comes."""
+    if args.record is not None:
+        check_new_folder(args.record, '--record')
     from mm_perception.ros.container import leave, run_stack
 
     ros_args = sys.argv[sys.argv.index('--ros-args') :] if '--ros-args' in sys.argv else []

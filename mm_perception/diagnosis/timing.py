@@ -16,13 +16,12 @@ _LATE_S = 0.5
 _FUTURE_S = 0.05
 _SKEW_S = 0.1
 _SKEW_ERROR_S = 1.0
+#: Spinning LiDARs turn 5 to 20 times a second.
+_SLOWEST_TURN_S = 0.2
 _GAP_PERIODS = 5.0
 _MIN_GAP_S = 0.5
-_SENSORS = (
-    'sensor_msgs/msg/Image',
-    'sensor_msgs/msg/CompressedImage',
-    'sensor_msgs/msg/PointCloud2',
-)
+_CLOUD = 'sensor_msgs/msg/PointCloud2'
+_SENSORS = ('sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage', _CLOUD)
 #: What a node on /diagnostics calls an input that is too old for it.
 _STALE = 'StaleInputError'
 
@@ -134,15 +133,22 @@ def late_stamps(snapshot: Snapshot) -> list[Finding]:
 
 
 def sensor_skew(snapshot: Snapshot) -> list[Finding]:
-    """Sensors whose stamps run apart cannot be matched."""
-    lags = {
-        name: t.lag_s
+    """Sensors whose stamps run apart cannot be matched.
+
+    A scan is stamped with the start of its turn, and comes when it is over: so much of what it
+    lags is no skew.
+    """
+    seen = {
+        name: t
         for name, t in sensor_traffic(snapshot).items()
         if t.lag_s is not None and t.last_stamp_ns > 0
     }
+    lags = {name: t.lag_s or 0.0 for name, t in seen.items()}
+    turns = {name: _turn_s(snapshot.topics[name], t) for name, t in seen.items()}
     worst: tuple[float, str, str] | None = None
     for first, second in combinations(sorted(lags), 2):
-        apart_s = abs(lags[first] - lags[second])
+        late, early = sorted((first, second), key=lags.__getitem__, reverse=True)
+        apart_s = lags[late] - turns[late] - lags[early]
         if apart_s > _SKEW_S and (worst is None or apart_s > worst[0]):
             worst = (apart_s, first, second)
     if worst is None:
@@ -152,12 +158,22 @@ def sensor_skew(snapshot: Snapshot) -> list[Finding]:
         f'{first} is {_ago(lags[first])}, {second} {_ago(lags[second])}: '
         f'{apart_s * 1e3:.0f} ms apart'
     )
+    turn_s = turns[max((first, second), key=lags.__getitem__)]
+    evidence += f', besides the {turn_s * 1e3:.0f} ms of a scan' if turn_s else ''
     fix = (
         f'synchronise the clocks of both drivers (PTP, chrony, hardware trigger), or raise the '
         f'tolerance_s of the matching above {apart_s:.2f} s'
     )
     level = Level.ERROR if apart_s > _SKEW_ERROR_S else Level.WARN
     return [Finding(level, 'sensor_skew', f'{first} and {second}', evidence, fix)]
+
+
+def _turn_s(topic: Topic, traffic: Traffic) -> float:
+    """How long a scan takes at most: its period, and no more than that of a slow LiDAR."""
+    if _CLOUD not in topic.types or traffic.count < 2:
+        return 0.0
+    stamped_s = (traffic.last_stamp_ns - traffic.first_stamp_ns) / 1e9
+    return min(max(0.0, stamped_s / (traffic.count - 1)), _SLOWEST_TURN_S)
 
 
 def backward_stamps(snapshot: Snapshot) -> list[Finding]:

@@ -124,7 +124,8 @@ class PosePlugin(ModelPlugin[PoseConfig, 'PoseEngine']):
         image = cast(Image | None, inputs.maybe('image'))
         if image is None:
             reason = 'there is no picture at the stamp of the masks'
-            fix = 'connect the picture that the masks are of; 64 are kept for a slow tracker'
+            fix = 'connect the picture that the masks are of; if it is, their tracker is so slow '
+            fix += 'that its picture has gone (15 s, 256 MiB): make its input smaller or rarer'
             raise MissingInputError('image', reason, fix)
         rgb = image.rgb()
         ids, boxes = self._people(masks, rgb.shape[0], rgb.shape[1])

@@ -16,7 +16,6 @@ from rclpy.node import Node
 
 from mm_perception.bag.transforms import TF_TOPICS
 from mm_perception.bag.writer import BagWriter
-from mm_perception.errors import ConfigError
 from mm_perception.graph import StackSpec, write_stack
 from mm_perception.reporting.machine import machine, versions
 from mm_perception.reporting.run import STACK, SUMMARY
@@ -39,14 +38,9 @@ class RunRecord:
     Args:
         out: Folder to write, empty or new.
         command: The command line that was given.
-
-    Raises:
-        ConfigError: The folder is not empty.
     """
 
     def __init__(self, out: Path, command: str) -> None:
-        if out.exists() and (not out.is_dir() or any(out.iterdir())):
-            raise ConfigError('--record', str(out), 'an empty or new folder')
         self.out, self._command = out, command
         self._date = datetime.now(timezone.utc).isoformat(timespec='seconds')
         self._wanted: set[str] = set()

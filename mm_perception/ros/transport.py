@@ -223,7 +223,8 @@ class RosTransport:
             self._report(feed, MalformedMessageError(type_name, problem))
             return
         make = partial(_decode, raw, type_name, feed.channel.sample_type)
-        feed.channel.publish(Deferred(head.stamp_ns, head.frame_id, make, feed.topic))
+        item = Deferred(head.stamp_ns, head.frame_id, make, feed.topic, raw.nbytes)
+        feed.channel.publish(item)
 
     def _receive_part(self, feed: _Feed, assembler: Any, suffix: str, message: Any) -> None:
         try:

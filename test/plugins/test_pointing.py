@@ -192,6 +192,20 @@ def test_holes_in_the_depth_refuse_once_with_the_reason() -> None:
     assert 'keypoint or depth of wrist is not known' in robot.events[0].message
 
 
+@pytest.mark.parametrize(('is_up', 'kinds'), [(True, ['refused']), (False, [])])
+def test_an_arm_whose_shoulder_is_hidden_is_refused_with_the_reason(
+    is_up: bool, kinds: list[str]
+) -> None:
+    """From the side the near shoulder hides the far one, and stands in for it."""
+    person = someone() if is_up else Person((2.0, 0.0))
+    keypoints = pixels_of(person)
+    keypoints[WRIST - 4] = np.nan
+    robot = Robot()
+    robot.watch({7: person}, keypoints={7: keypoints})
+    assert (robot.rays, robot.kinds) == ([], kinds)
+    assert all('depth of shoulder' in event.message for event in robot.events)
+
+
 def test_what_is_behind_the_wrist_is_not_taken_for_it() -> None:
     """A wrist whose keypoint lies beside the arm, on the wall behind it."""
     person, robot = someone(), Robot(hand_m=0.0)

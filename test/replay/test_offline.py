@@ -13,6 +13,7 @@ import pytest
 from mm_perception.bag.offline import OfflineRun, resolve_stack
 from mm_perception.bag.reader import BagReader, Record
 from mm_perception.errors import BagError, ConfigError
+from mm_perception.graph import parse_stack
 from mm_perception.ros import convert
 from mm_perception.ros.wire import deserialize
 from mm_perception.samples import Masks, Prompt
@@ -82,6 +83,25 @@ def test_the_result_stands_alone(bag: Path, tmp_path: Path) -> None:
     with BagReader(tmp_path / 'out') as reader:
         assert COMPRESSED not in reader.topics
         assert reader.topics['/tf_static'].latched
+
+
+def test_masks_that_went_in_are_in_the_result_with_their_detections(
+    bag: Path, tmp_path: Path
+) -> None:
+    OfflineRun(masker_stack(), bag, tmp_path / 'masks').run()
+    nodes = {
+        'pose': {
+            'inputs': {'masks': MASKS, 'image': IMAGE},
+            'parameters': {'weights': 'random', 'people': ['bright']},
+        }
+    }
+    report = OfflineRun(
+        parse_stack('people', {'nodes': nodes}), tmp_path / 'masks', tmp_path / 'out'
+    ).run()
+    assert report.nodes['pose'].stats.inferences == 6
+    for topic in (MASKS, f'{MASKS}/detections'):
+        mine, theirs = (records_of(tmp_path / name, topic) for name in ('out', 'masks'))
+        assert [r.data for r in mine] == [r.data for r in theirs], topic
 
 
 def test_inputs_can_be_left_out(bag: Path, tmp_path: Path) -> None:

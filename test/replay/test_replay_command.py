@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from mm_perception.bag.reader import BagReader
+from mm_perception.bag.writer import BagWriter
 from mm_perception.cli import main as mmp
 from mm_perception.cli._prompts import parse_prompt
 from mm_perception.errors import ConfigError, PromptError
@@ -96,6 +97,22 @@ def test_without_a_film_it_still_tells_what_was_found(
     assert summary_of(out)['pictures'] == []
 
 
+def test_stamps_of_zero_are_told_and_times_are_those_of_recording(
+    bag: Path, stack: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    zero = tmp_path / 'zero'
+    with BagReader(bag) as reader, BagWriter(zero) as writer:
+        writer.add_topic(IMAGE, reader.topics[IMAGE].type_name)
+        for record in reader.records([IMAGE]):
+            data = record.data[:4] + bytes(8) + record.data[12:]  # the header begins with it
+            writer.write(IMAGE, record.log_time_ns, data)
+    assert replay(zero, stack, tmp_path / 'out') == 0
+    printed = capsys.readouterr().out
+    assert 'bright #1: 0.00 to 0.50 s, 6 frames' in printed
+    assert 'stamps of the pictures are zero' in printed
+    assert f'mmp doctor --bag {zero}' in printed
+
+
 def test_who_asks_nothing_is_told_so(
     bag: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -130,6 +147,15 @@ def test_a_mistake_is_one_line_and_status_2(
     message = capsys.readouterr().err.strip()
     assert named in message
     assert len(message.splitlines()) == 1
+    assert not (tmp_path / 'out').exists()
+
+
+def test_a_prompt_that_nobody_takes_leaves_nothing(bag: Path, tmp_path: Path) -> None:
+    stack = tmp_path / 'labels.yaml'
+    node = {'plugin': 'clip', 'inputs': {'image': 'auto'}}
+    stack.write_text(yaml.safe_dump({'nodes': {'labels': node}}))
+    assert replay(bag, stack, tmp_path / 'a' / 'out', '--prompt', 'red') == 2
+    assert sorted(path.name for path in tmp_path.iterdir()) == ['labels.yaml']
 
 
 def test_results_are_not_written_over(bag: Path, stack: Path, tmp_path: Path) -> None:
@@ -189,4 +215,4 @@ def test_after_missing_weights_the_same_command_can_be_given_again(
     for _ in range(2):
         assert mmp.main([*words, '--set', 'sam2.weights=nobody/nothing']) == 2
         assert 'mmp fetch nobody/nothing' in capsys.readouterr().err
-    assert [path.name for path in (tmp_path / 'out').iterdir()] == ['stack.yaml']
+    assert not (tmp_path / 'out').exists()

@@ -130,3 +130,11 @@ def test_a_bag_without_scans_says_so(tmp_path: Path, capsys: pytest.CaptureFixtu
 def test_the_real_nuscenes_rig_is_right(tmp_path: Path) -> None:
     assert main.main(['rig', str(REAL), '--out', str(tmp_path)]) == 0
     assert len(list(tmp_path.glob('*.png'))) == 6
+
+
+def test_pictures_of_another_rig_are_not_written_over(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / 'front.png').touch()
+    assert main.main(['rig', str(tmp_path / 'no_bag'), '--out', str(tmp_path)]) == 2
+    assert 'an empty or new folder; give another one' in capsys.readouterr().err

@@ -126,7 +126,7 @@ def test_a_folder_with_something_in_it_is_refused(
 ) -> None:
     (tmp_path / 'mine.txt').write_text('')
     assert mmp.main(['run', 'track', '--record', str(tmp_path)]) == 2
-    assert '--record' in capsys.readouterr().err
+    assert 'an empty or new folder; give another one' in capsys.readouterr().err
 
 
 def test_what_cannot_be_recorded_is_in_the_summary_and_not_the_end(tmp_path: Path) -> None:

@@ -123,12 +123,18 @@ def _head(joints: Array) -> Array:
 def may_point(keypoints: Array, side: str, raised_deg: float) -> bool:
     """Whether an arm might point, by the picture alone: known, straight there and not hanging.
 
+    Who is seen from the side hides one shoulder with the other: where one is not known, the other
+    stands in for it.
+
     Args:
         keypoints: (17, 2) pixels, NaN where unknown.
         side: left or right.
         raised_deg: Angle from straight down from which on an arm does not hang.
     """
     shoulder, elbow, wrist = np.pad(keypoints[list(JOINTS[side])], ((0, 0), (0, 1)))
+    if not np.isfinite(shoulder).all():
+        other = JOINTS['right' if side == 'left' else 'left'][0]
+        shoulder = np.pad(keypoints[other], (0, 1))
     if not np.isfinite([shoulder, elbow, wrist]).all():
         return False
     is_up = angle_deg(np.array([0.0, 1.0, 0.0]), wrist - shoulder) >= raised_deg

@@ -7,15 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from mm_perception.cli._folders import check_new_folder
+from mm_perception.cli._folders import check_new_folder, new_folder
 from mm_perception.errors import ConfigError
 
 
 def test_new_and_empty_folders_are_taken(tmp_path: Path) -> None:
     check_new_folder(tmp_path)
     check_new_folder(tmp_path / 'a' / 'b')
-    (tmp_path / 'stack.yaml').touch()
-    check_new_folder(tmp_path, keeps=('stack.yaml',))
 
 
 def test_what_is_there_is_not_overwritten(tmp_path: Path) -> None:
@@ -42,3 +40,23 @@ def test_who_may_not_write_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(os, 'access', lambda path, mode: False)
     with pytest.raises(ConfigError, match=f'{tmp_path} cannot'):
         check_new_folder(tmp_path / 'result')
+
+
+@pytest.mark.parametrize('drops', [(), ('stack.yaml',)])
+def test_a_failure_without_a_result_leaves_nothing(tmp_path: Path, drops: tuple[str, ...]) -> None:
+    def fail(*written: str) -> None:
+        with new_folder(tmp_path / 'a' / 'b', drops=drops):
+            for name in (*drops, *written):
+                (tmp_path / 'a' / 'b' / name).touch()
+            raise ConfigError('it', 1, 'something else')
+
+    with pytest.raises(ConfigError):
+        fail()
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / 'a' / 'b').mkdir(parents=True)
+    with pytest.raises(ConfigError):
+        fail()
+    assert list((tmp_path / 'a' / 'b').iterdir()) == []
+    with pytest.raises(ConfigError):
+        fail('result')
+    assert (tmp_path / 'a' / 'b' / 'result').exists()

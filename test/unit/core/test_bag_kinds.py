@@ -26,7 +26,7 @@ def _write(path: Path, content: bytes = b'') -> Path:
     [
         ('old.bag', b'#ROSBAG V2.0', 'is a bag of ROS 1; .*rosbags-convert --src .*old.bag'),
         ('old', b'#ROSBAG V2.0', 'is a bag of ROS 1'),
-        ('clip.MP4', b'', 'is a film, no rosbag2'),
+        ('clip.MP4', b'', r'is a film, no rosbag2; make a bag of it: mmp import .*clip\.MP4'),
         ('one.png', b'', 'is a picture, no rosbag2'),
         ('jfk.flac', b'', 'is sound, no rosbag2'),
     ],
@@ -41,8 +41,11 @@ def test_other_folders_are_named(read, tmp_path: Path) -> None:
     with pytest.raises(BagError, match=r'no metadata.yaml and no .mcap file; in it: nothing'):
         read(tmp_path)
     _write(tmp_path / 'pics' / '000.png')
-    with pytest.raises(BagError, match=r'in it: 000.png'):
+    with pytest.raises(BagError, match=r'such as 000.png, no rosbag2; .*mmp import .*pics'):
         read(tmp_path / 'pics')
+    _write(tmp_path / 'films' / 'a.mp4')
+    with pytest.raises(BagError, match=r'such as a.mp4, no rosbag2; .*mmp import .*films/a.mp4 '):
+        read(tmp_path / 'films')
     _write(tmp_path / 'bags' / 'monday' / 'metadata.yaml')
     with pytest.raises(BagError, match=r'is a folder around a bag; give .*monday'):
         read(tmp_path / 'bags')

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mm_perception.channel import Bus
-from mm_perception.errors import InferenceError, LateInputError, RequestError
+from mm_perception.errors import InferenceError, LateInputError, PluginContractError, RequestError
 from mm_perception.matcher import Matcher
 from mm_perception.ports import Queue, Reference
 from mm_perception.runner import Runner, Wiring
@@ -52,6 +52,15 @@ def test_output_has_stamp_and_frame_of_the_source(bench) -> None:
     b = bench().listen()
     assert b.show(42)
     assert (b.masks[0].stamp_ns, b.masks[0].frame_id) == (42, 'camera')
+
+
+def test_masks_of_another_size_than_their_picture_are_refused(bench) -> None:
+    b = bench(FakeConfig(mode='small')).listen()
+    b.show(42)
+    assert b.masks == []
+    (error,) = b.errors
+    assert isinstance(error, PluginContractError)
+    assert "masks of 3x2 pixels for 'image' of 6x4" in str(error)
 
 
 def test_what_a_plugin_reports_is_counted_and_the_inference_goes_on(bench) -> None:

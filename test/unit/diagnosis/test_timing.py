@@ -9,13 +9,14 @@ from mm_perception.diagnosis.snapshot import Clock, Endpoint, Node, Snapshot, To
 from mm_perception.faults import Level
 
 IMAGE = 'sensor_msgs/msg/Image'
+CLOUD = 'sensor_msgs/msg/PointCloud2'
 NOW_NS = 1_700_000_000 * 10**9
 
 
-def stream(name='/cam', lag_s=0.01, count=100, stamp_ns=NOW_NS, **kwargs) -> Topic:
+def stream(name='/cam', lag_s=0.01, count=100, stamp_ns=NOW_NS, kind=IMAGE, **kwargs) -> Topic:
     given = {'first_stamp_ns': stamp_ns - 10 * 10**9, 'last_stamp_ns': stamp_ns, **kwargs}
     traffic = Traffic(count=count, span_s=10.0, lag_s=lag_s, **given)
-    return Topic(name, (Endpoint('/driver', IMAGE),), (), traffic)
+    return Topic(name, (Endpoint('/driver', kind),), (), traffic)
 
 
 def snapshot(*topics: Topic, **kwargs) -> Snapshot:
@@ -93,6 +94,26 @@ def test_sensors_that_run_apart(other_s: float, level: Level | None) -> None:
     if findings:
         assert '/lidar' in findings[0].subject
         assert f'{other_s * 1e3:.0f} ms apart' in findings[0].evidence
+
+
+@pytest.mark.parametrize(
+    ('camera_s', 'scan_s', 'apart'),
+    [
+        (0.009, 0.113, ''),  # stamped with the start of its turn, as it should be
+        (0.009, 0.410, '300 ms apart, besides the 101 ms of a scan'),
+        (0.300, 0.113, '187 ms apart'),  # the picture is late: a turn excuses nothing
+    ],
+)
+def test_the_turn_of_a_scan_is_no_skew(camera_s: float, scan_s: float, apart: str) -> None:
+    lidar = stream('/lidar', lag_s=scan_s, kind=CLOUD)
+    findings = timing.sensor_skew(snapshot(stream(lag_s=camera_s), lidar))
+    assert [f.evidence.endswith(apart) for f in findings] == ([True] if apart else [])
+
+
+def test_a_slow_cloud_excuses_no_more_than_a_slow_turn() -> None:
+    lidar = stream('/lidar', lag_s=0.9, kind=CLOUD, count=11)  # once a second
+    (finding,) = timing.sensor_skew(snapshot(stream(lag_s=0.0), lidar))
+    assert '700 ms apart, besides the 200 ms' in finding.evidence
 
 
 def test_stamps_that_go_back() -> None:

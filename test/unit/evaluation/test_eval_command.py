@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from mm_perception.cli import eval as eval_command
 from mm_perception.cli import main as mmp
 from mm_perception.evaluation import worlds
 from mm_perception.graph import stacks_folder
@@ -135,11 +136,14 @@ def test_a_mistake_is_one_line_and_status_2(
 
 
 def test_a_bag_without_truth_and_a_full_folder_are_refused(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    loaded: list[str | None] = []
+    monkeypatch.setattr(eval_command, '_load_clip', lambda name: loaded.append(name) or (None, ''))
     bag = write_shape_bag(tmp_path / 'shape', 2)
     assert mmp.main(['eval', 'colour', '--out', str(tmp_path / 'out'), '--bag', str(bag)]) == 2
     assert 'no truth' in capsys.readouterr().err
+    assert loaded == [], 'half a minute for nothing'
     (tmp_path / 'full').mkdir()
     (tmp_path / 'full' / 'notes.txt').write_text('mine')
     assert mmp.main(['eval', 'colour', '--out', str(tmp_path / 'full'), '--bag', str(bag)]) == 2

@@ -1,0 +1,1 @@
+"""Films, folders of pictures and sound, as a bag that every stack takes."""
