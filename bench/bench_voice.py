@@ -13,8 +13,10 @@ names   the same, clean, to a robot that has a name, which `command` asks for: `
         has to make it of letters.
 drives  the stack `voice` offline on held-out drives in whose audio the user asks for the thing
         that shows best; right is a mask that overlaps it by more than a half within 1.5 s of
-        capture time after the last word. The same stack is told the words in `typed`. Without
-        drives (0), those of the file are kept; so are words and names.
+        capture time after the last word. What has driven out of the picture by then cannot be
+        marked: such drives are listed, but do not count in `of drives`. The same stack is told
+        the words in `typed`. Without drives (0), those of the file are kept; so are words and
+        names.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ import numpy as np
 
 from bench.provenance import ROOT, provenance
 from mm_perception.cli import main as mmp
-from mm_perception.evaluation.naming import Name, map_of
+from mm_perception.evaluation.naming import MIN_PIXELS, Name, map_of
 from mm_perception.evaluation.questions import clearest_name
 from mm_perception.evaluation.scenes import read_masks, read_world
 from mm_perception.evaluation.spoken import read_heard
@@ -201,6 +203,8 @@ def outcome(drive: Path, result: Path, name: Name, end_ns: int) -> dict[str, Any
     truth = {m.stamp_ns: map_of(name, m) > 0 for m in read_world(drive).scenes[0].truth}
     found = read_masks(result / 'bag', '/text_tracker/output/masks')
     found |= read_masks(result / 'bag', '/text_tracker/output/masks/camera_front')
+    latest_ns = end_ns + round(WITHIN_S * 1e9)
+    in_view = [real.sum() >= MIN_PIXELS for ns, real in truth.items() if end_ns <= ns <= latest_ns]
     good, first = [], None
     for stamp_ns, masks in sorted(found.items()):
         real = truth.get(stamp_ns)
@@ -215,6 +219,7 @@ def outcome(drive: Path, result: Path, name: Name, end_ns: int) -> dict[str, Any
         'first_good_mask_s': None if first is None else round(first, 2),
         'is_right': first is not None and first <= WITHIN_S,
         'mean_iou': round(float(np.mean(good)), 3) if good else None,
+        'stays_in_view': bool(in_view) and all(in_view),
     }
 
 
@@ -241,6 +246,13 @@ def main() -> None:
             rows.append(row)
             print(row, flush=True)
     if rows:
+        staying = [row for row in rows if row.get('stays_in_view', True)]
+        seconds = [s for row in staying if (s := row.get('first_good_mask_s')) is not None]
+        report['of drives'] = {
+            'in view for as long as it may take': len(staying),
+            'right': sum(row.get('is_right', False) for row in staying),
+            'median_s': round(float(np.median(seconds)), 2) if seconds else None,
+        }
         report |= {'drives': rows, 'commit of drives': source['commit']}
         RESULTS.write_text(json.dumps(report, indent=2) + '\n')
 

@@ -11,7 +11,6 @@ import signal
 import struct
 import sys
 import termios
-from collections.abc import Iterator
 
 import pytest
 
@@ -25,14 +24,6 @@ class Terminal(io.StringIO):
 
     def isatty(self) -> bool:
         return True
-
-
-@pytest.fixture(autouse=True)
-def _hears_ctrl_c() -> Iterator[None]:
-    """As from a terminal: a shell's job in the background ignores SIGINT, and its children do."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture
