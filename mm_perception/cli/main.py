@@ -63,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f'mmp: no command {first!r}; {hint}', file=sys.stderr)
         return 2
     if words == ['--version']:
-        print(f'mmp {mm_perception.__version__}')
+        print(mm_perception.__version__)
         return 0
     args = build_parser(first if first in known else '').parse_args(words)
     try:

@@ -122,7 +122,7 @@ def test_frames_that_fail_are_told(
         (['colour', '--present', '0', '--absent', '0'], '--present'),
         (['colour', '--bag', 'no_such_folder'], 'no_such_folder'),
         (['colour', '--set', 'no_such=1'], 'no_such'),
-        (['colour', '--clip', 'no/such', '--bag', 'a'], 'no/such'),
+        (['colour', '--clip', 'no/such'], 'no/such'),
     ],
 )
 def test_a_mistake_is_one_line_and_status_2(
