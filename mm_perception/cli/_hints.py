@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mm_perception.plugin import Queue
 from mm_perception.samples import Prompt
+from mm_perception.samples.prompt import spoken_of
 
 if TYPE_CHECKING:
     from mm_perception.graph import NodeSpec, StackSpec
@@ -69,7 +70,7 @@ def unanswered(states: Sequence[Mapping[str, Any]]) -> list[str]:
     cameras: dict[str, list[str]] = {}
     for (prompt, camera), state in last.items():
         if state['state'] in ('NOT_FOUND', 'REJECTED'):
-            line = f'{prompt}: {state["state"].lower()} ({state["message"]})'
+            line = f'{spoken_of(prompt)}: {state["state"].lower()} ({state["message"]})'
             cameras.setdefault(line, []).append(camera)
     return [
         f'{line} on {", ".join(names)}' if any(names) else line for line, names in cameras.items()

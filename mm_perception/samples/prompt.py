@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -33,6 +34,15 @@ class PromptState(Enum):
 
 def _no_points() -> Array:
     return np.zeros((0, 2), np.float32)
+
+
+#: An id that `command` gives what was said: of a moment and a number.
+_OF_SPEECH = re.compile(r'said-\d+-\d+$')
+
+
+def spoken_of(prompt_id: str) -> str:
+    """What people read for the id of a prompt: their own one, or that it came from a voice."""
+    return 'what was said' if _OF_SPEECH.match(prompt_id) else prompt_id or 'prompt'
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

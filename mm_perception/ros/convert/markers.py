@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import colorsys
-import re
 import zlib
 from textwrap import fill
 from typing import Any
@@ -21,6 +20,7 @@ from mm_perception.samples import (
     Text,
     Transcript,
 )
+from mm_perception.samples.prompt import spoken_of
 
 MARKERS = 'visualization_msgs/msg/MarkerArray'
 _MARKER = 'visualization_msgs/msg/Marker'
@@ -42,7 +42,6 @@ _WORDS_RGB = {
 }  # fmt: skip
 #: What was said is of interest for so long, seconds.
 _WORDS_S = 10
-_OF_SPEECH = re.compile(r'said-\d+-\d+$')
 #: More letters are no label any more (some texts are JSON).
 _LONGEST = 120
 
@@ -127,9 +126,7 @@ def _line(sample: Advice | Prompt | PromptStatus | Text | Transcript) -> str:
         verb = '' if sample.action is PromptAction.ADD else f'{sample.action.name.lower()} '
         return f'asked: {verb}{asked}'.strip()
     if isinstance(sample, PromptStatus):
-        asked = sample.prompt_id or 'prompt'
-        # An id that `command` gave, of a moment and a number; the words stand in the row above.
-        asked = 'what was said' if _OF_SPEECH.match(asked) else asked
+        asked = spoken_of(sample.prompt_id)  # its words stand in the row above
         words = [asked, sample.state.name.lower().replace('_', ' ')]
         words += [f'#{track_id}' for track_id in sample.track_ids]
         words += [f'{sample.score:.2f}'] if sample.score else []

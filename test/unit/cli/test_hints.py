@@ -35,6 +35,8 @@ def test_convention_one_line_for_all_cameras_that_say_the_same() -> None:
         'red: not_found (no area is red) on front'
     ]
     assert unanswered([state('', 'REJECTED', 'no')]) == ['red: rejected (no)']
+    spoken = {**state('', 'REJECTED', 'no'), 'prompt': 'said-1700000000352000000-0'}
+    assert unanswered([spoken]) == ['what was said: rejected (no)']
 
 
 def test_why_a_node_failed_is_found_offline_and_online() -> None:
