@@ -142,7 +142,7 @@ def main() -> int:
     )
     parser.add_argument('demo', type=Path, help='what mmp demo wrote, or any bags')
     parser.add_argument('--out', type=Path, default=Path('docs/pictures'))
-    parser.add_argument('--at', type=float, default=0.22, help='moment, share of the time line')
+    parser.add_argument('--at', type=float, default=0.285, help='moment, share of the time line')
     args = parser.parse_args()
     program = next(filter(None, map(shutil.which, CHROMIUM)), None)
     if program is None:
