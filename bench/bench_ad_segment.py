@@ -30,7 +30,7 @@ from typing import Any
 import numpy as np
 
 from bench.provenance import ROOT, provenance
-from mm_perception.matcher import Inputs
+from mm_perception.inputs import Inputs
 from mm_perception.nets.clip import ClipEngine, shared_clip
 from mm_perception.plugins.ad_segment.catalogue import Offer, with_price_levels
 from mm_perception.plugins.ad_segment.matching import Product, match, product_of

@@ -29,7 +29,7 @@ from bench.provenance import ROOT, provenance
 from mm_perception.evaluation.boxes3d import Pair, score_boxes
 from mm_perception.evaluation.tracks3d import score_tracks3d
 from mm_perception.geometry import moved
-from mm_perception.matcher import Inputs
+from mm_perception.inputs import Inputs
 from mm_perception.plugin import Context
 from mm_perception.plugins.bevformer import BevFormerPlugin, BevFormerSettings
 from mm_perception.plugins.tracker3d import Tracker3D, Tracker3DConfig

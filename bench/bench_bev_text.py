@@ -32,7 +32,7 @@ import numpy as np
 
 from bench.provenance import ROOT, provenance
 from mm_perception.errors import PromptError
-from mm_perception.matcher import Inputs
+from mm_perception.inputs import Inputs
 from mm_perception.plugin import Context
 from mm_perception.plugins.bev_text import BevText, BevTextConfig
 from mm_perception.plugins.bev_text.question import Question

@@ -25,7 +25,7 @@ import numpy as np
 import torch
 
 from bench.provenance import ROOT, provenance
-from mm_perception.matcher import Inputs
+from mm_perception.inputs import Inputs
 from mm_perception.nets.clip import ClipEngine, load_clip
 from mm_perception.nets.dino.labelling import Vocabulary, paint
 from mm_perception.plugins.dino_segment import DinoSegment, DinoSegmentConfig

@@ -38,7 +38,7 @@ from bench.pointing_rooms import RATE_HZ, Film, films
 from bench.provenance import ROOT, provenance
 from mm_perception.errors import WeightsError
 from mm_perception.geometry.rays import ray_of
-from mm_perception.matcher import Inputs
+from mm_perception.inputs import Inputs
 from mm_perception.plugin import Context
 from mm_perception.plugins.ar_interact import ArInteract, ArInteractConfig
 from mm_perception.plugins.click import Click, ClickConfig

@@ -38,7 +38,7 @@ import numpy as np
 
 from bench.provenance import ROOT, provenance
 from mm_perception.geometry.cameras import unproject
-from mm_perception.matcher import Inputs
+from mm_perception.inputs import Inputs
 from mm_perception.plugin import Context, Plugin
 from mm_perception.plugins.click import Click, ClickConfig
 from mm_perception.plugins.colour_tracker import ColourTracker, ColourTrackerConfig

@@ -39,7 +39,7 @@ from bench.select_chain import chain
 from bench.select_rays import depth_image, rays, seen, share, trembling, winner
 from bench.select_rooms import Room, ns, sayings, stereo_pair
 from mm_perception.geometry.rays import Ray, pose_along, ray_through
-from mm_perception.matcher import Inputs
+from mm_perception.inputs import Inputs
 from mm_perception.plugin import Context
 from mm_perception.plugins.ar_interact import ArInteract, ArInteractConfig
 from mm_perception.plugins.sam_prompt import SamPrompt, SamPromptConfig

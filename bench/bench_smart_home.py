@@ -30,7 +30,7 @@ from typing import Any
 import numpy as np
 
 from bench.provenance import ROOT, provenance
-from mm_perception.matcher import Inputs
+from mm_perception.inputs import Inputs
 from mm_perception.plugins.smart_home import SmartHome, SmartHomeConfig
 from mm_perception.plugins.smart_home.binding import Seen, bind, reference_of
 from mm_perception.plugins.smart_home.camera import HomeCamera

@@ -26,7 +26,7 @@ import numpy as np
 import torch
 
 from bench.provenance import ROOT, provenance
-from mm_perception.matcher import Inputs
+from mm_perception.inputs import Inputs
 from mm_perception.nets.hearing import CtcRecogniser, shared_recogniser
 from mm_perception.plugins.speech import Speech, SpeechConfig
 from mm_perception.samples import AudioClip, Transcript

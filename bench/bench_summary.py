@@ -41,7 +41,7 @@ from bench.bench_surveillance import Seen, chain
 from bench.provenance import ROOT, provenance
 from bench.surveillance_truth import VEHICLES
 from mm_perception.evaluation.worlds import FIRST_SEED
-from mm_perception.matcher import Inputs
+from mm_perception.inputs import Inputs
 from mm_perception.plugins.clip import Clip, ClipConfig
 from mm_perception.plugins.surveillance import Surveillance
 from mm_perception.plugins.video_summary import VideoSummary, VideoSummaryConfig

@@ -41,7 +41,7 @@ from bench.surveillance_truth import (
 )  # fmt: skip
 from mm_perception.evaluation.watched import Watched, planted_visits
 from mm_perception.evaluation.worlds import FIRST_SEED
-from mm_perception.matcher import Inputs
+from mm_perception.inputs import Inputs
 from mm_perception.plugins.surveillance import Surveillance, SurveillanceConfig
 from mm_perception.plugins.surveillance.privacy import Veil
 from mm_perception.plugins.text_tracker import TextTracker, TextTrackerConfig

@@ -33,7 +33,7 @@ from mm_perception.errors import LateInputError
 from mm_perception.evaluation.boxes3d import Pair
 from mm_perception.evaluation.tracks3d import score_tracks3d
 from mm_perception.geometry import moved
-from mm_perception.matcher import Inputs
+from mm_perception.inputs import Inputs
 from mm_perception.plugin import Context
 from mm_perception.plugins.tracker3d import Tracker3D, Tracker3DConfig
 from mm_perception.samples import Boxes3D

@@ -36,7 +36,7 @@ from mm_perception.evaluation.naming import MIN_PIXELS, Name, map_of
 from mm_perception.evaluation.questions import clearest_name
 from mm_perception.evaluation.scenes import read_masks, read_world
 from mm_perception.evaluation.spoken import read_heard
-from mm_perception.matcher import Inputs
+from mm_perception.inputs import Inputs
 from mm_perception.plugins import command
 from mm_perception.plugins.speech import Speech, SpeechConfig
 from mm_perception.samples import AudioClip, Prompt, Text, Transcript

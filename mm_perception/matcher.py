@@ -12,8 +12,6 @@ from mm_perception.inputs import Inputs, Item
 from mm_perception.lead import Lead
 from mm_perception.ports import Latest, Port, Queue, Reference, Surround
 
-__all__ = ['LATE_TOLERANCE_NS', 'Inputs', 'Item', 'Matcher', 'trigger_port']
-
 _QUEUE_LIMIT = 1000
 
 

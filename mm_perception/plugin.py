@@ -25,7 +25,8 @@ from mm_perception.errors import (
     RequestError,
     TransformUnavailableError,
 )
-from mm_perception.matcher import Inputs, trigger_port
+from mm_perception.inputs import Inputs
+from mm_perception.matcher import trigger_port
 from mm_perception.ports import Latest, Port, Queue, Reference, Request, Surround
 from mm_perception.samples import Sample
 

@@ -27,7 +27,8 @@ from mm_perception.errors import (
     StaleInputError,
 )
 from mm_perception.faults import Outcome, fault_of
-from mm_perception.matcher import Inputs, Item, Matcher
+from mm_perception.inputs import Inputs, Item
+from mm_perception.matcher import Matcher
 from mm_perception.plugin import Context, Plugin, Request
 from mm_perception.samples import Image, Masks, Sample
 from mm_perception.stats import Stats

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mm_perception.matcher import Inputs
+from mm_perception.inputs import Inputs
 from mm_perception.plugin import Plugin
 from mm_perception.ports import Latest, Queue, Reference, Surround
 from mm_perception.samples import (

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mm_perception.errors import ConfigError, ShapeError
-from mm_perception.matcher import Inputs
+from mm_perception.inputs import Inputs
 from mm_perception.plugins.ad_segment import AdSegment, AdSegmentConfig
 from mm_perception.plugins.ad_segment.catalogue import read_catalogue
 from mm_perception.plugins.ad_segment.profile import Profile, read_preference

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mm_perception.geometry.rays import ray_of
-from mm_perception.matcher import Inputs
+from mm_perception.inputs import Inputs
 from mm_perception.plugin import Context, Latest
 from mm_perception.plugins.ar_interact import ArInteract, ArInteractConfig
 from mm_perception.samples import Boxes3D, Command, Event, Intent, Masks, PointCloud, Pose

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from mm_perception.errors import MissingInputError, PromptError, RequestError, ShapeError
-from mm_perception.matcher import Inputs
+from mm_perception.inputs import Inputs
 from mm_perception.model_cache import Shared
 from mm_perception.nets.clip.engine import ClipEngine, Picture
 from mm_perception.plugin import Context

@@ -21,7 +21,7 @@ from mm_perception.errors import (
     TransformUnavailableError,
 )
 from mm_perception.geometry.cameras import project
-from mm_perception.matcher import Inputs
+from mm_perception.inputs import Inputs
 from mm_perception.nets.bevformer import (
     CONFIGS,
     BevBoxes,

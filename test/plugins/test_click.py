@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mm_perception.errors import MmPerceptionError, TransformUnavailableError
-from mm_perception.matcher import Inputs
+from mm_perception.inputs import Inputs
 from mm_perception.plugin import Context
 from mm_perception.plugins.click import Click, ClickConfig
 from mm_perception.samples import (

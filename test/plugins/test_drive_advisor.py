@@ -11,7 +11,7 @@ import pytest
 
 from mm_perception.errors import ConfigError
 from mm_perception.geometry import pose_matrix
-from mm_perception.matcher import Inputs
+from mm_perception.inputs import Inputs
 from mm_perception.plugin import Context
 from mm_perception.plugins.drive_advisor import DriveAdvisor, DriveAdvisorConfig, rules
 from mm_perception.plugins.drive_advisor.rules import Thresholds, safe_speed

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mm_perception.geometry import pose_matrix
-from mm_perception.matcher import Inputs
+from mm_perception.inputs import Inputs
 from mm_perception.plugin import Context
 from mm_perception.plugins.drive_advisor import DriveAdvisor
 from mm_perception.plugins.tracker3d import Tracker3D

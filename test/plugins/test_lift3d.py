@@ -10,7 +10,7 @@ import pytest
 
 from mm_perception.errors import MissingInputError, ShapeError
 from mm_perception.geometry import pose_matrix
-from mm_perception.matcher import Inputs
+from mm_perception.inputs import Inputs
 from mm_perception.plugin import Context
 from mm_perception.plugins.lift3d import Lift3D, Lift3DConfig
 from mm_perception.samples import Boxes3D, Image, Masks, PointCloud

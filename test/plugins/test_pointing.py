@@ -10,7 +10,7 @@ import pytest
 
 from mm_perception.errors import MissingInputError, ShapeError
 from mm_perception.geometry.rays import ray_of, ray_through
-from mm_perception.matcher import Inputs
+from mm_perception.inputs import Inputs
 from mm_perception.plugin import Context
 from mm_perception.plugins.pointing import Pointing, PointingConfig
 from mm_perception.plugins.pointing.arms import angle_deg

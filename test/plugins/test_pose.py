@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mm_perception.errors import ConfigError, MissingInputError, WeightsError
-from mm_perception.matcher import Inputs
+from mm_perception.inputs import Inputs
 from mm_perception.model_cache import Shared
 from mm_perception.plugin import Context
 from mm_perception.plugins.pose import PoseConfig, PosePlugin

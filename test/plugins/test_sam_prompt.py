@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mm_perception.matcher import Inputs
+from mm_perception.inputs import Inputs
 from mm_perception.plugin import Context
 from mm_perception.plugins.sam_prompt import SamPrompt, SamPromptConfig
 from mm_perception.samples import (

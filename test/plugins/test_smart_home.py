@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mm_perception.errors import ConfigError, RequestError, ShapeError
-from mm_perception.matcher import Inputs
+from mm_perception.inputs import Inputs
 from mm_perception.plugins.smart_home import SmartHome, SmartHomeConfig
 from mm_perception.plugins.smart_home.binding import (
     Seen,

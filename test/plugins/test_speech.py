@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pytest
 
 from mm_perception.errors import TransformUnavailableError, WeightsError
-from mm_perception.matcher import Inputs
+from mm_perception.inputs import Inputs
 from mm_perception.plugin import Context
 from mm_perception.plugins.speech import Speech, SpeechConfig
 from mm_perception.samples import AudioClip, Transcript

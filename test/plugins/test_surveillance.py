@@ -10,7 +10,7 @@ import pytest
 
 from mm_perception.channel import Deferred
 from mm_perception.errors import ConfigError, MalformedMessageError, MissingInputError, ShapeError
-from mm_perception.matcher import Inputs
+from mm_perception.inputs import Inputs
 from mm_perception.plugin import Context
 from mm_perception.plugins.surveillance import Surveillance, SurveillanceConfig
 from mm_perception.plugins.surveillance.places import GroundUnits, PictureUnits, foot_of

@@ -14,7 +14,7 @@ from mm_perception.errors import (
     TransformUnavailableError,
 )
 from mm_perception.geometry import pose_matrix
-from mm_perception.matcher import Inputs
+from mm_perception.inputs import Inputs
 from mm_perception.plugin import Context
 from mm_perception.plugins.tracker3d import Tracker3D, Tracker3DConfig
 from mm_perception.samples import Boxes3D, quats_of_yaws

@@ -11,7 +11,7 @@ import pytest
 
 from mm_perception.errors import RequestError
 from mm_perception.imaging.compressed import decode_picture
-from mm_perception.matcher import Inputs
+from mm_perception.inputs import Inputs
 from mm_perception.plugins.video_summary import VideoSummary, VideoSummaryConfig
 from mm_perception.plugins.video_summary.diary import (
     Diary,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mm_perception.matcher import Inputs
+from mm_perception.inputs import Inputs
 from mm_perception.plugin import Context
 from mm_perception.plugins.xr_select import XrSelect, XrSelectConfig, painted_out
 from mm_perception.samples import Boxes3D, Command, Event, Image, Intent, Masks, Pose, Relation

@@ -14,7 +14,7 @@ from mm_perception.bag.offline import OfflineRun
 from mm_perception.bag.writer import BagWriter
 from mm_perception.geometry.rays import ray_of
 from mm_perception.graph import load_stack, parse_stack
-from mm_perception.matcher import Inputs
+from mm_perception.inputs import Inputs
 from mm_perception.plugin import Context
 from mm_perception.plugins.ar_interact import ArInteract, ArInteractConfig
 from mm_perception.plugins.click import Click, ClickConfig

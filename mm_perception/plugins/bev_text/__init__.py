@@ -18,7 +18,7 @@ from mm_perception.config import parameter
 from mm_perception.errors import MissingInputError, RequestError, ShapeError
 from mm_perception.geometry.cameras import intrinsics, picture_size, project
 from mm_perception.geometry.scans import points_at, points_of_depth
-from mm_perception.matcher import LATE_TOLERANCE_NS
+from mm_perception.history import LATE_TOLERANCE_NS
 from mm_perception.model_plugin import ModelPlugin
 from mm_perception.plugin import (
     Card,
