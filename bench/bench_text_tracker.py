@@ -18,7 +18,7 @@ from typing import Any
 from bench.provenance import ROOT, provenance
 
 RESULTS = ROOT / 'bench' / 'results' / 'text_tracker.json'
-KEPT = ('command', 'stack', 'parameters', 'settings', 'systems', 'scores', 'worlds', 'nodes')
+KEPT = ('stack', 'parameters', 'settings', 'systems', 'scores', 'worlds', 'nodes')
 
 
 def main() -> int:

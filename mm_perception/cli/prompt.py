@@ -7,8 +7,8 @@
 
 It waits until somebody takes prompts, sends this one, and prints what each camera makes of it.
 While it listens the nodes work, also where nobody else subscribes. When it has ended they work on
-as long as somebody looks: mmp view, mmp record, mmp run --record. What is not in view yet is marked
-when it comes: `not_found` is the answer of this moment.
+as long as somebody looks: mmp view, mmp record, mmp run --record. What is not in view yet is
+marked when it comes: `not_found` is the answer of this moment.
 
 Exit status: 0 found, 1 not found, refused or no answer.
 """
