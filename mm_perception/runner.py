@@ -105,7 +105,7 @@ class Runner:
         if lookup_transform is not None:
             context = replace(context, lookup_transform=lookup_transform)
         self.plugin = plugin_class(config, context)
-        self.matcher = Matcher(ports, streams, lossless=lossless)
+        self.matcher = Matcher(ports, streams, lossless=lossless, now_ns=now_ns)
         self._questions: deque[_Question] = deque()
         self._changes: deque[Any] = deque()
         self._subscriptions: list[Subscription] = []
