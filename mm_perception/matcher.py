@@ -23,8 +23,8 @@ class Matcher:
         ports: Input ports by name, without requests.
         streams: Stream names per port; ports that are not connected have none.
         lossless: Keep every reference sample in order (offline) instead of the newest only.
-        now_ns: Clock of the arrivals, by which a single wrong stamp is known (see `Doubts`); without
-            it every stamp is believed.
+        now_ns: Clock of the arrivals, by which a single wrong stamp is known (see `Doubts`);
+            without it every stamp is believed.
     """
 
     def __init__(
