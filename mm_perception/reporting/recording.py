@@ -17,6 +17,7 @@ import numpy as np
 
 from mm_perception.bag.reader import BagReader, Record
 from mm_perception.bag.transforms import read_transforms
+from mm_perception.channel import from_topic
 from mm_perception.errors import BagError, MmPerceptionError
 from mm_perception.faults import Level, tally
 from mm_perception.reporting import told
@@ -195,7 +196,7 @@ def add_transforms(recording: Recording, bag: Path) -> None:
         BagError: It cannot be read.
     """
     with BagReader(bag) as reader:
-        read_transforms(reader, recording.transforms)
+        read_transforms(reader, recording.transforms, partial(_tell, recording))
 
 
 def add_odometry(recording: Recording, bag: Path) -> None:
@@ -245,9 +246,12 @@ def _guarded(recording: Recording, take: _Take, record: Record) -> None:
     try:
         take(record, deserialize(record.data, record.type_name))
     except MmPerceptionError as error:
-        text = f'{record.topic}: {error}'
-        if text not in recording.problems:
-            recording.problems.append(text)
+        _tell(recording, from_topic(error, record.topic))
+
+
+def _tell(recording: Recording, error: MmPerceptionError) -> None:
+    if str(error) not in recording.problems:
+        recording.problems.append(str(error))
 
 
 def _take_detections(recording: Recording, record: Record, message: Any) -> None:
