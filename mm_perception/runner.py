@@ -277,7 +277,8 @@ class Runner:
         if error is None:
             _, error = self._guard(inputs.stamp_ns, partial(self._publish, inputs, outputs))
         if error is None:
-            latency_s = (self._now_ns() - inputs.stamp_ns) / 1e9
+            age_s = (self._now_ns() - inputs.stamp_ns) / 1e9
+            latency_s = age_s if inputs.stamp_ns else None
             self.stats.inferred(time.perf_counter() - started_s, latency_s)
 
     def _call_plugin(self, inputs: Inputs) -> Mapping[str, Sample | Sequence[Sample]]:

@@ -21,9 +21,11 @@ from mm_perception.channel import from_topic
 from mm_perception.errors import BagError, MmPerceptionError
 from mm_perception.faults import Level, tally
 from mm_perception.reporting import told
+from mm_perception.reporting.dating import dated
 from mm_perception.ros import convert
 from mm_perception.ros.convert.boxes3d import BOXES
 from mm_perception.ros.convert.detections import DETECTIONS
+from mm_perception.ros.convert.header import stamp_and_frame
 from mm_perception.ros.convert.motion import DETAILS, ODOMETRY
 from mm_perception.ros.convert.prompt import PROMPT, STATUS
 from mm_perception.ros.tf import TransformBuffer
@@ -105,6 +107,7 @@ class Recording:
         odometry: Topic to (stamp_ns, x, y, yaw) and the frames of it and of the body.
         transforms: TF, where there are boxes in space; else empty.
         warnings: How often (node, level, message) was diagnosed.
+        undated: Topics with messages whose stamp is zero; their times are those of the bag.
         problems: What could not be read.
     """
 
@@ -123,6 +126,7 @@ class Recording:
     odometry: dict[str, Ego] = field(default_factory=dict)
     transforms: TransformBuffer = field(default_factory=partial(TransformBuffer, None))
     warnings: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    undated: set[str] = field(default_factory=set)
     problems: list[str] = field(default_factory=list)
 
     @property
@@ -244,7 +248,11 @@ def _takers(recording: Recording, reader: BagReader) -> dict[str, _Take]:
 def _guarded(recording: Recording, take: _Take, record: Record) -> None:
     """A message that is broken is told, each kind once, and the rest is read."""
     try:
-        take(record, deserialize(record.data, record.type_name))
+        message = deserialize(record.data, record.type_name)
+        is_dated = stamp_and_frame(message, record.log_time_ns)[0] != 0
+        if not is_dated and record.type_name != PROMPT:  # which means the newest picture
+            recording.undated.add(record.topic)
+        take(record, message)
     except MmPerceptionError as error:
         _tell(recording, from_topic(error, record.topic))
 
@@ -258,7 +266,7 @@ def _take_detections(recording: Recording, record: Record, message: Any) -> None
     topic = record.topic.removesuffix(_SUFFIX)
     if topic not in recording.answered:
         return
-    found = convert.from_msg(message, Detections, record.log_time_ns)
+    found = dated(convert.from_msg(message, Detections, record.log_time_ns), record)
     assert isinstance(found, Detections)
     recording.answered[topic].append(found.stamp_ns)
     ids = found.track_ids or tuple(map(str, range(1, len(found) + 1)))
@@ -270,7 +278,7 @@ def _take_detections(recording: Recording, record: Record, message: Any) -> None
 
 
 def _take_boxes(recording: Recording, record: Record, message: Any) -> None:
-    boxes = convert.from_msg(message, Boxes3D, record.log_time_ns)
+    boxes = dated(convert.from_msg(message, Boxes3D, record.log_time_ns), record)
     assert isinstance(boxes, Boxes3D)
     recording.boxes.setdefault(record.topic, []).append(boxes.stamp_ns)
     recording.frames[record.topic] = boxes.frame_id
@@ -286,7 +294,7 @@ def take_paths(paths: dict[tuple[str, str], Path3D], topic: str, boxes: Boxes3D)
 
 
 def _take_odometry(recording: Recording, record: Record, message: Any) -> None:
-    odom = convert.from_msg(message, Odometry, record.log_time_ns)
+    odom = dated(convert.from_msg(message, Odometry, record.log_time_ns), record)
     assert isinstance(odom, Odometry)
     ego = recording.odometry.setdefault(record.topic, Ego(odom.frame_id, odom.child_frame_id))
     x, y, z, w = odom.quat_xyzw.tolist()
@@ -301,7 +309,7 @@ def _take_prompt(recording: Recording, record: Record, message: Any) -> None:
 
 
 def _take_status(recording: Recording, record: Record, message: Any) -> None:
-    status = convert.from_msg(message, PromptStatus, record.log_time_ns)
+    status = dated(convert.from_msg(message, PromptStatus, record.log_time_ns), record)
     assert isinstance(status, PromptStatus)
     recording.statuses.append((record.topic, status))
 
