@@ -31,6 +31,7 @@ from mm_perception.ros.convert.prompt import PROMPT, STATUS
 from mm_perception.ros.tf import TransformBuffer
 from mm_perception.ros.wire import deserialize
 from mm_perception.samples import Boxes3D, Detections, Odometry, Prompt, PromptState, PromptStatus
+from mm_perception.samples.prompt import spoken_of
 from mm_perception.watching import Watch, unwatched
 
 TRUTH = '/ground_truth/'
@@ -135,9 +136,9 @@ class Recording:
         return max((self.end_ns - self.start_ns) / 1e9, 1e-3)
 
     def words_of(self, prompt_id: str) -> str:
-        """The text of a prompt; its id where it has none, as points and boxes do."""
+        """The text of a prompt; what people read for its id where it has none, as boxes do."""
         texts = (p.text for p in self.prompts if p.prompt_id == prompt_id and p.text)
-        return next(texts, prompt_id)
+        return next(texts, spoken_of(prompt_id))
 
     def at_s(self, stamp_ns: int) -> float:
         """Seconds from the first message."""
