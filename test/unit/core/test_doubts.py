@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mm_perception.matcher import Matcher
-from mm_perception.ports import Latest, Reference
+from mm_perception.ports import Latest, Reference, Surround
 from mm_perception.samples import Image, Text
 from test.fakes import image
 
@@ -97,6 +97,22 @@ def test_cameras_are_doubted_each_on_its_own() -> None:
     assert bench.show(50.0, stream='other') == [(50.0, False)]
     assert bench.show(10.0) == [(10.0, False)]
     assert bench.show(50.1, stream='other') == [(50.1, False)]
+
+
+def test_a_wrong_stamp_of_a_camera_that_does_not_lead_is_no_moment() -> None:
+    ports = {'images': Surround(Image, patience_s=0.0, silence_s=0.5)}
+    now_s = [100.0]
+    matcher = Matcher(
+        ports, {'images': ['front', 'left']}, now_ns=lambda: round(now_s[0] * SECOND)
+    )
+    found = []
+    for stream, stamp_s in (('front', 50.0), ('left', 60.0), ('front', 50.1), ('left', 50.1)):
+        now_s[0] += 0.05
+        matcher.push('images', stream, image(round(stamp_s * SECOND)))
+        inputs = matcher.take()
+        found += [] if inputs is None else [(inputs.stamp_ns / SECOND, inputs.rewound)]
+    assert found == [(50.0, False), (50.1, False)]
+    assert matcher.drops == {('images/left', 'wrong stamp'): 1}
 
 
 def test_a_clock_that_was_set_makes_no_doubt() -> None:
