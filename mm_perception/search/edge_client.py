@@ -2,8 +2,8 @@
 
 Each collection is a folder. One process at a time has it. What `upsert` took survives the end of
 the process at any moment, and a loss of power once `flush` was called. A search compares with all
-that may be meant: a graph of neighbours, as a server builds it, takes the engine a quarter of an
-hour for a million vectors, and no other thread of Python runs meanwhile (see bench_video_search).
+that may be meant. A graph of neighbours, as a server builds it by itself, takes the engine minutes
+in which no other thread of Python runs, and the searches gain little (see bench_video_search).
 """
 
 from __future__ import annotations
@@ -20,10 +20,6 @@ _CONFIG = 'edge_config.json'  # of a collection; the engine writes it first
 _UNFINISHED = 'temp_segments'
 _FLUSH = 5000  # points in the log of changes, which is read again when a collection opens
 _NO_GRAPH = 0
-_SCHEMAS = {
-    models.PayloadSchemaType.KEYWORD: edge.PayloadSchemaType.Keyword,
-    models.PayloadSchemaType.INTEGER: edge.PayloadSchemaType.Integer,
-}
 
 
 class Nearest(NamedTuple):
@@ -64,10 +60,13 @@ class EdgeClient:
         self._shards[name] = edge.EdgeShard.create(str(self._folder / name), config)
 
     def create_payload_index(
-        self, name: str, field: str, schema: models.PayloadSchemaType
+        self, name: str, field: str, schema: models.PayloadSchemaType | models.IntegerIndexParams
     ) -> None:
-        """Index a field; one that is indexed stays so."""
-        self._shard(name).update(edge.UpdateOperation.create_field_index(field, _SCHEMAS[schema]))
+        """Index a field of words, or of numbers; one that is indexed stays so."""
+        kind: edge.PayloadSchemaType | edge.IntegerIndexParams = edge.PayloadSchemaType.Keyword
+        if isinstance(schema, models.IntegerIndexParams):
+            kind = edge.IntegerIndexParams(lookup=schema.lookup, range=schema.range)
+        self._shard(name).update(edge.UpdateOperation.create_field_index(field, kind))
 
     def upsert(self, name: str, points: Sequence[models.PointStruct]) -> None:
         """Put points, all or none; one whose id is known takes the place of the old one."""

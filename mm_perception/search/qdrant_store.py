@@ -29,6 +29,10 @@ _FIELDS = (
 _WORDS = ('source', 'bag', 'topic', 'stream', 'track_id')
 _TIMES = ('stamp_ns', 'end_ns')
 _ENGINE = 'qdrant:'
+#: Times are compared, never looked up: a table of them takes as much memory as all else.
+_ORDERED = models.IntegerIndexParams(
+    type=models.IntegerIndexType.INTEGER, lookup=False, range=True
+)
 
 
 class QdrantStore(Store):
@@ -181,7 +185,7 @@ class QdrantStore(Store):
         for field in _WORDS:
             self._client.create_payload_index(name, field, models.PayloadSchemaType.KEYWORD)
         for field in _TIMES:
-            self._client.create_payload_index(name, field, models.PayloadSchemaType.INTEGER)
+            self._client.create_payload_index(name, field, _ORDERED)
 
 
 def _engine(folder: Path) -> EdgeClient:
