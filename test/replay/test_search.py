@@ -202,7 +202,7 @@ def test_a_picture_finds_its_moment_and_a_sheet_shows_it(
         (('search', '--image', 'nothing.png'), 'a JPEG or PNG file'),
         (('index', 'nothing'), 'does not exist'),
         (('index', '.', '--every', '-1'), 'at least 0'),
-        (('index', '.', '--index', ''), 'folder, or URL'),
+        (('index', '.', '--index', ''), 'qdrant:FOLDER, or URL'),
     ],
 )
 def test_mistakes_are_one_line_with_the_fix(
