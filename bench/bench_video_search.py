@@ -6,7 +6,8 @@
   moments  eight scenes of six seconds one after the other: does the first moment overlap a time in
            which such a thing is seen with an IoU of at least 0.5
   speed    pictures per second, what is stored of them, bytes per entry
-  stores   entries per second, seconds to open and to search, memory and disk
+  stores   entries per second, seconds to open and to search, recall, memory and disk
+  graph    the same of Qdrant's engine with the graph that a server builds
 
 Masks are the true ones: what is measured is the index, not a tracker.
 """
@@ -16,14 +17,14 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from bench.provenance import ROOT, provenance
-from bench.search_stores import measure
+from bench.search_stores import ENGINE, measure
 from mm_perception.nets.clip import ClipEngine, load_clip
 from mm_perception.samples import Image, Masks, SearchRequest
 from mm_perception.search.indexer import Indexer, Origin, Sameness
@@ -266,22 +267,28 @@ def bench_speed(engine: ClipEngine) -> dict[str, Any]:
     return found
 
 
-def bench_stores(engine: ClipEngine) -> list[dict[str, Any]]:
-    """No million in local Qdrant: by its memory at 20,000 that would take some 11 GB."""
-    cases = (
-        ('sqlite', 20_000), ('qdrant local', 20_000), ('sqlite', 1_000_000),
-        ('qdrant local', 100_000),
-    )  # fmt: skip
-    found = []
-    for kind, count in cases:
-        found.append(measure(kind, count))
-        print(found[-1], flush=True)
+def bench_stores(engine: ClipEngine) -> dict[str, Any]:
+    """Both stores, as they are used."""
+    cases = [(kind, count) for count in (20_000, 1_000_000) for kind in ('sqlite', ENGINE)]
+    return _measured(row for case in cases for row in measure(*case))
+
+
+def bench_graph(engine: ClipEngine) -> dict[str, Any]:
+    """Qdrant's engine with and without a graph; no million, which takes far longer."""
+    return _measured(measure(ENGINE, 200_000, with_graph=True))
+
+
+def _measured(rows: Iterable[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
+    found = {}
+    for name, row in rows:
+        found[name] = row
+        print(name, row, flush=True)
     return found
 
 
 PARTS: dict[str, Callable[[ClipEngine], Any]] = {
     'scenes': bench_scenes, 'things': bench_things, 'moments': bench_moments,
-    'speed': bench_speed, 'stores': bench_stores,
+    'speed': bench_speed, 'stores': bench_stores, 'graph': bench_graph,
 }  # fmt: skip
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 #: Where both commands keep and look, unless told.
 DEFAULT_INDEX = 'mmp_index'
-INDEX_HELP = 'folder, or URL of a Qdrant server; default: ./mmp_index'
+INDEX_HELP = 'folder, qdrant:FOLDER, or URL of a Qdrant server; default: ./mmp_index'
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

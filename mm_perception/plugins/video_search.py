@@ -62,7 +62,7 @@ class VideoSearchConfig:
         'nano', 'Of CLIP: nano, a hub id, a directory, open_clip:..., random.'
     )
     index: str = parameter(
-        '', 'Folder, or URL of a Qdrant server, that keeps entries; empty: memory alone.'
+        '', 'Folder, qdrant:FOLDER or URL of a Qdrant server that keeps entries; empty: memory.'
     )
     every_s: float = parameter(
         0.0, 'Seconds between two pictures of a camera that are looked at; 0: every one.',

@@ -1,8 +1,4 @@
-"""Entries in Qdrant: on a server, for fleets, or in its local mode, which is the same code.
-
-The local mode keeps everything in Python objects and reads it all when it opens; it is meant for
-small collections (the client itself warns from 20,000 points on; see bench_video_search).
-"""
+"""Entries in Qdrant: on a server, for fleets, or in its engine in this process; the same code."""
 
 from __future__ import annotations
 
@@ -11,16 +7,19 @@ import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qdrant_client import QdrantClient, models
 from qdrant_client.http.exceptions import ApiException
 
-from mm_perception.errors import ConfigError
+from mm_perception.errors import ConfigError, MissingDependencyError
 from mm_perception.samples.sample import Array
 from mm_perception.search.entry import Entry, Found, Where
-from mm_perception.search.store import Store
+from mm_perception.search.store import MADE, Store
+
+if TYPE_CHECKING:
+    from mm_perception.search.edge_client import EdgeClient
 
 _PREFIX = 'mmp_'
 _NOTES = 'mmp_notes'
@@ -29,32 +28,41 @@ _FIELDS = (
 )  # fmt: skip
 _WORDS = ('source', 'bag', 'topic', 'stream', 'track_id')
 _TIMES = ('stamp_ns', 'end_ns')
-_LOCAL = 'qdrant:'
+_ENGINE = 'qdrant:'
+#: Times are compared, never looked up: a table of them takes as much memory as all else.
+_ORDERED = models.IntegerIndexParams(
+    type=models.IntegerIndexType.INTEGER, lookup=False, range=True
+)
 
 
 class QdrantStore(Store):
     """Entries in Qdrant; each space is a collection.
 
     Args:
-        address: URL of a server, or `qdrant:FOLDER`.
+        address: URL of a server, or `qdrant:FOLDER` for the engine in this process.
+        makes: Whether the folder may be made.
 
     Raises:
-        ConfigError: Nobody answers there, or another process has the folder.
+        ConfigError: Nobody answers there, or the folder cannot be used.
+        MissingDependencyError: The engine is not installed.
     """
 
-    def __init__(self, address: str) -> None:
-        self._is_local = address.startswith(_LOCAL)
+    def __init__(self, address: str, *, makes: bool = True) -> None:
+        self._client: QdrantClient | EdgeClient
+        self._edge: EdgeClient | None = None
         try:
-            if self._is_local:
-                folder = Path(address.removeprefix(_LOCAL)).expanduser()
-                self._client = QdrantClient(path=str(folder))
+            if address.startswith(_ENGINE):
+                folder = Path(address.removeprefix(_ENGINE)).expanduser()
+                if not makes and not (folder / _NOTES).is_dir():
+                    raise ConfigError('index', address, MADE)
+                expected = 'a folder to write in that no other process has open'
+                self._client = self._edge = _engine(folder)
             else:
-                key = os.environ.get('QDRANT_API_KEY')
-                self._client = QdrantClient(url=address, api_key=key)
+                expected = 'an address where Qdrant answers'
+                self._client = QdrantClient(url=address, api_key=os.environ.get('QDRANT_API_KEY'))
             self._names = self._read_names()
         except (ApiException, RuntimeError, OSError, ValueError) as error:
-            expected = f'an address where Qdrant answers ({error})'
-            raise ConfigError('index', address, expected) from error
+            raise ConfigError('index', address, f'{expected} ({error})') from error
 
     def add(self, entries: Sequence[Entry]) -> None:
         """Keep entries; a point has the id that the entry's key is."""
@@ -128,6 +136,8 @@ class QdrantStore(Store):
 
     def write_note(self, key: str, text: str) -> None:
         """Notes are points too, with a vector that means nothing."""
+        if self._edge is not None:
+            self._edge.flush()  # what a note says was done shall be on the disk before it
         if not self._client.collection_exists(_NOTES):
             self._create(_NOTES, 1)
         point = models.PointStruct(
@@ -158,7 +168,7 @@ class QdrantStore(Store):
         if space not in self._names:
             if not self._client.collection_exists(_name(space)):
                 self._create(_name(space), dimension)
-                self._index(_name(space))
+            self._index(_name(space))
             self.write_note(f'space {_name(space)}', space)
             self._names.add(space)
         return _name(space)
@@ -171,13 +181,20 @@ class QdrantStore(Store):
         )
 
     def _index(self, name: str) -> None:
-        """Indices of what is asked for; a server orders by nothing else. Local mode has none."""
-        if self._is_local:
-            return
+        """Indices of what is asked for; Qdrant orders by nothing else."""
         for field in _WORDS:
             self._client.create_payload_index(name, field, models.PayloadSchemaType.KEYWORD)
         for field in _TIMES:
-            self._client.create_payload_index(name, field, models.PayloadSchemaType.INTEGER)
+            self._client.create_payload_index(name, field, _ORDERED)
+
+
+def _engine(folder: Path) -> EdgeClient:
+    try:
+        from mm_perception.search.edge_client import EdgeClient
+    except ImportError as error:
+        install = 'pip install qdrant-edge-py'
+        raise MissingDependencyError('qdrant-edge-py', 'an index in qdrant:', install) from error
+    return EdgeClient(folder)
 
 
 def _number(text: str) -> int:

@@ -11,6 +11,9 @@ from mm_perception.errors import ConfigError
 from mm_perception.samples.sample import Array
 from mm_perception.search.entry import Entry, Found, Where
 
+#: What an address should be that is only looked at.
+MADE = 'a folder that `mmp index` has made'
+
 
 class Store(ABC):
     """Keeps entries of any number of spaces, and notes about what was done."""
@@ -85,12 +88,14 @@ def open_store(address: str, *, makes: bool = True) -> Store:
     """Open the store at an address.
 
     Args:
-        address: A folder; `http://host:6333` or `https://...` of a Qdrant server (its key in
-            `$QDRANT_API_KEY`); `qdrant:FOLDER` for Qdrant's local mode; empty for memory alone.
+        address: A folder; `qdrant:FOLDER` for one that Qdrant's engine keeps in this process;
+            `http://host:6333` or `https://...` of a Qdrant server (its key in `$QDRANT_API_KEY`);
+            empty for memory alone.
         makes: Whether a folder may be made.
 
     Raises:
         ConfigError: The folder is not there and must not be made, or it is no index.
+        MissingDependencyError: What the address needs is not installed.
     """
     from mm_perception.search.sqlite_store import SqliteStore
 
@@ -99,8 +104,8 @@ def open_store(address: str, *, makes: bool = True) -> Store:
     if address.startswith(('http://', 'https://', 'qdrant:')):
         from mm_perception.search.qdrant_store import QdrantStore
 
-        return QdrantStore(address)
+        return QdrantStore(address, makes=makes)
     folder = Path(address).expanduser()
     if not makes and not SqliteStore.is_in(folder):
-        raise ConfigError('index', address, 'a folder that `mmp index` has made')
+        raise ConfigError('index', address, MADE)
     return SqliteStore(folder)

@@ -89,8 +89,11 @@ def test_the_stack_remembers_and_answers_on_its_topic(drive: Path, tmp_path: Pat
     assert shipped.links() == {'masks': ('text_tracker', 'masks')}
 
 
-def test_a_bag_is_indexed_once_under_any_name(bag: Path, tmp_path: Path, printed: Any) -> None:
-    index = ('--index', tmp_path / 'index', '--weights', 'random')
+@pytest.mark.parametrize('kind', ['', 'qdrant:'])
+def test_a_bag_is_indexed_once_under_any_name(
+    bag: Path, tmp_path: Path, printed: Any, kind: str
+) -> None:
+    index = ('--index', f'{kind}{tmp_path}/index', '--weights', 'random')
     assert printed('index', bag, *index)[0] == 0
     moved = bag.rename(tmp_path / 'moved')
     status, out, _ = printed('index', moved, *index)
@@ -100,9 +103,13 @@ def test_a_bag_is_indexed_once_under_any_name(bag: Path, tmp_path: Path, printed
     assert 'other: 5 pictures' in printed('index', moved, other, *index)[1]
 
 
-def test_an_interrupted_bag_goes_on_where_it_stopped(bag: Path) -> None:
+@pytest.mark.parametrize('address', ['', 'qdrant:index'])
+def test_an_interrupted_bag_goes_on_where_it_stopped(
+    bag: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
     engine = load_clip('random')
-    with open_store('') as store:
+    with open_store(address) as store:
 
         def interrupt(done: int) -> None:
             if done == 3:
@@ -195,7 +202,7 @@ def test_a_picture_finds_its_moment_and_a_sheet_shows_it(
         (('search', '--image', 'nothing.png'), 'a JPEG or PNG file'),
         (('index', 'nothing'), 'does not exist'),
         (('index', '.', '--every', '-1'), 'at least 0'),
-        (('index', '.', '--index', ''), 'folder, or URL'),
+        (('index', '.', '--index', ''), 'qdrant:FOLDER, or URL'),
     ],
 )
 def test_mistakes_are_one_line_with_the_fix(

@@ -1,4 +1,8 @@
-"""What every store promises: SQLite in memory and in a folder, Qdrant in its local mode."""
+"""What every store promises: SQLite in memory and in a folder, Qdrant's engine, a Qdrant server.
+
+There is no server here. What takes its place is the local mode of Qdrant's client, which has the
+calls and answers of the client that talks to one.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from qdrant_client import QdrantClient
 
 from mm_perception.errors import ConfigError, ShapeError
 from mm_perception.search.entry import Where
@@ -18,11 +23,25 @@ from test.unit.search.entries import SECOND_NS, SPACE, entry
 AHEAD = np.array([1, 0, 0, 0], np.float32)
 
 
-@pytest.fixture(params=['memory', 'folder', 'qdrant'])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    address = {'memory': '', 'folder': f'{tmp_path}/i', 'qdrant': f'qdrant:{tmp_path}/q'}
+@pytest.fixture(params=['memory', 'folder', 'engine', 'server'])
+def store(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Store]:
+    monkeypatch.setattr(
+        'mm_perception.search.qdrant_store.QdrantClient', lambda url, api_key: _server()
+    )
+    address = {
+        'memory': '', 'folder': f'{tmp_path}/i', 'engine': f'qdrant:{tmp_path}/q',
+        'server': 'http://nowhere:6333',
+    }  # fmt: skip
     with open_store(address[request.param]) as opened:
         yield opened
+
+
+def _server() -> QdrantClient:
+    client = QdrantClient(':memory:')
+    client.create_payload_index = lambda *arguments: None  # it has none, and warns
+    return client
 
 
 def seconds(found: list) -> list[float]:
