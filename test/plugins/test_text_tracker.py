@@ -202,6 +202,32 @@ def test_a_lost_object_keeps_its_id_when_it_comes_back(rig: Rig) -> None:
     assert masks.mask(1)[:, 40:].any(), 'it is where the grounder saw it come back'
 
 
+def test_a_mask_that_comes_back_is_shown_when_a_search_has_confirmed_it() -> None:
+    rig = Rig(redetect_every_s=0.3)
+    rig.grounder.put('cup', 10)
+    rig.see(text())
+    rig.grounder.scene.clear()
+    settings = {**RANDOM, 'redetect_every_s': 0.3}
+    rig.plugin.reconfigure(TextTrackerConfig(min_visible=1.0, **settings))  # SAM: it is hidden
+    for _ in range(6):
+        masks, _ = rig.see()
+    rig.plugin.reconfigure(TextTrackerConfig(**settings))  # SAM: there it is again
+    masks, _ = rig.see()
+    assert (masks.ids, masks.visible, masks.id_map.any()) == ((1,), (False,), False)
+    searches = len(rig.grounder.asked)
+    masks, _ = rig.see()
+    assert masks.visible == (False,)
+    assert len(rig.grounder.asked) > searches, 'asked at once'
+    searches = len(rig.grounder.asked)
+    rig.see()
+    assert len(rig.grounder.asked) == searches, 'and then no more often than ever'
+    rig.grounder.put('cup', 10)
+    masks, _ = rig.see(after_s=0.3)
+    assert (masks.ids, masks.visible) == ((1,), (True,))
+    assert masks.id_map.any()
+    rig.plugin.close()
+
+
 def test_hidden_for_too_long_is_given_up_and_told(rig: Rig) -> None:
     rig = Rig(min_visible=1.0, death_after_s=2.0)
     rig.grounder.put('cup', 10)

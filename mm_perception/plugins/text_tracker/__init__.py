@@ -13,8 +13,9 @@ searched for again, and what was given by points, boxes or masks is reported REM
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from math import inf
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from mm_perception.config import parameter
@@ -51,8 +52,12 @@ class TextTrackerConfig:
     verifier_weights: str = parameter(
         'nano', 'Of a CLIP that has to agree to what the grounder finds; empty: nobody has to.'
     )
-    min_likeness: float = parameter(
-        0.1, 'Least share that it gives the text among others with other colours and things.',
+    birth_likeness: float = parameter(
+        0.3, 'A new track needs this share for its text among other colours and things.',
+        minimum=0.0, maximum=1.0, live=True,
+    )  # fmt: skip
+    keep_likeness: float = parameter(
+        0.1, 'A living track is confirmed from this share on.',
         minimum=0.0, maximum=1.0, live=True,
     )  # fmt: skip
     image_size: int = parameter(
@@ -99,6 +104,11 @@ class TextTrackerConfig:
     confirm_births: bool = parameter(
         True, 'A new track has to be found by two searches in a row.', live=True
     )
+    confirm_returns: bool = parameter(
+        True,
+        'A track hidden for longer than redetect_every_s is shown when a search has found it.',
+        live=True,
+    )
     renew_iou: float = parameter(
         0.8, 'A track that overlaps its detection by less has drifted: begin it anew; 0: never.',
         minimum=0.0, maximum=1.0, live=True,
@@ -128,6 +138,9 @@ class TextTrackerConfig:
         if self.keep_score > self.birth_score:
             expected = f'at most birth_score ({self.birth_score})'
             raise ConfigError('keep_score', self.keep_score, expected)
+        if self.keep_likeness > self.birth_likeness:
+            expected = f'at most birth_likeness ({self.birth_likeness})'
+            raise ConfigError('keep_likeness', self.keep_likeness, expected)
         for text in self.prompts:
             if not text.strip():
                 raise ConfigError('prompts', text, 'a text with words in it')
@@ -137,6 +150,7 @@ class TextTrackerConfig:
         return Rules(
             self.birth_score, self.match_iou, self.max_tracks, self.max_misses,
             self.death_after_s, self.renew_iou, self.confirm_births,
+            self.redetect_every_s if self.confirm_returns else inf, self.birth_likeness,
         )  # fmt: skip
 
 
@@ -214,8 +228,8 @@ class TextTracker(PromptedPlugin[TextTrackerConfig, Camera]):
             info['verifier_sha256'] = self._verifier.model.sha256
         return info
 
-    def _observe(self, camera: Camera, masks: Masks) -> None:
-        camera.observe(masks, self.config.rules())
+    def _observe(self, camera: Camera, masks: Masks) -> Collection[int]:
+        return camera.observe(masks, self.config.rules())
 
     def reconfigure(self, config: TextTrackerConfig) -> None:
         """New texts are searched for at once; texts that are gone lose their tracks."""
@@ -294,8 +308,8 @@ class TextTracker(PromptedPlugin[TextTrackerConfig, Camera]):
         found = without_twins(found)
         boxes, said = [f.box for f in found], [texts[f.text_index] for f in found]
         shares = likeness(self._verifier.model, rgb, boxes, said)
-        least = self.config.min_likeness
-        return [f for f, share in zip(found, shares, strict=True) if share >= least]
+        found = [replace(f, likeness=float(share)) for f, share in zip(found, shares, strict=True)]
+        return [f for f in found if f.likeness >= self.config.keep_likeness]
 
 
 PLUGIN = TextTracker
