@@ -2,7 +2,9 @@
 
 The grounder looks when a text is new and then every `redetect_every_s`, and a CLIP has to agree to
 what it finds: so living tracks are confirmed, those that drifted are begun anew, hidden ones come
-back under their old id, and newcomers are found.
+back under their old id, and newcomers are found. What was hidden for longer than that comes back
+only near where it was lost, and when a search has found it there: SAM 2 alone easily takes what
+stands where an object left the picture for the object.
 Between that SAM 2 follows them all as one batch. Where nothing answers the text, the status says
 NOT_FOUND and nothing is masked. A text with `max_frames` is searched for and followed in so many
 pictures of each camera, from the first that decides whether it is there.
