@@ -410,3 +410,47 @@ def test_what_the_verifier_does_not_agree_to_is_not_found(
     assert told['a cup'] == FOUND
     assert told['a lamp'] == NOT_FOUND
     rig.plugin.close()
+
+
+@pytest.mark.parametrize(
+    ('changes', 'place', 'state'),
+    [
+        ({}, 10, NOT_FOUND),
+        ({'num_rivals': 0}, 10, FOUND),
+        ({}, 40, FOUND),
+    ],
+    ids=['surer to be another', 'nobody asks', 'the other is elsewhere'],
+)
+def test_no_track_begins_on_what_is_rather_another_thing(
+    monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], place: int, state: PromptState
+) -> None:
+    likeness = 'mm_perception.nets.clip.likeness.likeness'
+    monkeypatch.setattr(likeness, lambda clip, rgb, boxes, texts: np.ones(len(texts)))
+    rivals = 'mm_perception.plugins.text_tracker.rivals.likely_rivals'
+    monkeypatch.setattr(rivals, lambda clip, rgb, box, text, count: ['the yellow car'])
+    rig = Rig(verifier_weights='random', **changes)
+    rig.grounder.put('the yellow van', 10, 0.6)
+    rig.grounder.put('the yellow car', place, 0.7)
+    _, told = rig.see(text('the yellow van'))
+    assert told[-1].state == state
+    rig.plugin.close()
+
+
+def test_rivals_end_no_track_that_lives(monkeypatch: pytest.MonkeyPatch) -> None:
+    likeness = 'mm_perception.nets.clip.likeness.likeness'
+    monkeypatch.setattr(likeness, lambda clip, rgb, boxes, texts: np.ones(len(texts)))
+    rivals = 'mm_perception.plugins.text_tracker.rivals.likely_rivals'
+    monkeypatch.setattr(rivals, lambda clip, rgb, box, text, count: ['the yellow car'])
+    rig = Rig(verifier_weights='random', match_iou=0.01)
+    rig.grounder.put('the yellow van', 10, 0.6)
+    rig.see(text('the yellow van'))
+    (track,) = rig.plugin._cameras['left'].book.tracks.values()
+    mask = np.zeros((48, 64), bool)
+    mask[8:28, 10:30] = True
+    track.see(mask, rig.stamp_ns)
+    rig.grounder.put('the yellow car', 10, 0.9)
+    searches = len(rig.grounder.asked)
+    masks, _ = rig.see(after_s=1.0)
+    assert masks.ids == (track.track_id,)
+    assert rig.grounder.asked[searches:] == [('the yellow van',)]
+    rig.plugin.close()

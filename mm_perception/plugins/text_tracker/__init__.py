@@ -62,6 +62,12 @@ class TextTrackerConfig:
         0.1, 'A living track is confirmed from this share on.',
         minimum=0.0, maximum=1.0, live=True,
     )  # fmt: skip
+    num_rivals: int = parameter(
+        4,
+        'Texts about other things that it chooses: no track begins where one of them is found '
+        'more surely; 0: do not ask. Each costs as much as a text at births.',
+        minimum=0, maximum=64, live=True,
+    )  # fmt: skip
     image_size: int = parameter(
         0, 'Side of the input of SAM 2 in pixels, 0: as trained.', minimum=0
     )
@@ -298,6 +304,7 @@ class TextTracker(PromptedPlugin[TextTrackerConfig, Camera]):
             camera.note_best(self._grounder.ground(rgb, lost, _REPORTED_SCORE), lost)
         found = self._verified(rgb, texts, seen)
         found = sure_ones(found, self.config.relative_score)
+        found = self._unbeaten(camera, rgb, texts, found)
         return camera.learn(found, texts, stamp_ns, self.config.rules())
 
     def _verified(self, rgb: Array, texts: Sequence[str], found: list[Found]) -> list[Found]:
@@ -312,6 +319,22 @@ class TextTracker(PromptedPlugin[TextTrackerConfig, Camera]):
         shares = likeness(self._verifier.model, rgb, boxes, said)
         found = [replace(f, likeness=float(share)) for f, share in zip(found, shares, strict=True)]
         return [f for f in found if f.likeness >= self.config.keep_likeness]
+
+    def _unbeaten(
+        self, camera: Camera, rgb: Array, texts: Sequence[str], found: list[Found]
+    ) -> list[Found]:
+        """Without what would begin a track although it is rather something else."""
+        if self._verifier is None or self._grounder is None or not self.config.num_rivals:
+            return found
+        from mm_perception.plugins.text_tracker.rivals import beaten
+
+        new = [f for f in found if camera.would_begin(f, texts, self.config.rules())]
+        if not new:
+            return found
+        clip, count = self._verifier.model, self.config.num_rivals
+        lost = beaten(self._grounder, clip, rgb, texts, new, count)
+        gone = {id(f) for f, is_lost in zip(new, lost, strict=True) if is_lost}
+        return [f for f in found if id(f) not in gone]
 
 
 PLUGIN = TextTracker

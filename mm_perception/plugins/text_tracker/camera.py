@@ -250,6 +250,10 @@ class Camera:
         known = self.texts[text]
         return known.best == 0 and not known.is_told_absent
 
+    def would_begin(self, found: Found, texts: Sequence[str], rules: Rules) -> bool:
+        """Whether something found is sure enough for a track and is on none that is shown."""
+        return self.book.would_begin(_sighting(found, texts), rules)
+
     def learn(
         self, found: Sequence[Found], texts: Sequence[str], stamp_ns: int, rules: Rules
     ) -> dict[int, ObjectPrompt]:

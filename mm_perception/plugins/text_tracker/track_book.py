@@ -238,8 +238,12 @@ class TrackBook:
         taken = {column for _, column in pairs}
         free = [s for column, s in enumerate(sightings) if column not in taken]
         for sighting in sorted(free, key=lambda s: -s.score):
-            if sighting.score >= rules.birth_score and sighting.likeness >= rules.birth_likeness:
+            if _is_sure(sighting, rules):
                 self._place(text, prompt_id, sighting, stamp_ns, rules, decisions)
+
+    def would_begin(self, sighting: Sighting, rules: Rules) -> bool:
+        """Whether a detection is sure enough for a track, and is on none that is visible."""
+        return _is_sure(sighting, rules) and self._occupant(sighting, rules) is None
 
     def _place(
         self,
@@ -310,6 +314,10 @@ class TrackBook:
             and (away := _distance(track.last_box, sighting)) < _REACH * sighting.size
         ]  # fmt: skip
         return self.tracks[min(near)[1]] if near else None
+
+
+def _is_sure(sighting: Sighting, rules: Rules) -> bool:
+    return sighting.score >= rules.birth_score and sighting.likeness >= rules.birth_likeness
 
 
 def _distance(box: Box, sighting: Sighting) -> float:
