@@ -29,14 +29,12 @@ class Found:
         box: (4,) float32 xyxy in pixels of the original picture.
         score: Confidence in [0, 1] that it is what the text says.
         mask: (H, W) bool in the original picture, where the grounder makes masks.
-        likeness: How far another network agrees, in [0, 1]; 1 where none was asked.
     """
 
     text_index: int
     box: npt.NDArray[np.float32]
     score: float
     mask: npt.NDArray[np.bool_] | None = None
-    likeness: float = 1.0
 
 
 @dataclass(frozen=True)

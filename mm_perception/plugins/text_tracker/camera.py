@@ -361,5 +361,4 @@ def sure_ones(found: Sequence[Found], share: float) -> list[Found]:
 
 def _sighting(found: Found, texts: Sequence[str]) -> Sighting:
     x0, y0, x1, y1 = (float(v) for v in found.box)
-    box, text = (x0, y0, x1, y1), texts[found.text_index]
-    return Sighting(text, found.score, box, found.mask, found.likeness)
+    return Sighting(texts[found.text_index], found.score, (x0, y0, x1, y1), found.mask)

@@ -70,14 +70,12 @@ class Sighting:
         score: How surely, 0..1.
         box: Where, xyxy in pixels.
         mask: (H, W) bool, from a detector that makes masks.
-        likeness: How far a verifier agrees, 0..1.
     """
 
     text: str
     score: float
     box: Box
     mask: Mask | None = None
-    likeness: float = 1.0
 
     @property
     def centre(self) -> tuple[float, float]:
@@ -125,7 +123,6 @@ class Rules:
         confirms_births: A new track has to be found in two searches in a row.
         doubt_after_s: A track that was hidden for longer than this has to be found by a search
             before it is shown again: what leaves the picture is easily taken for what comes next.
-        birth_likeness: A new track needs at least this, too.
     """
 
     birth_score: float
@@ -136,7 +133,6 @@ class Rules:
     renew_iou: float = 0.0
     confirms_births: bool = False
     doubt_after_s: float = float('inf')
-    birth_likeness: float = 0.0
 
 
 class TrackBook:
@@ -238,12 +234,12 @@ class TrackBook:
         taken = {column for _, column in pairs}
         free = [s for column, s in enumerate(sightings) if column not in taken]
         for sighting in sorted(free, key=lambda s: -s.score):
-            if _is_sure(sighting, rules):
+            if sighting.score >= rules.birth_score:
                 self._place(text, prompt_id, sighting, stamp_ns, rules, decisions)
 
     def would_begin(self, sighting: Sighting, rules: Rules) -> bool:
         """Whether a detection is sure enough for a track, and is on none that is visible."""
-        return _is_sure(sighting, rules) and self._occupant(sighting, rules) is None
+        return sighting.score >= rules.birth_score and self._occupant(sighting, rules) is None
 
     def _place(
         self,
@@ -314,10 +310,6 @@ class TrackBook:
             and (away := _distance(track.last_box, sighting)) < _REACH * sighting.size
         ]  # fmt: skip
         return self.tracks[min(near)[1]] if near else None
-
-
-def _is_sure(sighting: Sighting, rules: Rules) -> bool:
-    return sighting.score >= rules.birth_score and sighting.likeness >= rules.birth_likeness
 
 
 def _distance(box: Box, sighting: Sighting) -> float:
