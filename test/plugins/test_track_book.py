@@ -67,15 +67,6 @@ def test_unsure_detections_do_not(book: TrackBook) -> None:
     assert (decisions.births, book.tracks) == ([], {})
 
 
-def test_what_the_verifier_doubts_begins_no_track_but_confirms_one(book: TrackBook) -> None:
-    strict = replace(RULES, birth_likeness=0.3)
-    doubtful = replace(sight(0), likeness=0.2)
-    assert book.associate([doubtful], TEXTS, 0, strict).births == []
-    (track,) = born(book, 0)
-    track.see(square(0), 0)
-    assert book.associate([doubtful], TEXTS, 1, strict).confirmed == [track]
-
-
 def test_absent_texts_never_make_a_track(book: TrackBook) -> None:
     for stamp in range(10):
         book.associate([], TEXTS, stamp * SECOND_NS, RULES)

@@ -16,7 +16,7 @@ searched for again, and what was given by points, boxes or masks is reported REM
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -54,12 +54,8 @@ class TextTrackerConfig:
     verifier_weights: str = parameter(
         'nano', 'Of a CLIP that has to agree to what the grounder finds; empty: nobody has to.'
     )
-    birth_likeness: float = parameter(
-        0.3, 'A new track needs this share for its text among other colours and things.',
-        minimum=0.0, maximum=1.0, live=True,
-    )  # fmt: skip
-    keep_likeness: float = parameter(
-        0.1, 'A living track is confirmed from this share on.',
+    min_likeness: float = parameter(
+        0.1, 'Least share that it gives the text among others with other colours and things.',
         minimum=0.0, maximum=1.0, live=True,
     )  # fmt: skip
     num_rivals: int = parameter(
@@ -146,9 +142,6 @@ class TextTrackerConfig:
         if self.keep_score > self.birth_score:
             expected = f'at most birth_score ({self.birth_score})'
             raise ConfigError('keep_score', self.keep_score, expected)
-        if self.keep_likeness > self.birth_likeness:
-            expected = f'at most birth_likeness ({self.birth_likeness})'
-            raise ConfigError('keep_likeness', self.keep_likeness, expected)
         for text in self.prompts:
             if not text.strip():
                 raise ConfigError('prompts', text, 'a text with words in it')
@@ -158,7 +151,7 @@ class TextTrackerConfig:
         return Rules(
             self.birth_score, self.match_iou, self.max_tracks, self.max_misses,
             self.death_after_s, self.renew_iou, self.confirm_births,
-            self.redetect_every_s if self.confirm_returns else inf, self.birth_likeness,
+            self.redetect_every_s if self.confirm_returns else inf,
         )  # fmt: skip
 
 
@@ -317,8 +310,8 @@ class TextTracker(PromptedPlugin[TextTrackerConfig, Camera]):
         found = without_twins(found)
         boxes, said = [f.box for f in found], [texts[f.text_index] for f in found]
         shares = likeness(self._verifier.model, rgb, boxes, said)
-        found = [replace(f, likeness=float(share)) for f, share in zip(found, shares, strict=True)]
-        return [f for f in found if f.likeness >= self.config.keep_likeness]
+        least = self.config.min_likeness
+        return [f for f, share in zip(found, shares, strict=True) if share >= least]
 
     def _unbeaten(
         self, camera: Camera, rgb: Array, texts: Sequence[str], found: list[Found]
