@@ -60,8 +60,8 @@ class TextTrackerConfig:
     )  # fmt: skip
     num_rivals: int = parameter(
         4,
-        'Texts about other things that it chooses: no track begins where one of them is found '
-        'more surely; 0: do not ask. Each costs as much as a text at births.',
+        'Texts about other things that it chooses: the first track of a text does not begin where '
+        'one of them is found more surely; 0: do not ask.',
         minimum=0, maximum=64, live=True,
     )  # fmt: skip
     image_size: int = parameter(
@@ -316,12 +316,15 @@ class TextTracker(PromptedPlugin[TextTrackerConfig, Camera]):
     def _unbeaten(
         self, camera: Camera, rgb: Array, texts: Sequence[str], found: list[Found]
     ) -> list[Found]:
-        """Without what would begin a track although it is rather something else."""
+        """Without what would be the first to answer a text although it is rather something else.
+
+        Once the text has a track it is there, and what else answers it is the likelier.
+        """
         if self._verifier is None or self._grounder is None or not self.config.num_rivals:
             return found
         from mm_perception.plugins.text_tracker.rivals import beaten
 
-        new = [f for f in found if camera.would_begin(f, texts, self.config.rules())]
+        new = [f for f in found if camera.would_be_first(f, texts, self.config.rules())]
         if not new:
             return found
         clip, count = self._verifier.model, self.config.num_rivals

@@ -250,9 +250,9 @@ class Camera:
         known = self.texts[text]
         return known.best == 0 and not known.is_told_absent
 
-    def would_begin(self, found: Found, texts: Sequence[str], rules: Rules) -> bool:
-        """Whether something found is sure enough for a track and is on none that is shown."""
-        return self.book.would_begin(_sighting(found, texts), rules)
+    def would_be_first(self, found: Found, texts: Sequence[str], rules: Rules) -> bool:
+        """Whether something found would begin a track of a text that has none."""
+        return self.book.would_be_first(_sighting(found, texts), rules)
 
     def learn(
         self, found: Sequence[Found], texts: Sequence[str], stamp_ns: int, rules: Rules

@@ -1,4 +1,4 @@
-"""Before a track begins: is the grounder not surer that something else is there."""
+"""Before a text is found for the first time: is something else there, more surely."""
 
 from __future__ import annotations
 

@@ -237,9 +237,13 @@ class TrackBook:
             if sighting.score >= rules.birth_score:
                 self._place(text, prompt_id, sighting, stamp_ns, rules, decisions)
 
-    def would_begin(self, sighting: Sighting, rules: Rules) -> bool:
-        """Whether a detection is sure enough for a track, and is on none that is visible."""
-        return sighting.score >= rules.birth_score and self._occupant(sighting, rules) is None
+    def would_be_first(self, sighting: Sighting, rules: Rules) -> bool:
+        """Whether a detection would begin a track of a text that has none."""
+        return (
+            sighting.score >= rules.birth_score
+            and all(track.text != sighting.text for track in self.tracks.values())
+            and self._occupant(sighting, rules) is None
+        )
 
     def _place(
         self,
