@@ -43,10 +43,16 @@ class History:
         return self._items[-1][0] if self._items else None
 
     def append(self, item: Sample | Deferred) -> None:
-        """Take a sample in; where its stamp was set back, all before it is forgotten."""
+        """Take a sample in; where its stamp was set back, all before it is forgotten.
+
+        Where it goes on from the last but one, the last alone was wrong, and is forgotten.
+        """
         before = self.newest
         if before is not None and item.stamp_ns < before.stamp_ns - LATE_TOLERANCE_NS:
-            self.clear()
+            if len(self._items) > 1 and self._items[-2][0].stamp_ns < item.stamp_ns:
+                self._num_bytes -= self._items.pop()[1]
+            else:
+                self.clear()
         num_bytes = _bytes_of(item)
         self._items.append((item, num_bytes))
         self._num_bytes += num_bytes

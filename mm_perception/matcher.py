@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
+from mm_perception.doubts import Doubts
 from mm_perception.errors import ConfigError
 from mm_perception.history import LATE_TOLERANCE_NS, History
 from mm_perception.inputs import Inputs, Item
@@ -22,6 +23,8 @@ class Matcher:
         ports: Input ports by name, without requests.
         streams: Stream names per port; ports that are not connected have none.
         lossless: Keep every reference sample in order (offline) instead of the newest only.
+        now_ns: Clock of the arrivals, by which a single wrong stamp is known (see `Doubts`);
+            without it every stamp is believed.
     """
 
     def __init__(
@@ -30,6 +33,7 @@ class Matcher:
         streams: Mapping[str, Iterable[str]],
         *,
         lossless: bool = False,
+        now_ns: Callable[[], int] | None = None,
     ) -> None:
         self._ports = dict(ports)
         self._streams = {port: tuple(streams.get(port, ())) for port in ports}
@@ -52,13 +56,14 @@ class Matcher:
         }
         self._last_ns: dict[str, int] = {}
         self._rewound: set[str] = set()
+        self._doubts = Doubts(now_ns)
         self._turn = 0
         self._now_ns = 0
         self._is_woken = False
         #: True while nobody wants the outputs: what passes meanwhile is no loss.
         self.is_paused = False
         #: Samples that were never used, by 'port/stream' and cause: 'newer came', 'late', 'full',
-        #: 'nobody listens'.
+        #: 'nobody listens', 'wrong stamp'.
         self.drops: Counter[tuple[str, str]] = Counter()
 
     def push(self, port: str, stream: str, item: Item) -> None:
@@ -87,14 +92,25 @@ class Matcher:
         queue.append(item)
 
     def _push_reference(self, port: str, stream: str, name: str, item: Item) -> None:
-        if not self._accept_time(f'{port}/{stream}', name, item.stamp_ns):
+        believed, wrong = self._doubts.sift(name, f'{port}/{stream}', item)
+        if wrong:
+            self.drops[wrong, 'wrong stamp'] += 1
+        for arrival in believed:
+            self._let_wait(arrival.label, name, arrival.item)
+
+    def _let_wait(self, label: str, name: str, item: Item) -> None:
+        if not self._accept_time(label, name, item.stamp_ns):
             return
         waiting = self._waiting[name]
         if waiting and not self._lossless:
             cause = 'nobody listens' if self.is_paused else 'newer came'
-            self.drops[f'{port}/{stream}', cause] += len(waiting)
+            self.drops[label, cause] += len(waiting)
             waiting.clear()
         waiting.append(item)
+
+    def _end_doubts(self, now_ns: int | None = None) -> None:
+        for name, arrival in self._doubts.overdue(now_ns).items():
+            self._let_wait(arrival.label, name, arrival.item)
 
     def _accept_time(self, label: str, name: str, stamp_ns: int) -> bool:
         last = self._last_ns.get(name)
@@ -111,6 +127,7 @@ class Matcher:
         with self._condition:
             for stream in self._waiting:
                 self._rewind(stream)
+            self._doubts.clear()
             for history in self._history.values():
                 history.clear()
 
@@ -127,6 +144,7 @@ class Matcher:
         A surround input waits up to its patience for late streams, counted from this call.
         """
         with self._condition:
+            self._end_doubts()
             self._condition.wait_for(lambda: self._is_ready() or self._is_woken, timeout_s)
             self._is_woken = False
             stream = self._next_stream()
@@ -142,6 +160,7 @@ class Matcher:
         """Tell a lossless matcher how far time has come: it waits for late streams no longer."""
         with self._condition:
             self._now_ns = now_ns
+            self._end_doubts(now_ns)
             self._condition.notify_all()
 
     def sleep(self, timeout_s: float) -> None:
@@ -175,6 +194,7 @@ class Matcher:
     def discard_waiting(self) -> None:
         """Forget reference samples that nobody took: the node goes out of service."""
         with self._condition:
+            self._doubts.clear()
             for waiting in self._waiting.values():
                 waiting.clear()
 

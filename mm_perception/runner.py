@@ -105,7 +105,7 @@ class Runner:
         if lookup_transform is not None:
             context = replace(context, lookup_transform=lookup_transform)
         self.plugin = plugin_class(config, context)
-        self.matcher = Matcher(ports, streams, lossless=lossless)
+        self.matcher = Matcher(ports, streams, lossless=lossless, now_ns=now_ns)
         self._questions: deque[_Question] = deque()
         self._changes: deque[Any] = deque()
         self._subscriptions: list[Subscription] = []
@@ -277,7 +277,8 @@ class Runner:
         if error is None:
             _, error = self._guard(inputs.stamp_ns, partial(self._publish, inputs, outputs))
         if error is None:
-            latency_s = (self._now_ns() - inputs.stamp_ns) / 1e9
+            age_s = (self._now_ns() - inputs.stamp_ns) / 1e9
+            latency_s = age_s if inputs.stamp_ns else None
             self.stats.inferred(time.perf_counter() - started_s, latency_s)
 
     def _call_plugin(self, inputs: Inputs) -> Mapping[str, Sample | Sequence[Sample]]:

@@ -64,12 +64,16 @@ class Stats:
             arrivals.last_stamp_ns = stamp_ns
             arrivals.times_s.append(time.monotonic())
 
-    def inferred(self, inference_s: float, latency_s: float) -> None:
-        """Count an inference; `latency_s` is from source stamp to publication, node clock."""
+    def inferred(self, inference_s: float, latency_s: float | None) -> None:
+        """Count an inference; `latency_s` is from source stamp to publication, node clock.
+
+        It is None where the source has no stamp.
+        """
         with self._lock:
             self.inferences += 1
             self._inference_s.append(inference_s)
-            self._latency_s.append(latency_s)
+            if latency_s is not None:
+                self._latency_s.append(latency_s)
             self.last_success_s = time.monotonic()
 
     def failed(self, error: BaseException) -> None:

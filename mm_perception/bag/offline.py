@@ -100,7 +100,9 @@ class OfflineRun:
         self._prompts = tuple(prompts)
         self._now_ns = self._reader.start_ns
         self._bus = Bus()
-        self._transforms = read_transforms(self._reader)
+        #: Of damaged messages of TF.
+        self._holes: list[MmPerceptionError] = []
+        self._transforms = read_transforms(self._reader, report=self._holes.append)
         self.runners = [self._make_runner(spec) for spec in self.stack.nodes]
         self._inputs = self._input_topics()
         self._parts = self._parts_of()
@@ -137,6 +139,7 @@ class OfflineRun:
                 runner.activate(threaded=False)
                 report.model_info[runner.name] = runner.plugin.model_info()
             progress(0)  # from here on a file is written: what ends it comes between messages
+            self._tell_holes()
             self._give_prompts()
             has_begun = True
             for record in self._reader.records(self._read_topics()):
@@ -260,6 +263,11 @@ class OfflineRun:
 
     def _write(self, topic: str, message: Any) -> None:
         self._writer.write(topic, self._now_ns, _bytes(message))
+
+    def _tell_holes(self) -> None:
+        for runner in self.runners:
+            for error in self._holes if runner.plugin.uses_transforms else ():
+                runner.plugin.context.report(error)
 
     def _give_prompts(self) -> None:
         for prompt in self._prompts:

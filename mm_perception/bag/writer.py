@@ -17,7 +17,7 @@ class BagWriter:
     While it is written it lies in `<path>.incomplete/`: what has the final name is whole.
 
     Args:
-        path: Folder to make.
+        path: Folder to make; an empty one may be there.
 
     Raises:
         BagError: Something is there already, or it cannot be written.
@@ -26,7 +26,8 @@ class BagWriter:
     def __init__(self, path: Path) -> None:
         from rosbags.rosbag2 import StoragePlugin, Writer, WriterError
 
-        if path.exists():
+        is_empty = path.is_dir() and path.name and not any(path.iterdir())
+        if path.exists() and not is_empty:
             raise BagError(str(path), 'exists already', 'give another folder, or remove it')
         self.path = path
         self._draft = path.with_name(f'{path.name}.incomplete') / path.name

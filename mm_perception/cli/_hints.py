@@ -77,6 +77,29 @@ def unanswered(states: Sequence[Mapping[str, Any]]) -> list[str]:
     ]
 
 
+def refused(given: Sequence[str], states: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Prompts of the command line that no camera and no node has taken.
+
+    Args:
+        given: As they were given.
+        states: Of a summary's `prompt_states`.
+
+    Convention:
+        ['red'] is refused where all that was told of it is REJECTED; one that was looked for and
+        not found is not.
+    """
+    told: dict[str, set[str]] = {}
+    for state in states:
+        told.setdefault(state['prompt'], set()).add(state['state'])
+    has_click = any(text.startswith('click:') for text in given)
+    return [
+        prompt
+        for prompt, found in told.items()
+        if prompt in given or (has_click and prompt.startswith('click '))
+        if 'REJECTED' in found and found <= {'REJECTED', 'PENDING'}
+    ]
+
+
 def failure_of(name: str, summary: Mapping[str, Any]) -> str:
     """The last thing that went wrong in a node of a replay, in its own words; empty if unknown.
 

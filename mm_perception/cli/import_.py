@@ -27,6 +27,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mm_perception.cli._folders import check_new_folder
 from mm_perception.cli._progress import INTERRUPTED, Progress
 from mm_perception.errors import ConfigError, FootageError
 
@@ -92,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
         try:
             write_footage(args.out, takes, choice, written, progress)
         except KeyboardInterrupt:
-            if not args.out.exists():
+            if not written.counts:  # nothing was begun
                 raise
             of = f' of {total}' if total else ''
             print(f'interrupted: kept {written.pictures}{of} pictures in {args.out}')
@@ -127,8 +128,7 @@ def _check(args: argparse.Namespace) -> None:
     for path in args.files:
         if not path.exists():
             raise FootageError(str(path), 'does not exist', 'check the path')
-    if args.out.exists():
-        raise ConfigError('--out', str(args.out), 'a new folder: give another one, or remove it')
+    check_new_folder(args.out)
     limits = (
         ('--rate', args.rate, 0.001, 1000), ('--every', args.every, 1, 10**6),
         ('--width', args.width or None, 16, 16384), ('--fov', args.fov, 1, 179),
@@ -180,10 +180,21 @@ def _takes(args: argparse.Namespace) -> list[Take]:
     twice = [topic for topic, number in Counter(topics).items() if number > 1]
     if twice:
         raise ConfigError('--topic', twice[0], 'another topic for each FILE')
+    _refuse_depth(sources, topics)
     frames = args.frame_id or [f'{name}_optical' for name in names]
     starts = args.start or [sources[0].begin_ns]
     starts = starts * len(sources) if len(starts) == 1 else starts
     return [Take(*take) for take in zip(sources, topics, frames, starts, strict=True)]
+
+
+def _refuse_depth(sources: Sequence[Film | Album], topics: Sequence[str]) -> None:
+    """Stacks know depth by the name of its topic, and the pictures of no film hold distances."""
+    from mm_perception.graph import is_depth
+
+    wrong = [t for s, t in zip(sources, topics, strict=True) if s.has_pictures and is_depth(t)]
+    if wrong:
+        fix = 'a name that stacks do not take for distances: give --topic once per FILE'
+        raise ConfigError('--topic', wrong[0], fix)
 
 
 def _names(sources: Sequence[Film | Album]) -> list[str]:

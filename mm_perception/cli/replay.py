@@ -5,7 +5,10 @@
 
 Without --offline the bag is played in real time through ROS 2 nodes on 127.0.0.1: newest frame
 wins, drops are counted. With it every frame is used, and the same call writes the same bytes.
-Ctrl-C ends it early (exit status 130): what was done until then is written, drawn and reported.
+Ctrl-C ends it early: what was done until then is written, drawn and reported.
+
+Exit status: 0 fine, also where nothing was found; 1 if a node failed, a prompt was refused or it
+ended early; 130 after Ctrl-C.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from mm_perception.cli._folders import check_new_folder, new_folder
 from mm_perception.cli._hints import (
     failure_of,
     prompt_note,
+    refused,
     stamps_note,
     unanswered,
     weights_note,
@@ -61,7 +65,8 @@ def run(args: argparse.Namespace) -> int:
     """Replay, draw, summarise, report.
 
     Returns:
-        0 if all went well, 1 if a node failed or it ended early, 130 after Ctrl-C.
+        0 if all went well, 1 if a node failed, a prompt was refused or it ended early, 130 after
+        Ctrl-C.
     """
     from mm_perception.reporting.machine import machine, versions
     from mm_perception.reporting.run import write_run_report
@@ -104,7 +109,8 @@ def run(args: argparse.Namespace) -> int:
         done, total = summary['messages'], summary['of_messages']
         print(f'interrupted: kept what came of {done} of {total} messages in {args.out}')
         return INTERRUPTED
-    return 1 if summary['problem'] or failed else 0
+    is_refused = refused(summary['prompts'], summary['prompt_states'])
+    return 1 if summary['problem'] or failed or is_refused else 0
 
 
 def _write(out: Path, summary: dict[str, Any]) -> None:

@@ -17,17 +17,21 @@ import numpy as np
 
 from mm_perception.bag.reader import BagReader, Record
 from mm_perception.bag.transforms import read_transforms
+from mm_perception.channel import from_topic
 from mm_perception.errors import BagError, MmPerceptionError
 from mm_perception.faults import Level, tally
 from mm_perception.reporting import told
+from mm_perception.reporting.dating import dated
 from mm_perception.ros import convert
 from mm_perception.ros.convert.boxes3d import BOXES
 from mm_perception.ros.convert.detections import DETECTIONS
+from mm_perception.ros.convert.header import stamp_and_frame
 from mm_perception.ros.convert.motion import DETAILS, ODOMETRY
 from mm_perception.ros.convert.prompt import PROMPT, STATUS
 from mm_perception.ros.tf import TransformBuffer
 from mm_perception.ros.wire import deserialize
 from mm_perception.samples import Boxes3D, Detections, Odometry, Prompt, PromptState, PromptStatus
+from mm_perception.samples.prompt import spoken_of
 from mm_perception.watching import Watch, unwatched
 
 TRUTH = '/ground_truth/'
@@ -104,6 +108,7 @@ class Recording:
         odometry: Topic to (stamp_ns, x, y, yaw) and the frames of it and of the body.
         transforms: TF, where there are boxes in space; else empty.
         warnings: How often (node, level, message) was diagnosed.
+        undated: Topics with messages whose stamp is zero; their times are those of the bag.
         problems: What could not be read.
     """
 
@@ -122,6 +127,7 @@ class Recording:
     odometry: dict[str, Ego] = field(default_factory=dict)
     transforms: TransformBuffer = field(default_factory=partial(TransformBuffer, None))
     warnings: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    undated: set[str] = field(default_factory=set)
     problems: list[str] = field(default_factory=list)
 
     @property
@@ -130,9 +136,9 @@ class Recording:
         return max((self.end_ns - self.start_ns) / 1e9, 1e-3)
 
     def words_of(self, prompt_id: str) -> str:
-        """The text of a prompt; its id where it has none, as points and boxes do."""
+        """The text of a prompt; what people read for its id where it has none, as boxes do."""
         texts = (p.text for p in self.prompts if p.prompt_id == prompt_id and p.text)
-        return next(texts, prompt_id)
+        return next(texts, spoken_of(prompt_id))
 
     def at_s(self, stamp_ns: int) -> float:
         """Seconds from the first message."""
@@ -195,7 +201,7 @@ def add_transforms(recording: Recording, bag: Path) -> None:
         BagError: It cannot be read.
     """
     with BagReader(bag) as reader:
-        read_transforms(reader, recording.transforms)
+        read_transforms(reader, recording.transforms, partial(_tell, recording))
 
 
 def add_odometry(recording: Recording, bag: Path) -> None:
@@ -243,18 +249,25 @@ def _takers(recording: Recording, reader: BagReader) -> dict[str, _Take]:
 def _guarded(recording: Recording, take: _Take, record: Record) -> None:
     """A message that is broken is told, each kind once, and the rest is read."""
     try:
-        take(record, deserialize(record.data, record.type_name))
+        message = deserialize(record.data, record.type_name)
+        is_dated = stamp_and_frame(message, record.log_time_ns)[0] != 0
+        if not is_dated and record.type_name != PROMPT:  # which means the newest picture
+            recording.undated.add(record.topic)
+        take(record, message)
     except MmPerceptionError as error:
-        text = f'{record.topic}: {error}'
-        if text not in recording.problems:
-            recording.problems.append(text)
+        _tell(recording, from_topic(error, record.topic))
+
+
+def _tell(recording: Recording, error: MmPerceptionError) -> None:
+    if str(error) not in recording.problems:
+        recording.problems.append(str(error))
 
 
 def _take_detections(recording: Recording, record: Record, message: Any) -> None:
     topic = record.topic.removesuffix(_SUFFIX)
     if topic not in recording.answered:
         return
-    found = convert.from_msg(message, Detections, record.log_time_ns)
+    found = dated(convert.from_msg(message, Detections, record.log_time_ns), record)
     assert isinstance(found, Detections)
     recording.answered[topic].append(found.stamp_ns)
     ids = found.track_ids or tuple(map(str, range(1, len(found) + 1)))
@@ -266,7 +279,7 @@ def _take_detections(recording: Recording, record: Record, message: Any) -> None
 
 
 def _take_boxes(recording: Recording, record: Record, message: Any) -> None:
-    boxes = convert.from_msg(message, Boxes3D, record.log_time_ns)
+    boxes = dated(convert.from_msg(message, Boxes3D, record.log_time_ns), record)
     assert isinstance(boxes, Boxes3D)
     recording.boxes.setdefault(record.topic, []).append(boxes.stamp_ns)
     recording.frames[record.topic] = boxes.frame_id
@@ -282,7 +295,7 @@ def take_paths(paths: dict[tuple[str, str], Path3D], topic: str, boxes: Boxes3D)
 
 
 def _take_odometry(recording: Recording, record: Record, message: Any) -> None:
-    odom = convert.from_msg(message, Odometry, record.log_time_ns)
+    odom = dated(convert.from_msg(message, Odometry, record.log_time_ns), record)
     assert isinstance(odom, Odometry)
     ego = recording.odometry.setdefault(record.topic, Ego(odom.frame_id, odom.child_frame_id))
     x, y, z, w = odom.quat_xyzw.tolist()
@@ -297,7 +310,7 @@ def _take_prompt(recording: Recording, record: Record, message: Any) -> None:
 
 
 def _take_status(recording: Recording, record: Record, message: Any) -> None:
-    status = convert.from_msg(message, PromptStatus, record.log_time_ns)
+    status = dated(convert.from_msg(message, PromptStatus, record.log_time_ns), record)
     assert isinstance(status, PromptStatus)
     recording.statuses.append((record.topic, status))
 

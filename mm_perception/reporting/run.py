@@ -177,7 +177,7 @@ def page_of(run: Run) -> str:
     summary, nodes = run.summary, run.summary.get('nodes', {})
     sections = [
         f'<h1>{escape(run.title)}</h1>\n<p class="soft">{escape(_setting(run))}</p>\n',
-        notes(_failures(run), 'bad'), _tiles(run), _asked(run),
+        notes(_failures(run), 'bad'), notes(_doubts(run)), _tiles(run), _asked(run),
     ]  # fmt: skip
     if run.recording is not None and run.album is not None:
         sections += [
@@ -223,6 +223,12 @@ def _failures(run: Run) -> Iterator[str]:
     yield from run.problems
     if run.recording is not None:
         yield from run.recording.problems[:8]
+
+
+def _doubts(run: Run) -> Iterator[str]:
+    if run.recording is not None and run.recording.undated:
+        topics = ', '.join(sorted(run.recording.undated))
+        yield f'Stamps are zero, so times are those of the recording: {topics}'
 
 
 def _tiles(run: Run) -> str:

@@ -16,6 +16,7 @@ from mm_perception.bag.reader import BagReader, Record
 from mm_perception.drawing import draw_masks, draw_skeletons, enlarged, fitted
 from mm_perception.drawing.birds_eye import draw_birds_eye
 from mm_perception.errors import BagError, MmPerceptionError
+from mm_perception.reporting.dating import dated, moment_of
 from mm_perception.reporting.page import Shot
 from mm_perception.reporting.pictures import LETTERS, jpeg_of, part_around
 from mm_perception.reporting.recording import TRUTH, Recording, Track
@@ -228,17 +229,18 @@ class _Painter:
         """A message of the bag."""
         kind = self._kind_of(record.topic, record.type_name)
         head = cdr.read_head(record.type_name, record.data) if kind else None
-        if head is None or head.stamp_ns not in self._stamps:
+        stamp_ns = 0 if head is None else moment_of(head.stamp_ns, record)
+        if head is None or stamp_ns not in self._stamps:
             return
-        there = head.stamp_ns, head.frame_id
+        there = stamp_ns, head.frame_id
         if kind is Image:
             self._pictures[there] = record
         elif kind is Skeletons:
             self._people.setdefault(there, {})[record.topic] = record
         else:
             topic = record.topic.removesuffix('/detections')
-            if (topic, head.stamp_ns) in self._wanted:
-                parts = self._masks.setdefault((topic, head.stamp_ns), {})
+            if (topic, stamp_ns) in self._wanted:
+                parts = self._masks.setdefault((topic, stamp_ns), {})
                 parts[record.topic.removeprefix(topic)] = record
 
     def _kind_of(self, topic: str, type_name: str) -> type[Sample] | None:
@@ -333,14 +335,14 @@ class _Above:
         """A message of the bag."""
         if record.topic == self._topic and record.type_name == BOXES:
             message = deserialize(record.data, record.type_name)
-            boxes = convert.from_msg(message, Boxes3D, record.log_time_ns)
+            boxes = dated(convert.from_msg(message, Boxes3D, record.log_time_ns), record)
             if isinstance(boxes, Boxes3D) and boxes.stamp_ns in self._stamps:
                 self._boxes[boxes.stamp_ns] = boxes
         elif record.topic in self._maps:
             message = deserialize(record.data, record.type_name)
             grid = self._join.add(self._maps[record.topic], message)
-            if isinstance(grid, BevGrid) and grid.stamp_ns in self._stamps:
-                self._grids[grid.stamp_ns] = grid
+            if isinstance(grid, BevGrid) and moment_of(grid.stamp_ns, record) in self._stamps:
+                self._grids[moment_of(grid.stamp_ns, record)] = grid
 
     def close(self) -> None:
         """Draw."""

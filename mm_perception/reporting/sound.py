@@ -14,6 +14,7 @@ import numpy as np
 
 from mm_perception.bag.reader import BagReader, Record
 from mm_perception.errors import MalformedMessageError, MissingDependencyError, MmPerceptionError
+from mm_perception.reporting.dating import dated
 from mm_perception.reporting.recording import TRUTH
 from mm_perception.ros import convert
 from mm_perception.ros.convert.audio import AUDIO
@@ -169,7 +170,7 @@ def sounds_of(bag: Path, problems: list[str], watch: Watch = unwatched) -> list[
 
 def _take(encoders: dict[str, _Encoder], record: Record) -> None:
     message = deserialize(record.data, record.type_name)
-    clip = convert.from_msg(message, AudioClip, record.log_time_ns)
+    clip = dated(convert.from_msg(message, AudioClip, record.log_time_ns), record)
     assert isinstance(clip, AudioClip)
     if record.topic not in encoders:
         encoders[record.topic] = _Encoder(clip)

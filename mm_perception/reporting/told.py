@@ -63,6 +63,8 @@ class Teller:
         line = _line(record, message)
         if line is None:
             return
+        if not line.start_ns:
+            line.start_ns, line.end_ns = record.log_time_ns, record.log_time_ns + line.end_ns
         last = self._last.get(record.topic)
         if line.kind not in ('event', 'heard') and last is not None and _alike(last, line):
             last.end_ns, last.times = line.end_ns, last.times + 1

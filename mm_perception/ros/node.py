@@ -61,6 +61,8 @@ class PluginNode(LifecycleNode):
     ) -> None:
         super().__init__(spec.name, **options)
         self._spec, self._bus, self._transport, self._tf = spec, bus, transport, tf
+        #: Topic after remapping to the full name in the stack; see `name_for`.
+        self.asked_as: dict[str, str] = {}
         self._plugin_class = spec.plugin_class()
         self._runner: Runner | None = None
         self._device = ''
@@ -221,10 +223,12 @@ class PluginNode(LifecycleNode):
         return Wiring(self._resolved(inputs), self._resolved(wiring.outputs))
 
     def _resolved(self, ports: Any) -> dict[str, dict[str, str]]:
-        return {
-            port: {stream: self.resolve_topic_name(topic) for stream, topic in streams.items()}
-            for port, streams in ports.items()
-        }
+        found: dict[str, dict[str, str]] = {port: {} for port in ports}
+        for port, streams in ports.items():
+            for stream, topic in streams.items():
+                full = found[port][stream] = self.resolve_topic_name(topic)
+                self.asked_as[full] = self.resolve_topic_name(topic, only_expand=True)
+        return found
 
     def _offer(self, port: str, kind: Request) -> Any:
         service_class = message_class(convert.service_of(kind.sample_type))

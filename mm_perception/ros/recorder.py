@@ -12,6 +12,7 @@ from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPo
 
 from mm_perception.bag.definition import message_definition
 from mm_perception.errors import ConfigError, MissingDependencyError
+from mm_perception.ros.names import name_for
 from mm_perception.ros.wire import message_class, type_hash
 
 _DEPTH = 100
@@ -76,7 +77,8 @@ class Recorder:
         cls = message_class(type_name)
         message_definition(type_name)
         type_hash(type_name)
-        profiles = [i.qos_profile for i in self._node.get_publishers_info_by_topic(topic)]
+        name = name_for(self._node, topic)
+        profiles = [i.qos_profile for i in self._node.get_publishers_info_by_topic(name)]
         latched = [p.durability == DurabilityPolicy.TRANSIENT_LOCAL for p in profiles]
         is_latched = bool(latched) and all(latched)
         is_reliable = all(p.reliability == ReliabilityPolicy.RELIABLE for p in profiles)
@@ -93,7 +95,7 @@ class Recorder:
             if is_latched
             else DurabilityPolicy.VOLATILE,
         )
-        self._node.create_subscription(cls, topic, partial(self._take, topic), qos, raw=True)
+        self._node.create_subscription(cls, name, partial(self._take, topic), qos, raw=True)
 
     def _take(self, topic: str, data: bytes) -> None:
         with self.lock:

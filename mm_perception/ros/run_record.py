@@ -21,6 +21,7 @@ from mm_perception.reporting.machine import machine, versions
 from mm_perception.reporting.run import STACK, SUMMARY
 from mm_perception.ros.convert.motion import ODOMETRY
 from mm_perception.ros.health import Health
+from mm_perception.ros.names import NamedNode
 from mm_perception.ros.recorder import CHATTER, Recorder
 
 _LOOK_S = 0.5
@@ -68,7 +69,7 @@ class RunRecord:
         write_stack(stack, self.out / STACK)
         self._stack, self._nodes = stack, tuple(nodes)
         self._writer = BagWriter(self.out / 'bag')
-        self._node = Node(f'{stack.name}_recorder', start_parameter_services=False)
+        self._node = NamedNode(f'{stack.name}_recorder', start_parameter_services=False)
         self._health = Health(self._node)
         self._health.counts = True
         self._recorder = Recorder(self._node, self._writer, self._wanted.__contains__, self._now)
@@ -116,6 +117,7 @@ class RunRecord:
             if topic in _ALWAYS or types[0] in _ALWAYS_TYPES
         }
         for node in self._nodes:
+            self._node.asked_as |= getattr(node, 'asked_as', {})
             who = node.get_name(), node.get_namespace()
             for topics in (
                 self._node.get_publisher_names_and_types_by_node(*who),

@@ -28,6 +28,7 @@ from mm_perception.ros.convert.masks import ANNOTATED, id_picture, mask_tables
 from mm_perception.ros.convert.outlines import annotations_to
 from mm_perception.ros.image_publisher import ImagePublisher
 from mm_perception.ros.intake import Intake, NotByExecutor
+from mm_perception.ros.names import name_for
 from mm_perception.ros.wire import deserialize, message_class
 from mm_perception.samples import Image, Masks, Sample
 
@@ -124,7 +125,7 @@ class RosTransport:
             self._adapt(self._feeds[topic])
         publishers = {
             wire.suffix: node.create_publisher(
-                message_class(wire.type_name), topic + wire.suffix,
+                message_class(wire.type_name), name_for(node, topic + wire.suffix),
                 _output_qos(is_latched=wire.latched, is_debug=output.is_debug),
             )
             for wire in convert.published(output.sample_type)
@@ -150,7 +151,8 @@ class RosTransport:
     def _look(self, feed: _Feed) -> _Offer:
         """What the publishers offer now; a guess where there is none yet."""
         accepted = convert.accepted_types(feed.channel.sample_type)
-        infos = feed.users[0].node.get_publishers_info_by_topic(feed.topic)
+        node = feed.users[0].node
+        infos = node.get_publishers_info_by_topic(name_for(node, feed.topic))
         fitting = [info for info in infos if info.topic_type in accepted]
         if not fitting:
             if feed.offer is not None:
@@ -176,17 +178,16 @@ class RosTransport:
             wires = convert.published(feed.channel.sample_type)
             for wire in (w for w in wires if w.suffix in assembler.suffixes):
                 part = partial(self._receive_part, feed, assembler, wire.suffix)
+                name = name_for(user.node, feed.topic + wire.suffix)
                 feed.side_subscriptions.append(
-                    user.node.create_subscription(
-                        message_class(wire.type_name), feed.topic + wire.suffix, part, qos
-                    )
+                    user.node.create_subscription(message_class(wire.type_name), name, part, qos)
                 )
             feed.subscription = feed.side_subscriptions[0]
         else:
             cls = message_class(offer.type_name)
             is_bulky = offer.type_name in _BULKY and not isinstance(user.port, Queue)
             feed.subscription = user.node.create_subscription(
-                cls, feed.topic, callback, qos,
+                cls, name_for(user.node, feed.topic), callback, qos,
                 callback_group=NotByExecutor() if is_bulky else None,
             )  # fmt: skip
             if is_bulky:

@@ -113,7 +113,8 @@ class Show:
             )
         self._start_s, self._seconds = start_s, seconds
         for reader in self.readers:
-            read_transforms(reader, self.transforms)
+            # What is damaged is told when it is drawn.
+            read_transforms(reader, self.transforms, report=lambda error: None)
 
     @property
     def num_messages(self) -> int:

@@ -23,6 +23,7 @@ from mm_perception.samples import (
     Text,
     Transcript,
 )
+from mm_perception.samples.prompt import spoken_of
 from mm_perception.viewing.pictures import boxes2d, draw_image, draw_pointed
 from mm_perception.viewing.stage import Stage, parts
 
@@ -77,7 +78,7 @@ def draw_status(stage: Stage, topic: str, status: PromptStatus) -> None:
     """A line: what became of a prompt, yellow where it was not found or rejected."""
     tracks = f' as {", ".join(f"#{t}" for t in status.track_ids)}' if status.track_ids else ''
     where = f' on {status.stream}' if status.stream else ''
-    asked = stage.memory.get(_ASKED + status.prompt_id, status.prompt_id)
+    asked = stage.memory.get(_ASKED + status.prompt_id, spoken_of(status.prompt_id))
     words = f'{asked}: {status.state.name.lower().replace("_", " ")}{tracks}{where}'
     reason = f' ({status.message})' if status.message else ''
     stage.say(topic, words + reason, _WARN if status.state in _FAILED else _INFO)

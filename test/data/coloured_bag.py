@@ -55,7 +55,12 @@ def paint(names: Sequence[str], index: int = 0) -> tuple[Any, Any]:
 
 
 def write_coloured_bag(
-    folder: Path, num_frames: int = 6, names: Sequence[str] = NAMES, *, hidden: Sequence[int] = ()
+    folder: Path,
+    num_frames: int = 6,
+    names: Sequence[str] = NAMES,
+    *,
+    hidden: Sequence[int] = (),
+    is_stamped: bool = True,
 ) -> Path:
     """Write the bag, with `objects.json` as `mmp world` does.
 
@@ -64,6 +69,7 @@ def write_coloured_bag(
         num_frames: Pictures, 10 per second.
         names: Up to six; a colour, and `ball`, `box` or `bar`.
         hidden: Pictures that show nothing but the ground.
+        is_stamped: Without it the stamps of pictures and truth are zero.
     """
     with BagWriter(folder) as writer:
         for topic, sample_type in ((IMAGE, Image), (TRUTH, Masks)):
@@ -71,20 +77,21 @@ def write_coloured_bag(
                 writer.add_topic(topic + wire.suffix, wire.type_name, latched=wire.latched)
         for index in range(num_frames):
             rgb, ids = paint(() if index in hidden else names, index)
-            stamp_ns = START_NS + index * PERIOD_NS
-            _write(writer, IMAGE, Image(stamp_ns=stamp_ns, frame_id='camera', data=rgb))
+            log_ns = START_NS + index * PERIOD_NS
+            stamp_ns = log_ns if is_stamped else 0
+            _write(writer, IMAGE, Image(stamp_ns=stamp_ns, frame_id='camera', data=rgb), log_ns)
             numbers = tuple(range(1, int(ids.max()) + 1))
             truth = Masks(
                 stamp_ns=stamp_ns, frame_id='camera', id_map=ids, ids=numbers,
                 labels=tuple(names[: len(numbers)]), scores=np.ones(len(numbers), np.float32),
             )  # fmt: skip
-            _write(writer, TRUTH, truth)
+            _write(writer, TRUTH, truth, log_ns)
     objects = {str(number): name for number, name in enumerate(names, 1)}
     (folder / 'objects.json').write_text(json.dumps(objects) + '\n')
     return folder
 
 
-def _write(writer: BagWriter, topic: str, sample: Sample) -> None:
+def _write(writer: BagWriter, topic: str, sample: Sample, log_ns: int) -> None:
     for suffix, message in convert.to_msgs(sample).items():
         data = canonical(serialize(message), type_name_of(message))
-        writer.write(topic + suffix, sample.stamp_ns, data)
+        writer.write(topic + suffix, log_ns, data)

@@ -79,6 +79,19 @@ def test_pointing_for_long_enough_selects() -> None:
     assert glasses.events[0].end_ns - glasses.events[0].start_ns == pytest.approx(5e8, abs=1e7)
 
 
+def test_what_was_selected_in_a_picture_that_failed_is_told_with_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    glasses = Glasses()
+    with monkeypatch.context() as broken:
+        broken.setattr(ArInteract, '_measure', lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            glasses.see(1.0, None, command(Intent.SELECT, 'the green lamp'))
+    glasses.see(1.1, None)
+    glasses.see(1.2, None)
+    assert [event.kind for event in glasses.events] == ['selected']
+
+
 def aimed(glasses: Glasses, every_s: float, late_s: float) -> list[str]:
     """Pictures, each with the ray that was at the green lamp so long before; what is selected."""
     for tick in range(6):

@@ -293,6 +293,22 @@ def test_without_fresh_inputs_it_says_stop_and_why(seen, grid, reason) -> None:
     assert re.search(reason, advice.reason)
 
 
+@pytest.mark.parametrize('label', ['cone', 'traffic cone', 'traffic_cone'])
+def test_a_cone_beside_the_way_goes_nowhere_and_one_on_it_is_stopped_for(label: str) -> None:
+    """What a tracker makes of its noise, 1 m/s across, is no motion. Half of the way is 1 m."""
+
+    def seen(right_m: float) -> Boxes3D:
+        return tracks(
+            centres=np.array([[100.0 + right_m, 62, 0.4]]), sizes=np.array([[0.4, 0.4, 0.8]]),
+            quats_xyzw=quats_of_yaws(np.array([0.0])), labels=(label,),
+            velocities=np.array([[-1.0, 0, 0]]),
+        )  # fmt: skip
+
+    assert Rig().ask(odometry(), seen(1.25), free()).action is Action.GO
+    advice = Rig().ask(odometry(), seen(1.15), free())
+    assert (advice.action, advice.rules) == (Action.STOP, ('time_to_collision',))
+
+
 def test_the_older_the_tracks_the_slower() -> None:
     """What others did since then is not known: it counts as time to react."""
     far = {'centres': np.array([[100.0, 68, 0.8]]), 'velocities': np.zeros((1, 3))}

@@ -7,11 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mm_perception.errors import ShapeError
 from mm_perception.inputs import Inputs
 from mm_perception.plugin import Context
 from mm_perception.plugins.sam_prompt import SamPrompt, SamPromptConfig
+from mm_perception.plugins.sam_prompt.wishes import View
 from mm_perception.samples import (
     Command,
+    Image,
     Intent,
     Masks,
     Prompt,
@@ -137,6 +140,44 @@ def test_the_tracker_is_asked_and_what_it_finds_is_waited_for() -> None:
     assert [(p.text, p.action) for p in watcher.prompts[1:]] == [
         ('', PromptAction.REMOVE), ('bus', PromptAction.ADD),
     ]  # fmt: skip
+
+
+def test_a_picture_that_fails_costs_no_prompt(monkeypatch: pytest.MonkeyPatch) -> None:
+    watcher = Watcher(asks_tracker=True)
+    with monkeypatch.context() as broken:
+        broken.setattr(View, 'see', lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            watcher.see(1.0, command(Intent.SELECT, 'the left car'))
+    watcher.see(1.1)
+    assert [(p.text, p.action) for p in watcher.prompts] == [('car', PromptAction.ADD)]
+    assert watcher.see(4.0) == (1,)
+
+
+def test_what_is_asked_with_a_picture_without_colours_is_not_read() -> None:
+    samples = {
+        'masks': masks_of(CARS, stamp_ns=1), 'ask': (),
+        'command': (command(Intent.SELECT, 'the red car'),),
+        'image': Image(
+            stamp_ns=1, frame_id='', encoding='16UC1', data=np.zeros((100, 200), np.uint16)
+        ),
+    }  # fmt: skip
+    inputs = Inputs(1, 'camera', samples=samples)
+    with pytest.raises(ShapeError):
+        Watcher().plugin.infer(inputs)
+    assert not inputs.read
+
+
+def test_a_picture_of_another_size_is_not_drawn_on() -> None:
+    watcher = Watcher()
+    rgb = np.zeros((10, 20, 3), np.uint8)
+    samples = {
+        'masks': masks_of(CARS, stamp_ns=1), 'ask': (),
+        'command': (command(Intent.SELECT, 'the red car', at_s=0.0),),
+        'image': Image(stamp_ns=1, frame_id='', data=rgb),
+    }  # fmt: skip
+    outputs: Any = watcher.plugin.infer(Inputs(1, 'camera', samples=samples))
+    assert outputs['chosen'].ids == (1,)
+    assert 'overlay' not in outputs
 
 
 def test_a_click_says_which_one_is_that_one() -> None:

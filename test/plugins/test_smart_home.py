@@ -257,6 +257,22 @@ def test_all_lamps_get_the_command_and_questions_are_answered() -> None:
     assert len(talk.said) == 1
 
 
+def test_what_was_sent_with_a_picture_that_failed_goes_out_with_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    talk = Talk()
+    talk.go(4)
+    with monkeypatch.context() as broken:
+        broken.setattr(SmartHome, '_judge', lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            talk.say(Intent.TURN_ON, target='the left lamp')
+        with pytest.raises(ZeroDivisionError):
+            talk.go()
+    talk.go(2)
+    assert len(talk.commands) == 1
+    assert [event.kind for event in talk.events] == ['sent']
+
+
 def test_a_picture_of_another_size_is_refused() -> None:
     talk = Talk()
     inputs = talk._inputs(())

@@ -298,6 +298,14 @@ def test_time_that_jumps_back_ends_all_tracks() -> None:
     assert rig.take(seen(50 * STEP_NS, (1, 1))).track_ids == ('3',)
 
 
+def test_one_stamp_of_the_future_ends_no_track() -> None:
+    rig = Rig()
+    before = rig.drive(*passing(20))
+    rig.take(seen(120 * STEP_NS, (20, 2)))
+    after = rig.drive(*passing(22, first=20))
+    assert (after.track_ids, after.stamp_ns) == (before.track_ids, 21 * STEP_NS)
+
+
 def test_memory_is_bounded() -> None:
     rig = Rig(late_s=0.5, max_tracks=2)
     rig.drive(*[seen(i * STEP_NS, (0, 0), (20, 0), (40, 0)) for i in range(200)])

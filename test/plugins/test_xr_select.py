@@ -223,6 +223,16 @@ def test_hidden_things_are_painted_out() -> None:
     assert painted_out(rgb, np.zeros((100, 200), bool)) is rgb
 
 
+def test_what_was_done_with_a_picture_that_failed_is_told_with_the_next() -> None:
+    headset = Headset()
+    small = Image(stamp_ns=SECOND_NS, frame_id='camera', data=np.zeros((9, 9, 3), np.uint8))
+    with pytest.raises(Exception, match='inpaint'):
+        headset.see(1.0, None, command(Intent.HIDE, 'the red lamp'), image=small)
+    headset.see(1.1, None)
+    headset.see(1.2, None)
+    assert headset.kinds == ['hidden']
+
+
 def test_masks_of_another_size_than_the_calibration_are_refused() -> None:
     from mm_perception.errors import ShapeError
 

@@ -129,7 +129,10 @@ def test_a_damaged_picture_is_told_and_the_rest_kept(
         (['a.mp4', '--topic', '/a b'], 'letters, digits'),
         (['a.mp4', '--topic', '/a', '--topic', '/b'], 'once per camera: there are 1'),
         (['a.mp4', '--width', '3'], 'from 16'),
-        (['a.mp4', '--out', 'there'], 'a new folder'),
+        (['a.mp4', '--out', 'there'], 'an empty or new folder'),
+        (['a.mp4', '--out', 'a.mp4'], 'a folder; there is a file'),
+        (['a.mp4', 'there/depth.mp4'], "'/depth/image_raw'; expected a name"),
+        (['a.mp4', '--topic', '/left/disparity'], 'stacks do not take for distances'),
     ],
 )
 def test_mistakes_are_one_line_and_leave_nothing(
@@ -139,9 +142,20 @@ def test_mistakes_are_one_line_and_leave_nothing(
     monkeypatch.chdir(tmp_path)
     write_film(tmp_path / 'a.mp4')
     (tmp_path / 'there').mkdir()
+    write_film(tmp_path / 'there' / 'depth.mp4')
     assert imported(*(words if '--out' in words else [*words, '--out', 'bag'])) == 2
     assert phrase in capsys.readouterr().err
     assert sorted(p.name for p in tmp_path.iterdir()) == ['a.mp4', 'there']
+
+
+def test_an_empty_folder_may_be_there_and_a_single_film_may_have_any_name(tmp_path: Path) -> None:
+    out = tmp_path / 'bag'
+    out.mkdir()
+    assert imported(write_film(tmp_path / 'depth.mp4'), '--out', out) == 0
+    assert len(samples(out, PICTURES)) == 5
+    both = (tmp_path / 'depth.mp4', write_film(tmp_path / 'a.mp4'))
+    names = ('--topic', '/inverse', '--topic', '/a/image_raw')
+    assert imported(*both, '--out', tmp_path / 'both', *names) == 0
 
 
 def test_ctrl_c_keeps_what_was_done(

@@ -12,8 +12,11 @@ import pytest
 
 from mm_perception.bag.offline import OfflineRun, resolve_stack
 from mm_perception.bag.reader import BagReader, Record
+from mm_perception.bag.transforms import TF_TOPICS
+from mm_perception.bag.writer import BagWriter
 from mm_perception.errors import BagError, ConfigError
 from mm_perception.graph import parse_stack
+from mm_perception.reporting.recording import Recording, add_transforms
 from mm_perception.ros import convert
 from mm_perception.ros.wire import deserialize
 from mm_perception.samples import Masks, Prompt
@@ -163,6 +166,31 @@ def test_damaged_message_is_told_with_its_topic_and_the_run_goes_on(
     assert dict(stats.failures) == {'MalformedMessageError': 1}
     assert stats.last_failure is not None
     assert stats.last_failure.message.startswith(f'{IMAGE}: sensor_msgs/msg/Image: 40 bytes')
+
+
+def test_damaged_transforms_are_told_to_who_needs_them_and_the_run_goes_on(
+    bag: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FakeMasker, 'uses_transforms', True)
+    with BagReader(bag) as reader, BagWriter(tmp_path / 'damaged') as writer:
+        for name, topic in reader.topics.items():
+            writer.add_topic(name, topic.type_name, latched=topic.latched)
+        hit = set()
+        for record in reader.records():
+            is_hit = record.topic in TF_TOPICS and record.topic not in hit
+            hit |= {record.topic} if is_hit else set()
+            writer.write(record.topic, record.log_time_ns, record.data[: 20 if is_hit else None])
+    run = OfflineRun(masker_stack(), tmp_path / 'damaged', tmp_path / 'out')
+    stats = run.run().nodes['masker'].stats
+    assert stats.inferences == 6
+    assert dict(stats.failures) == {'MalformedMessageError': 2}
+    assert stats.last_failure is not None
+    assert stats.last_failure.message.startswith('/tf')
+    lookup = run.runners[0].plugin.context.lookup_transform
+    assert lookup('odom', 'base_link', START_NS + PERIOD_NS)[0, 3] == pytest.approx(0.1)
+    recording = Recording(tmp_path)
+    add_transforms(recording, tmp_path / 'damaged')
+    assert sorted(problem.split(':')[0] for problem in recording.problems) == ['/tf', '/tf_static']
 
 
 def test_result_that_cannot_be_written_ends_the_run(

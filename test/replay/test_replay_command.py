@@ -119,7 +119,7 @@ def test_who_asks_nothing_is_told_so(
     words = ['replay', str(bag), '--stack', 'colour', '--offline', '--no-film', '--out']
     assert mmp.main([*words, str(tmp_path / 'a')]) == 0
     assert 'note: nothing was asked of colour_tracker' in capsys.readouterr().out
-    assert mmp.main([*words, str(tmp_path / 'b'), '--prompt', 'a thing']) == 0
+    assert mmp.main([*words, str(tmp_path / 'b'), '--prompt', 'a thing']) == 1, 'scripts see it'
     printed = capsys.readouterr().out
     assert 'nothing was asked' not in printed
     assert 'a thing: rejected (no colour word' in printed

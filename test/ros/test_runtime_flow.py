@@ -144,3 +144,17 @@ def test_remaps_and_namespace_reach_plugin_topics(rig: Rig) -> None:
     rig.start({'eye': {'plugin': 'patient'}}, *words, '-r', '~/output/note:=said')
     camera = rig.camera('/elsewhere', BEST_EFFORT)
     rig.feed(camera, lambda: notes, 'a note under its new name')
+
+
+def test_remaps_are_applied_once(rig: Rig) -> None:
+    """Names that are swapped, or given on, would come back, or go too far, if they were again."""
+    notes = rig.hear(Text, '/eye/output/said')
+    words = [('/left', '/right'), ('/right', '/left')]
+    words += [('~/output/note', '~/output/said'), ('/eye/output/said', '/nowhere')]
+    rules = [word for before, after in words for word in ('-r', f'{before}:={after}')]
+    eye = {'plugin': 'patient', 'inputs': {'image': '/left'}}
+    rig.start({'eye': eye}, '--ros-args', *rules)
+    camera = rig.camera('/right')
+    rig.feed(camera, lambda: notes, 'a note of what the camera on the right sees')
+    assert rig.node.count_subscribers('/left') == 0
+    assert rig.node.count_publishers('/nowhere') == 0

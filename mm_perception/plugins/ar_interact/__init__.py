@@ -12,6 +12,7 @@ A policy without a network; the geometry is in `mm_perception.geometry.rays` and
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -20,7 +21,7 @@ import numpy as np
 from mm_perception.config import parameter
 from mm_perception.geometry.rays import POINTING_AXES
 from mm_perception.plugin import Card, Inputs, Output, Outputs
-from mm_perception.samples import Boxes3D, Event, Image, Intent, Masks, Pose
+from mm_perception.samples import Boxes3D, Event, Image, Intent, Masks, Pose, Sample
 from mm_perception.selecting.anchors import Anchor, occluded
 from mm_perception.selecting.candidates import only_ids
 from mm_perception.selecting.in_view import InView
@@ -110,6 +111,8 @@ class ArInteract(PointedPlugin[ArInteractConfig]):
         self._aim: tuple[int, int] | None = None
         #: What the ray has to leave before it can select it again.
         self._done: int | None = None
+        #: Events of this picture, and of one before it that failed.
+        self._untold: list[Event] = []
 
     @classmethod
     def tiny(cls) -> ArInteractConfig:
@@ -125,17 +128,20 @@ class ArInteract(PointedPlugin[ArInteractConfig]):
         """
         seen = self._look(inputs)
         masks, frame = seen.masks, self.config.fixed_frame
-        events = self._obey(seen) + self._dwell(seen)
+        self._untold += self._obey(seen)
+        self._untold += self._dwell(seen)
         own_ids = {number: own for own, number in seen.bound.items()}
         self._measure(seen.view, own_ids)
         selected = [own_ids[n] for n in self._scene.selected if n in own_ids]
-        return {
+        outputs: dict[str, Sample | Sequence[Sample]] = {
             'chosen': only_ids(masks, selected),
             'anchors': self._boxes(masks.stamp_ns),
             'pose': [anchor.pose(masks.stamp_ns, frame) for anchor in self._anchors.values()],
             'occlusion': self._occlusion(seen.view, own_ids),
-            'event': events,
+            'event': self._untold,
         }
+        self._untold = []
+        return outputs
 
     def rewind(self, stream: str) -> None:
         """Anchors and where the ray was are of the other run; what is selected is kept."""

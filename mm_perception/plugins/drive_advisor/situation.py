@@ -96,7 +96,7 @@ class Other:
 
     @property
     def kind(self) -> str:
-        """The last word of the label: of a 'red car' that is car."""
+        """The last word of the label, see `kind_of`."""
         return kind_of(self.label)
 
 
@@ -161,8 +161,12 @@ class Situation:
 
 
 def kind_of(label: str) -> str:
-    """The last word of a label."""
-    words = label.split()
+    """The last word of a label.
+
+    Convention:
+        'red car' is a car; 'traffic_cone', as nuScenes has it, a cone.
+    """
+    words = label.replace('_', ' ').split()
     return words[-1] if words else ''
 
 

@@ -140,22 +140,30 @@ class SamPrompt(Plugin[SamPromptConfig]):
         #: Nouns that the tracker was asked for, and when.
         self._asked: dict[str, int] = {}
         self._noun = ''
+        #: For the tracker; those of a picture that failed go out with the next.
+        self._unsent: list[Prompt] = []
 
     def load(self, device: str) -> None:
         """Nothing to load."""
 
     def infer(self, inputs: Inputs) -> Outputs:
-        """Take commands, then decide what can be decided on this picture."""
+        """Take commands, then decide what can be decided on this picture.
+
+        Raises:
+            ShapeError: The picture has no colours; what was asked with it waits.
+        """
         masks, image = cast(Masks, inputs.one('masks')), cast(Image | None, inputs.maybe('image'))
+        rgb = None if image is None else image.rgb()
         for name in (*self.context.streams.get('masks', ()), inputs.stream):
             self._view(name)
         for command in cast('Sequence[Command]', inputs.all('command')):
             self._take(command)
         for prompt in cast('Sequence[Prompt]', inputs.all('ask')):
             self._ask(prompt, masks.stamp_ns, inputs.stream)
-        prompts = self._prompts(masks)
+        self._unsent += self._prompts(masks)
         ids, verdicts = self._view(inputs.stream).see(masks, image)
         chosen = only_ids(masks, ids)
+        prompts, self._unsent = self._unsent, []
         outputs: dict[str, Sample | Sequence[Sample]] = {
             'chosen': chosen,
             'status': [self._status(v, masks, inputs.stream) for v in verdicts],
@@ -168,8 +176,9 @@ class SamPrompt(Plugin[SamPromptConfig]):
             ],
             'prompt': prompts,
         }
-        if image is not None and self.context.is_wanted('overlay', inputs.stream):
-            outputs['overlay'] = overlay(image.rgb(), chosen)
+        is_wanted = self.context.is_wanted('overlay', inputs.stream)
+        if is_wanted and rgb is not None and rgb.shape[:2] == masks.id_map.shape:
+            outputs['overlay'] = overlay(rgb, chosen)
         return outputs
 
     def rewind(self, stream: str) -> None:
@@ -182,6 +191,7 @@ class SamPrompt(Plugin[SamPromptConfig]):
         """Forget all wishes."""
         self._views.clear()
         self._asked.clear()
+        self._unsent.clear()
         self._noun = ''
 
     def _view(self, stream: str) -> View:

@@ -161,7 +161,7 @@ class SmartHome(Plugin[SmartHomeConfig]):
         self._devices: tuple[Device, ...] = ()
         self._question: Question | None = None
         self._tasks: list[Task] = []
-        self._told: list[Reply] = []  # to requests; published with the next picture
+        self._told: list[Reply] = []  # published with the next picture
 
     def load(self, device: str) -> None:
         """Read the registry."""
@@ -175,10 +175,13 @@ class SmartHome(Plugin[SmartHomeConfig]):
         """
         self._look(inputs)
         reply = Reply(inputs.stamp_ns, inputs.frame_id)
+        # At once: if this picture fails, the next one tells it.
+        earlier = [one for one in self._told if one.commands or one.events or one.said]
+        self._told = [*earlier, reply]
         for command in inputs.all('command'):
             self._take(cast(Command, command), reply)
         self._judge(reply)
-        told, self._told = [*self._told, reply], []
+        told, self._told = self._told, []
         return {
             'device_command': [text for one in told for text in one.commands],
             'event': [event for one in told for event in one.events],

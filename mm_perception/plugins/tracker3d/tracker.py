@@ -77,13 +77,14 @@ class Tracker:
         Raises:
             LateInputError: They are older than the newest by more than `late_s`; the tracks stay
                 as they are. By more than `jump_back_s` they mean that time was set back: all
-                tracks are forgotten.
+                tracks are forgotten. Where they go on from the newest but one, the newest alone
+                had a wrong stamp, and is forgotten.
             ShapeError: Time stands still: nobody stamps them.
         """
         if self._past:
             late_s = (self._past[-1].boxes.stamp_ns - boxes.stamp_ns) / 1e9
             if late_s > self.rules.jump_back_s:
-                self.forget()
+                self._go_back(boxes.stamp_ns)
             elif late_s > self.rules.late_s:
                 raise LateInputError(port, late_s, self.rules.late_s)
         stamps = [moment.boxes.stamp_ns for moment in self._past]
@@ -104,6 +105,12 @@ class Tracker:
         for moment, after in zip(self._past[place:], states, strict=True):
             moment.after = after
         self._trim()
+
+    def _go_back(self, stamp_ns: int) -> None:
+        if len(self._past) > 1 and self._past[-2].boxes.stamp_ns < stamp_ns:
+            self._drop(-1)
+        else:
+            self.forget()
 
     def forget(self) -> None:
         """Drop all tracks; ids go on."""
@@ -189,8 +196,11 @@ class Tracker:
         """Keep what late detections need, and the moment before."""
         oldest_ns = self._past[-1].boxes.stamp_ns - int(self.rules.late_s * 1e9)
         while len(self._past) > 1 and self._past[1].boxes.stamp_ns <= oldest_ns:
-            gone = self._past.pop(0).serial
-            self._births = {key: i for key, i in self._births.items() if key[0] != gone}
+            self._drop(0)
+
+    def _drop(self, place: int) -> None:
+        gone = self._past.pop(place).serial
+        self._births = {key: i for key, i in self._births.items() if key[0] != gone}
 
 
 def _chosen(boxes: Boxes3D, numbers: Array) -> Boxes3D:

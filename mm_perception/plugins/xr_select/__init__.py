@@ -168,8 +168,7 @@ class XrSelect(PointedPlugin[XrSelectConfig]):
         masks, image, bound = seen.masks, seen.image, seen.bound
         self._cameras.pop(seen.stream, None)
         self._cameras[seen.stream] = seen
-        events, targets = self._answered
-        self._answered = [], []
+        events, targets = self._answered  # kept until this picture or a later one is through
         for command, deed in self._do_what_is_due(seen):
             self._tell(command, deed, seen, events, targets)
         selected = [own for own, number in bound.items() if number in self._scene.selected]
@@ -186,6 +185,7 @@ class XrSelect(PointedPlugin[XrSelectConfig]):
             hidden = [own for own, n in bound.items() if self._scene.things[n].is_hidden]
             data = painted_out(image.rgb(), np.isin(masks.id_map, hidden))
             outputs['picture'] = replace(image, data=data, encoding='rgb8')
+        self._answered = [], []
         return outputs
 
     def answer(self, port: str, request: Sample) -> Sample:

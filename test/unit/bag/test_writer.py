@@ -77,6 +77,9 @@ def test_a_definition_that_is_not_installed_is_named() -> None:
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
     (tmp_path / 'bag').mkdir()
+    with BagWriter(tmp_path / 'bag'):
+        pass  # an empty folder is nothing
+    assert (tmp_path / 'bag' / 'metadata.yaml').is_file()
     with pytest.raises(BagError, match='exists already'):
         BagWriter(tmp_path / 'bag')
 

@@ -1,6 +1,6 @@
 """Hints appear where they help, and nowhere else."""
 
-from mm_perception.cli._hints import failure_of, unanswered, weights_note
+from mm_perception.cli._hints import failure_of, refused, unanswered, weights_note
 
 
 def test_convention_small_weights_on_a_foreign_bag_are_named(tmp_path) -> None:
@@ -37,6 +37,17 @@ def test_convention_one_line_for_all_cameras_that_say_the_same() -> None:
     assert unanswered([state('', 'REJECTED', 'no')]) == ['red: rejected (no)']
     spoken = {**state('', 'REJECTED', 'no'), 'prompt': 'said-1700000000352000000-0'}
     assert unanswered([spoken]) == ['what was said: rejected (no)']
+
+
+def test_convention_refused_is_what_nobody_has_taken() -> None:
+    def states(*told: str) -> list[dict[str, str]]:
+        return [dict(zip(('prompt', 'state'), one.split(': '), strict=True)) for one in told]
+
+    assert refused(['red'], states('red: REJECTED')) == ['red']
+    assert refused(['red'], states('red: REJECTED', 'red: NOT_FOUND')) == []
+    assert refused(['red'], states('red: NOT_FOUND', 'blue: REJECTED')) == [], 'of the bag'
+    clicked = states('click 1.00 2.00 0.00: PENDING', 'click 1.00 2.00 0.00: REJECTED')
+    assert refused(['click:1,2,0@odom'], clicked) == ['click 1.00 2.00 0.00']
 
 
 def test_why_a_node_failed_is_found_offline_and_online() -> None:

@@ -147,6 +147,20 @@ def test_what_failed_is_not_shown_as_nothing(
     assert 'nothing was found' not in text
 
 
+def test_times_of_a_camera_that_does_not_stamp_are_those_of_the_bag(tmp_path: Path) -> None:
+    bag = write_coloured_bag(tmp_path / 'bag', 12, is_stamped=False)
+    prompt = ('--prompt', 'the purple ball')
+    status, text = replay(bag, tmp_path / 'out', '--stack', 'colour', *prompt)
+    assert status == 0
+    assert 'times are those of the recording: /colour_tracker/output/masks/detections' in text
+    assert '/prompt' not in re.findall('those of the recording: .*', text)[0]
+    captions = re.findall(r'<figcaption>(\d\.\d) s: “?the purple ball', text)
+    assert captions == ['0.0', '0.2', '0.4', '0.6', '0.8', '1.0', '1.1']
+    assert 'the purple ball #1: 0.0 to 1.1 s' in text
+    assert 'stamp to result' not in text
+    assert '-1700000000' not in text
+
+
 def test_a_damaged_result_is_told(coloured: Path, tmp_path: Path) -> None:
     (tmp_path / 'summary.json').write_text((coloured / 'summary.json').read_text())
     text = write_run_report(tmp_path).read_text()

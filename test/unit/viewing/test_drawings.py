@@ -15,6 +15,7 @@ pytest.importorskip('rerun', reason='needs the extra `view`')
 from geometry_msgs.msg import TransformStamped
 
 import mm_perception.samples
+from mm_perception.reporting.recording import Recording
 from mm_perception.ros.tf import TransformBuffer
 from mm_perception.samples import (
     Advice,
@@ -204,6 +205,9 @@ def test_what_became_of_a_prompt_is_told_in_its_words(drawn) -> None:
     status = replace(ALL[PromptStatus], prompt_id='said-17-0')
     recorded = drawn(('/prompt', asked), ('/status', status))
     assert recorded.values('/log/status', 'text') == [['“the red car”: not found (none)']]
+    unknown = drawn(('/status', status))
+    assert unknown.values('/log/status', 'text') == [['what was said: not found (none)']]
+    assert Recording(Path()).words_of('said-17-0') == 'what was said', 'nor in a report'
 
 
 def test_that_a_node_runs_is_no_news_until_it_did_not() -> None:
