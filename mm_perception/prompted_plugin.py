@@ -7,7 +7,7 @@ tells what became of each prompt.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
 from mm_perception.errors import PromptError
@@ -86,9 +86,9 @@ class PromptedPlugin(ModelPlugin[C, 'Sam2Engine'], Generic[C, K], is_base=True):
     def _step(self, camera: K, rgb: Array, stamp_ns: int) -> Sam2Result:
         """Apply prompts and follow all objects; if it fails, every prompt is told."""
 
-    def _observe(self, camera: K, masks: Masks) -> None:
-        """Take in the masks of a picture."""
-        return None
+    def _observe(self, camera: K, masks: Masks) -> Collection[int]:
+        """Take in the masks of a picture; returns the objects that are not to be shown in it."""
+        return ()
 
     def _check(self, prompt: Prompt) -> None:
         """Raise PromptError for a request that could never be applied."""
@@ -110,12 +110,9 @@ class PromptedPlugin(ModelPlugin[C, 'Sam2Engine'], Generic[C, K], is_base=True):
             camera.forget_seen(f'the picture size changed from {camera.size}')
         camera.size = size
         result = self._step(camera, rgb, inputs.stamp_ns)
-        settings: Any = self.config
-        masks = masks_sample(
-            result, camera.labels, inputs.stamp_ns, inputs.frame_id, settings.min_visible,
-            settings.min_iou,
-        )  # fmt: skip
-        self._observe(camera, masks)
+        masks = self._masks(result, camera, inputs)
+        if unshown := self._observe(camera, masks):
+            masks = self._masks(result, camera, inputs, unshown)
         outputs: dict[str, Sample | Sequence[Sample]] = {
             'status': self._desk.drain(masks),  # first: it says whose the masks are
             'masks': masks,
@@ -123,6 +120,15 @@ class PromptedPlugin(ModelPlugin[C, 'Sam2Engine'], Generic[C, K], is_base=True):
         if self.context.is_wanted('overlay', inputs.stream):
             outputs['overlay'] = overlay(rgb, masks)
         return outputs
+
+    def _masks(
+        self, result: Sam2Result, camera: K, inputs: Inputs, unshown: Collection[int] = ()
+    ) -> Masks:
+        settings: Any = self.config
+        return masks_sample(
+            result, camera.labels, inputs.stamp_ns, inputs.frame_id, settings.min_visible,
+            settings.min_iou, unshown,
+        )  # fmt: skip
 
     def answer(self, port: str, request: Sample) -> Sample:
         """Take a prompt; it applies to the next picture."""

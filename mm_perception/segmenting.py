@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -84,6 +84,7 @@ def masks_sample(
     frame_id: str,
     min_visible: float,
     min_iou: float,
+    unshown: Collection[int] = (),
 ) -> Masks:
     """Masks of one frame; objects that are probably hidden own no pixel.
 
@@ -94,11 +95,12 @@ def masks_sample(
         frame_id: Of the picture.
         min_visible: Probability from which an object counts as visible.
         min_iou: IoU that the network expects of its mask, from which it counts as visible.
+        unshown: Objects that count as hidden whatever the network says.
     """
     ids = tuple(int(i) for i in result.object_ids)
     chances = 1 / (1 + np.exp(-result.object_logits.float().cpu().numpy()))
     ious = result.iou.float().cpu().numpy()
-    is_seen = (chances >= min_visible) & (ious >= min_iou)
+    is_seen = (chances >= min_visible) & (ious >= min_iou) & ~np.isin(ids, list(unshown))
     visible = tuple(is_seen.tolist())
     logits = result.full_logits().cpu().numpy().copy()
     logits[~is_seen] = -1.0

@@ -123,22 +123,64 @@ def test_a_hidden_track_is_not_missed_and_returns_under_its_id(book: TrackBook) 
     hide(book, SECOND_NS, 1)
     for _ in range(5):
         assert book.associate([], TEXTS, SECOND_NS, RULES).deaths == []
-    decisions = book.associate([sight(60)], TEXTS, 2 * SECOND_NS, RULES)
+    decisions = book.associate([sight(29)], TEXTS, 2 * SECOND_NS, RULES)
     assert [t.track_id for t, _ in decisions.returns] == [1]
     assert decisions.births == []
     assert book.tracks[1].is_visible
 
 
+def test_what_is_found_far_from_a_hidden_track_is_another_object(book: TrackBook) -> None:
+    born(book, 0)
+    hide(book, SECOND_NS, 1)
+    decisions = book.associate([sight(31)], TEXTS, SECOND_NS, RULES)
+    assert decisions.returns == []
+    assert [t.track_id for t, _ in decisions.births] == [2]
+    assert not book.tracks[1].is_visible, 'it may still come back'
+
+
+def test_a_mask_that_comes_back_is_doubted_until_a_search_finds_it(book: TrackBook) -> None:
+    wary = replace(RULES, doubt_after_s=0.3)
+    (track,) = born(book, 0)
+    track.see(square(0), 0)
+
+    def watch(stamp_ns: int, *, is_there: bool) -> None:
+        mask = square(0) if is_there else np.zeros((20, 100), bool)
+        assert book.observe(stamp_ns, {1: mask}, {1: is_there}, wary) == []
+
+    watch(SECOND_NS // 10, is_there=False)
+    watch(SECOND_NS // 5, is_there=True)
+    assert track.is_visible, 'hidden for 0.2 s: a search would not have told'
+    watch(SECOND_NS // 2, is_there=False)
+    watch(SECOND_NS, is_there=True)
+    assert (track.is_visible, track.is_doubted) == (False, True)
+    for _ in range(3):
+        assert book.associate([], TEXTS, SECOND_NS, wary).deaths == []
+    assert (track.is_visible, track.is_doubted, track.misses) == (False, True, 0)
+    decisions = book.associate([sight(1)], TEXTS, SECOND_NS, wary)
+    assert (decisions.confirmed, decisions.births, decisions.returns) == ([track], [], [])
+    assert (track.is_visible, track.is_doubted) == (True, False)
+    watch(SECOND_NS + 1, is_there=True)
+    assert track.is_visible
+
+
+def test_what_was_drawn_is_never_doubted(book: TrackBook) -> None:
+    wary = replace(RULES, doubt_after_s=0.0)
+    track = book.add('box', 1.0, 0)
+    hide(book, 1, track.track_id)
+    book.observe(SECOND_NS, {1: square(0)}, {1: True}, wary)
+    assert track.is_visible, 'no search could confirm it'
+
+
 def test_an_unsure_detection_brings_nothing_back(book: TrackBook) -> None:
     born(book, 0)
     hide(book, SECOND_NS, 1)
-    assert book.associate([sight(60, 0.4)], TEXTS, SECOND_NS, RULES).returns == []
+    assert book.associate([sight(10, 0.4)], TEXTS, SECOND_NS, RULES).returns == []
 
 
 def test_of_several_hidden_tracks_the_nearest_returns(book: TrackBook) -> None:
-    born(book, 0, 80)
+    born(book, 60, 80)
     hide(book, SECOND_NS, 1, 2)
-    decisions = book.associate([sight(70)], TEXTS, SECOND_NS, RULES)
+    decisions = book.associate([sight(74)], TEXTS, SECOND_NS, RULES)
     assert [t.track_id for t, _ in decisions.returns] == [2]
 
 

@@ -60,6 +60,31 @@ def share(clip: ClipEngine, seen: Vectors, text: str, background: Sequence[str] 
     return product
 
 
+def likely_rivals(
+    clip: ClipEngine, image: Picture, box: Array, text: str, count: int
+) -> list[str]:
+    """What a part of a picture is most likely to show if not what a text says.
+
+    Args:
+        clip: The engine.
+        image: (H, W, 3) uint8 RGB.
+        box: (4,) xyxy in pixels.
+        text: What was asked for.
+        count: How many at most.
+
+    Returns:
+        Texts that differ from it in one word and mean something else, likeliest first.
+    """
+    others = [
+        other
+        for rivals in rivals_of(text)
+        for index, other in enumerate(rivals.texts)
+        if index not in rivals.own
+    ]
+    likeness = clip.embed_texts(others) @ clip.embed_images([around(image, box)])[0]
+    return [others[i] for i in np.argsort(-likeness)[:count]]
+
+
 def _new_to(known: Vectors, others: Vectors) -> Vectors:
     """Those of (M, D) others that equal none of (N, D) known, nor one before them."""
     kept = known

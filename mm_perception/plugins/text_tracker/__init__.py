@@ -2,7 +2,9 @@
 
 The grounder looks when a text is new and then every `redetect_every_s`, and a CLIP has to agree to
 what it finds: so living tracks are confirmed, those that drifted are begun anew, hidden ones come
-back under their old id, and newcomers are found.
+back under their old id, and newcomers are found. What was hidden for longer than that comes back
+only near where it was lost, and when a search has found it there: SAM 2 alone easily takes what
+stands where an object left the picture for the object.
 Between that SAM 2 follows them all as one batch. Where nothing answers the text, the status says
 NOT_FOUND and nothing is masked. A text with `max_frames` is searched for and followed in so many
 pictures of each camera, from the first that decides whether it is there.
@@ -13,8 +15,9 @@ searched for again, and what was given by points, boxes or masks is reported REM
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from mm_perception.config import parameter
@@ -54,6 +57,12 @@ class TextTrackerConfig:
     min_likeness: float = parameter(
         0.1, 'Least share that it gives the text among others with other colours and things.',
         minimum=0.0, maximum=1.0, live=True,
+    )  # fmt: skip
+    num_rivals: int = parameter(
+        4,
+        'Texts about other things that it chooses: the first track of a text does not begin where '
+        'one of them is found more surely; 0: do not ask.',
+        minimum=0, maximum=64, live=True,
     )  # fmt: skip
     image_size: int = parameter(
         0, 'Side of the input of SAM 2 in pixels, 0: as trained.', minimum=0
@@ -99,6 +108,11 @@ class TextTrackerConfig:
     confirm_births: bool = parameter(
         True, 'A new track has to be found by two searches in a row.', live=True
     )
+    confirm_returns: bool = parameter(
+        True,
+        'A track hidden for longer than redetect_every_s is shown when a search has found it.',
+        live=True,
+    )
     renew_iou: float = parameter(
         0.8, 'A track that overlaps its detection by less has drifted: begin it anew; 0: never.',
         minimum=0.0, maximum=1.0, live=True,
@@ -137,6 +151,7 @@ class TextTrackerConfig:
         return Rules(
             self.birth_score, self.match_iou, self.max_tracks, self.max_misses,
             self.death_after_s, self.renew_iou, self.confirm_births,
+            self.redetect_every_s if self.confirm_returns else inf,
         )  # fmt: skip
 
 
@@ -214,8 +229,8 @@ class TextTracker(PromptedPlugin[TextTrackerConfig, Camera]):
             info['verifier_sha256'] = self._verifier.model.sha256
         return info
 
-    def _observe(self, camera: Camera, masks: Masks) -> None:
-        camera.observe(masks, self.config.rules())
+    def _observe(self, camera: Camera, masks: Masks) -> Collection[int]:
+        return camera.observe(masks, self.config.rules())
 
     def reconfigure(self, config: TextTrackerConfig) -> None:
         """New texts are searched for at once; texts that are gone lose their tracks."""
@@ -282,6 +297,7 @@ class TextTracker(PromptedPlugin[TextTrackerConfig, Camera]):
             camera.note_best(self._grounder.ground(rgb, lost, _REPORTED_SCORE), lost)
         found = self._verified(rgb, texts, seen)
         found = sure_ones(found, self.config.relative_score)
+        found = self._unbeaten(camera, rgb, texts, found)
         return camera.learn(found, texts, stamp_ns, self.config.rules())
 
     def _verified(self, rgb: Array, texts: Sequence[str], found: list[Found]) -> list[Found]:
@@ -296,6 +312,25 @@ class TextTracker(PromptedPlugin[TextTrackerConfig, Camera]):
         shares = likeness(self._verifier.model, rgb, boxes, said)
         least = self.config.min_likeness
         return [f for f, share in zip(found, shares, strict=True) if share >= least]
+
+    def _unbeaten(
+        self, camera: Camera, rgb: Array, texts: Sequence[str], found: list[Found]
+    ) -> list[Found]:
+        """Without what would be the first to answer a text although it is rather something else.
+
+        Once the text has a track it is there, and what else answers it is the likelier.
+        """
+        if self._verifier is None or self._grounder is None or not self.config.num_rivals:
+            return found
+        from mm_perception.plugins.text_tracker.rivals import beaten
+
+        new = [f for f in found if camera.would_be_first(f, texts, self.config.rules())]
+        if not new:
+            return found
+        clip, count = self._verifier.model, self.config.num_rivals
+        lost = beaten(self._grounder, clip, rgb, texts, new, count)
+        gone = {id(f) for f, is_lost in zip(new, lost, strict=True) if is_lost}
+        return [f for f in found if id(f) not in gone]
 
 
 PLUGIN = TextTracker

@@ -61,7 +61,8 @@ class Camera:
             not from its boxes.
         texts: What is searched for.
         last_search_ns: Stamp of the newest picture that was searched.
-        is_new_text: A text waits for its first search.
+        is_search_urgent: A text waits for its first search, or a track that seems to be back for
+            one that confirms it.
         size: Height and width of the pictures.
         renewed: Tracks that the session forgets in the next step and begins anew.
     """
@@ -74,7 +75,7 @@ class Camera:
     uses_masks: bool = False
     texts: dict[str, Text] = field(default_factory=dict)
     last_search_ns: int | None = None
-    is_new_text: bool = False
+    is_search_urgent: bool = False
     size: tuple[int, int] = (0, 0)
     renewed: set[int] = field(default_factory=set)
 
@@ -86,7 +87,7 @@ class Camera:
     def want(self, text: str, prompt_id: str = '', max_frames: int = 0) -> None:
         """Search for a text from now on."""
         self.texts[text] = Text(prompt_id or text, scope=Scope(max_frames))
-        self.is_new_text = True
+        self.is_search_urgent = True
 
     def unwant(self, text: str) -> list[int]:
         """Stop searching for a text; returns the tracks that go with it."""
@@ -105,7 +106,7 @@ class Camera:
         self.session.reset()
         for text, known in self.texts.items():
             self.texts[text] = Text(known.prompt_id, scope=known.scope)
-        self.is_new_text, self.last_search_ns = bool(self.texts), None
+        self.is_search_urgent, self.last_search_ns = bool(self.texts), None
 
     def undo_births(self) -> None:
         """After a step that failed: tracks that the session never heard of did not begin."""
@@ -114,7 +115,7 @@ class Camera:
             del self.book.tracks[track_id]
         for text in self.texts.values():
             text.told = None
-        self.is_new_text = bool(self.texts)
+        self.is_search_urgent = bool(self.texts)
 
     def end_scopes(self) -> None:
         """What had as many pictures as its prompt asked for is gone."""
@@ -232,7 +233,7 @@ class Camera:
         if not self.texts:
             return False
         last = self.last_search_ns
-        is_waiting = self.is_new_text or bool(self.book.pending)
+        is_waiting = self.is_search_urgent or bool(self.book.pending)
         return is_waiting or last is None or stamp_ns - last >= every_s * 1e9
 
     def note_best(self, seen: Sequence[Found], texts: Sequence[str]) -> None:
@@ -249,6 +250,10 @@ class Camera:
         known = self.texts[text]
         return known.best == 0 and not known.is_told_absent
 
+    def would_be_first(self, found: Found, texts: Sequence[str], rules: Rules) -> bool:
+        """Whether something found would begin a track of a text that has none."""
+        return self.book.would_be_first(_sighting(found, texts), rules)
+
     def learn(
         self, found: Sequence[Found], texts: Sequence[str], stamp_ns: int, rules: Rules
     ) -> dict[int, ObjectPrompt]:
@@ -263,7 +268,7 @@ class Camera:
         Returns:
             What to give to the session, by track id.
         """
-        self.last_search_ns, self.is_new_text = stamp_ns, False
+        self.last_search_ns, self.is_search_urgent = stamp_ns, False
         pairs = [(_sighting(f, texts), f) for f in found]
         source = {id(sighting): f for sighting, f in pairs}
         prompt_ids = {text: known.prompt_id for text, known in self.texts.items()}
@@ -303,11 +308,19 @@ class Camera:
             best = max((s.score for s in sightings if s.text == text), default=0.0)
             self._tell_change(text, best)
 
-    def observe(self, masks: Masks, rules: Rules) -> None:
-        """Take in the masks of a picture; tracks that were hidden for too long are given up."""
+    def observe(self, masks: Masks, rules: Rules) -> set[int]:
+        """Take in the masks of a picture; tracks that were hidden for too long are given up.
+
+        Returns:
+            Tracks whose mask is not to be shown before a search has confirmed it.
+        """
+        before = {i for i, track in self.book.tracks.items() if track.is_doubted}
         visible = dict(zip(masks.ids, masks.visible, strict=True))
         pixels = {i: masks.mask(i) for i in masks.ids}
-        for track in self.book.observe(masks.stamp_ns, pixels, visible, rules):
+        dead = self.book.observe(masks.stamp_ns, pixels, visible, rules)
+        doubted = {t.track_id for t in (*self.book.tracks.values(), *dead) if t.is_doubted}
+        self.is_search_urgent |= bool(doubted - before)
+        for track in dead:
             if track.text:
                 self._tell_change(track.text, 0.0)
             else:
@@ -316,6 +329,7 @@ class Camera:
             known.scope.frames += known.told is not None
         for track in self.book.tracks.values():
             track.scope.frames += 1
+        return doubted
 
     def _tell_change(self, text: str, score: float) -> None:
         """Say what became of a text, once per change."""

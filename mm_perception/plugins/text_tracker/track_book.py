@@ -14,7 +14,8 @@ from mm_perception.samples import mask_box
 
 Mask = npt.NDArray[np.bool_]
 Box = tuple[float, float, float, float]
-#: A track that was missed may be found again within so many times the size of what is found.
+#: A track that was missed, or hidden, may be found again within so many times the size of what is
+#: found: what is further away is another object that answers the same text.
 _REACH = 3.0
 
 
@@ -29,6 +30,8 @@ class Track:
         label: For people.
         score: Of the newest detection that confirmed it.
         is_visible: In the newest picture.
+        is_doubted: In the newest picture there is a mask again after a time without; no search
+            has found it there yet, so it does not count as visible.
         last_seen_ns: Stamp of the newest picture in which it was visible.
         misses: Detections in a row that did not find it although it was visible.
         mask: (H, W) bool in the newest picture; None before the first.
@@ -44,6 +47,7 @@ class Track:
     score: float
     last_seen_ns: int
     is_visible: bool = True
+    is_doubted: bool = False
     misses: int = 0
     mask: Mask | None = None
     last_box: Box | None = None
@@ -52,7 +56,8 @@ class Track:
 
     def see(self, mask: Mask, stamp_ns: int) -> None:
         """It is visible in this picture."""
-        self.mask, self.is_visible, self.last_seen_ns = mask, True, stamp_ns
+        self.mask, self.is_visible, self.is_doubted = mask, True, False
+        self.last_seen_ns = stamp_ns
         self.last_box = mask_box(mask) or self.last_box
 
 
@@ -76,6 +81,11 @@ class Sighting:
     def centre(self) -> tuple[float, float]:
         """Middle of the box, pixels."""
         return (self.box[0] + self.box[2]) / 2, (self.box[1] + self.box[3]) / 2
+
+    @property
+    def size(self) -> float:
+        """Longer side of the box, pixels."""
+        return max(self.box[2] - self.box[0], self.box[3] - self.box[1])
 
 
 @dataclass
@@ -111,6 +121,8 @@ class Rules:
         death_after_s: A hidden track is given up after this long.
         renew_iou: A track that overlaps its detection by less has drifted.
         confirms_births: A new track has to be found in two searches in a row.
+        doubt_after_s: A track that was hidden for longer than this has to be found by a search
+            before it is shown again: what leaves the picture is easily taken for what comes next.
     """
 
     birth_score: float
@@ -120,6 +132,7 @@ class Rules:
     death_after_s: float
     renew_iou: float = 0.0
     confirms_births: bool = False
+    doubt_after_s: float = float('inf')
 
 
 class TrackBook:
@@ -160,10 +173,12 @@ class TrackBook:
             if track_id not in masks:
                 continue
             mask = masks[track_id]
-            if visible[track_id] and mask.any():
+            is_there = visible[track_id] and bool(mask.any())
+            hidden_ns = 0 if track.is_visible or not track.text else stamp_ns - track.last_seen_ns
+            if is_there and hidden_ns <= rules.doubt_after_s * 1e9:
                 track.see(mask, stamp_ns)
                 continue
-            track.mask, track.is_visible = mask, False
+            track.mask, track.is_visible, track.is_doubted = mask, False, is_there
             if stamp_ns - track.last_seen_ns > rules.death_after_s * 1e9:
                 dead.append(self.tracks.pop(track_id))
         return dead
@@ -199,17 +214,20 @@ class TrackBook:
         rules: Rules,
         decisions: Decisions,
     ) -> None:
-        visible = [t for t in self.tracks.values() if t.text == text and t.is_visible]
+        visible = [
+            t for t in self.tracks.values() if t.text == text and (t.is_visible or t.is_doubted)
+        ]
         pairs = match(visible, sightings, min_iou=rules.match_iou)
         for row, column in pairs:
             visible[row].score, visible[row].misses = sightings[column].score, 0
             visible[row].found_box = sightings[column].box
+            visible[row].is_visible, visible[row].is_doubted = True, False
             decisions.confirmed.append(visible[row])
             if overlap(visible[row], sightings[column]) < rules.renew_iou:
                 self._move(visible[row], sightings[column], stamp_ns, decisions)
         matched = {row for row, _ in pairs}
         for row, track in enumerate(visible):
-            if row not in matched:
+            if row not in matched and not track.is_doubted:
                 track.misses += 1
                 if track.misses > rules.max_misses:
                     decisions.deaths.append(self.tracks.pop(track.track_id))
@@ -218,6 +236,14 @@ class TrackBook:
         for sighting in sorted(free, key=lambda s: -s.score):
             if sighting.score >= rules.birth_score:
                 self._place(text, prompt_id, sighting, stamp_ns, rules, decisions)
+
+    def would_be_first(self, sighting: Sighting, rules: Rules) -> bool:
+        """Whether a detection would begin a track of a text that has none."""
+        return (
+            sighting.score >= rules.birth_score
+            and all(track.text != sighting.text for track in self.tracks.values())
+            and self._occupant(sighting, rules) is None
+        )
 
     def _place(
         self,
@@ -250,13 +276,12 @@ class TrackBook:
         else:
             return
         track.score, track.misses = sighting.score, 0
-        track.last_seen_ns, track.is_visible = stamp_ns, True
+        track.last_seen_ns, track.is_visible, track.is_doubted = stamp_ns, True, False
         track.mask, track.last_box, track.found_box = sighting.mask, sighting.box, sighting.box
 
     def _was_seen(self, text: str, sighting: Sighting) -> bool:
         """Whether the search before found it too, about there."""
-        reach = max(sighting.box[2] - sighting.box[0], sighting.box[3] - sighting.box[1])
-        return any(_distance(s.box, sighting) < reach for s in self._before.get(text, ()))
+        return any(_distance(s.box, sighting) < sighting.size for s in self._before.get(text, ()))
 
     @staticmethod
     def _move(track: Track, sighting: Sighting, stamp_ns: int, decisions: Decisions) -> None:
@@ -267,7 +292,7 @@ class TrackBook:
 
     def _nearest_missed(self, text: str, sighting: Sighting) -> Track | None:
         """The visible track that this search did not find, and that was last found closest by."""
-        reach = _REACH * max(sighting.box[2] - sighting.box[0], sighting.box[3] - sighting.box[1])
+        reach = _REACH * sighting.size
         near = [
             (away, track.track_id) for track in self.tracks.values()
             if track.text == text and track.is_visible and track.misses and track.found_box
@@ -282,13 +307,13 @@ class TrackBook:
         return best if best and overlap(best, sighting) >= rules.match_iou else None
 
     def _nearest_hidden(self, text: str, sighting: Sighting) -> Track | None:
-        """The hidden track of a text that was last seen closest to a detection."""
-
-        def distance(track: Track) -> float:
-            return float('inf') if track.last_box is None else _distance(track.last_box, sighting)
-
-        hidden = [t for t in self.tracks.values() if t.text == text and not t.is_visible]
-        return min(hidden, key=distance, default=None)
+        """The hidden track of a text that was last seen closest to a detection, if close by."""
+        near = [
+            (away, track.track_id) for track in self.tracks.values()
+            if track.text == text and not track.is_visible and track.last_box
+            and (away := _distance(track.last_box, sighting)) < _REACH * sighting.size
+        ]  # fmt: skip
+        return self.tracks[min(near)[1]] if near else None
 
 
 def _distance(box: Box, sighting: Sighting) -> float:

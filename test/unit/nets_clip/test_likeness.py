@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from mm_perception.nets.clip.engine import ClipEngine, Picture
-from mm_perception.nets.clip.likeness import likeness, share
+from mm_perception.nets.clip.likeness import likely_rivals, likeness, share
 
 
 class Painter(ClipEngine):
@@ -79,3 +79,14 @@ def test_the_background_competes_but_for_what_cannot_be_told_apart() -> None:
     assert once < 1e-3 < without
     assert once == pytest.approx(twice)
     assert share(clip, seen[:0], 'a car').shape == (0,)
+
+
+def test_likely_rivals_mean_something_else_and_the_likeliest_comes_first(
+    image: np.ndarray,
+) -> None:
+    found = likely_rivals(Painter(), image, BOX, 'the blue car', 3)
+    assert found[0] == 'the red car'
+    assert len(found) == 3
+    every = likely_rivals(Painter(), image, BOX, 'the blue lorry', 99)
+    assert not {'the blue lorry', 'the blue truck', 'the blue vehicle'} & set(every)
+    assert {'the blue car', 'the red lorry'} <= set(every)
