@@ -413,24 +413,26 @@ def test_what_the_verifier_does_not_agree_to_is_not_found(
 
 
 @pytest.mark.parametrize(
-    ('changes', 'place', 'state'),
+    ('changes', 'place', 'score', 'state'),
     [
-        ({}, 10, NOT_FOUND),
-        ({'num_rivals': 0}, 10, FOUND),
-        ({}, 40, FOUND),
+        ({}, 10, 0.8, NOT_FOUND),
+        ({}, 10, 0.65, FOUND),
+        ({'num_rivals': 0}, 10, 0.8, FOUND),
+        ({}, 40, 0.8, FOUND),
     ],
-    ids=['surer to be another', 'nobody asks', 'the other is elsewhere'],
+    ids=['surer to be another', 'hardly surer', 'nobody asks', 'the other is elsewhere'],
 )
 def test_no_track_begins_on_what_is_rather_another_thing(
-    monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], place: int, state: PromptState
-) -> None:
+    monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], place: int, score: float,
+    state: PromptState,
+) -> None:  # fmt: skip
     likeness = 'mm_perception.nets.clip.likeness.likeness'
     monkeypatch.setattr(likeness, lambda clip, rgb, boxes, texts: np.ones(len(texts)))
     rivals = 'mm_perception.plugins.text_tracker.rivals.likely_rivals'
     monkeypatch.setattr(rivals, lambda clip, rgb, box, text, count: ['the yellow car'])
     rig = Rig(verifier_weights='random', **changes)
     rig.grounder.put('the yellow van', 10, 0.6)
-    rig.grounder.put('the yellow car', place, 0.7)
+    rig.grounder.put('the yellow car', place, score)
     _, told = rig.see(text('the yellow van'))
     assert told[-1].state == state
     rig.plugin.close()

@@ -14,13 +14,15 @@ from mm_perception.samples.sample import Array
 
 #: Two finds of this IoU are of one object.
 _SAME_IOU = 0.5
+#: A rival has to be surer by this: next to it the choice is a toss of a coin.
+_MARGIN = 0.1
 
 
 def beaten(
     grounder: Grounder, clip: ClipEngine, rgb: Array, texts: Sequence[str],
     found: Sequence[Found], count: int,
 ) -> list[bool]:  # fmt: skip
-    """Whether a text about another colour or another thing is found there with a higher score.
+    """Whether a text about another colour or another thing is found there, clearly more surely.
 
     A grounder is asked for one text at a time: it finds "a yellow van" in a yellow car that it is
     far surer to be "a yellow car", and only learns so by being asked.
@@ -45,7 +47,7 @@ def beaten(
     others = grounder.ground(rgb, asked, min(item.score for item in found))
     return [
         any(
-            other.score > item.score and asked[other.text_index] in mine
+            other.score > item.score + _MARGIN and asked[other.text_index] in mine
             and box_iou(_box(other), _box(item)) >= _SAME_IOU
             for other in others
         )
