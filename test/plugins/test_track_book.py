@@ -123,7 +123,7 @@ def test_a_hidden_track_is_not_missed_and_returns_under_its_id(book: TrackBook) 
     hide(book, SECOND_NS, 1)
     for _ in range(5):
         assert book.associate([], TEXTS, SECOND_NS, RULES).deaths == []
-    decisions = book.associate([sight(29)], TEXTS, 2 * SECOND_NS, RULES)
+    decisions = book.associate([sight(14)], TEXTS, 2 * SECOND_NS, RULES)
     assert [t.track_id for t, _ in decisions.returns] == [1]
     assert decisions.births == []
     assert book.tracks[1].is_visible
@@ -132,7 +132,7 @@ def test_a_hidden_track_is_not_missed_and_returns_under_its_id(book: TrackBook) 
 def test_what_is_found_far_from_a_hidden_track_is_another_object(book: TrackBook) -> None:
     born(book, 0)
     hide(book, SECOND_NS, 1)
-    decisions = book.associate([sight(31)], TEXTS, SECOND_NS, RULES)
+    decisions = book.associate([sight(16)], TEXTS, SECOND_NS, RULES)
     assert decisions.returns == []
     assert [t.track_id for t, _ in decisions.births] == [2]
     assert not book.tracks[1].is_visible, 'it may still come back'

@@ -14,9 +14,11 @@ from mm_perception.samples import mask_box
 
 Mask = npt.NDArray[np.bool_]
 Box = tuple[float, float, float, float]
-#: A track that was missed, or hidden, may be found again within so many times the size of what is
-#: found: what is further away is another object that answers the same text.
+#: A track that was missed may be found again within so many times the size of what is found.
 _REACH = 3.0
+#: One that was hidden, likewise: what is further away is another object that answers its text.
+#: Where SAM 2 itself sees it again, and a search finds it there, no distance counts.
+_RETURN_REACH = 1.5
 
 
 @dataclass
@@ -311,7 +313,7 @@ class TrackBook:
         near = [
             (away, track.track_id) for track in self.tracks.values()
             if track.text == text and not track.is_visible and track.last_box
-            and (away := _distance(track.last_box, sighting)) < _REACH * sighting.size
+            and (away := _distance(track.last_box, sighting)) < _RETURN_REACH * sighting.size
         ]  # fmt: skip
         return self.tracks[min(near)[1]] if near else None
 
