@@ -239,5 +239,6 @@ def test_a_topic_that_the_bag_lacks_is_named_with_what_there_is(bag: Path, tmp_p
 
 def test_a_result_is_never_written_over(bag: Path, tmp_path: Path) -> None:
     (tmp_path / 'out').mkdir()
+    (tmp_path / 'out' / 'metadata.yaml').touch()
     with pytest.raises(BagError, match='exists already'):
         OfflineRun(masker_stack(), bag, tmp_path / 'out')
