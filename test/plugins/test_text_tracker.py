@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,23 +10,15 @@ import pytest
 import torch
 
 from mm_perception.errors import ConfigError
-from mm_perception.nets.grounders import Found, Grounder, load_grounder
+from mm_perception.nets.grounders import load_grounder
 from mm_perception.nets.grounders.grounder import GrounderSettings
-from mm_perception.plugin import Context
 from mm_perception.plugins.text_tracker import TextTracker, TextTrackerConfig
-from mm_perception.samples import Image, Masks, Prompt, PromptAction, PromptState, PromptStatus
+from mm_perception.samples import Prompt, PromptAction, PromptState
 from test.plugins.samples import SECOND_NS, box_prompt, inputs_for, picture
+from test.plugins.text_tracker_rig import RANDOM, Rig, states, text
 
-CAMERAS = ('left', 'right')
 FOUND, NOT_FOUND, REMOVED = PromptState.FOUND, PromptState.NOT_FOUND, PromptState.REMOVED
 REJECTED, SEARCHING = PromptState.REJECTED, PromptState.SEARCHING
-RANDOM: dict[str, Any] = {
-    'min_iou': 0.0,
-    'grounder': 'clip_proposals', 'grounder_weights': 'random', 'segmenter_weights': 'random',
-    'segment_from': 'mask', 'redetect_every_s': 1.0, 'max_misses': 3, 'renew_iou': 0.0,
-    'confirm_births': False,
-    'birth_score': 0.5, 'keep_score': 0.25, 'verifier_weights': '',
-}  # fmt: skip
 
 
 @pytest.fixture(scope='module', autouse=True)
@@ -37,78 +29,11 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-class KnownThings(Grounder):
-    """Says what the test put into the scene; counts how often it was asked."""
-
-    weights_sha256 = 'none'
-
-    def __init__(self) -> None:
-        self.scene: dict[str, list[tuple[float, np.ndarray]]] = {}
-        self.asked: list[tuple[str, ...]] = []
-        self.is_open = True
-
-    def put(self, text: str, x: int, score: float = 0.9) -> None:
-        mask = np.zeros((48, 64), bool)
-        mask[8:28, x : x + 20] = True
-        self.scene.setdefault(text, []).append((score, mask))
-
-    def ground(self, image: Any, texts: Sequence[str], min_score: float) -> list[Found]:
-        self.asked.append(tuple(texts))
-        return [
-            Found(index, np.array([m.any(0).argmax(), 8, m.any(0).argmax() + 20, 28], np.float32),
-                  score, m)
-            for index, text in enumerate(texts)
-            for score, m in self.scene.get(text, [])
-            if score >= min_score
-        ]  # fmt: skip
-
-    def close(self) -> None:
-        self.is_open = False
-
-
-class Rig:
-    """The plugin with a grounder made by hand, two cameras, and ten pictures a second."""
-
-    def __init__(self, **settings: Any) -> None:
-        values = {**RANDOM, **settings}
-        context = Context(
-            streams={'image': CAMERAS}, is_wanted=lambda port, stream: port != 'overlay'
-        )
-        self.plugin = TextTracker(TextTrackerConfig(**values), context)
-        self.plugin.load('cpu')
-        assert self.plugin._grounder is not None
-        self.plugin._grounder.close()
-        self.grounder = KnownThings()
-        self.plugin._grounder = self.grounder
-        self.stamp_ns = 0
-
-    def see(
-        self,
-        *prompts: Prompt,
-        camera: str = 'left',
-        after_s: float = 0.1,
-        image: Image | None = None,
-    ) -> tuple[Masks, list[PromptStatus]]:
-        self.stamp_ns += int(after_s * SECOND_NS)
-        samples = {'image': image or picture(self.stamp_ns), 'prompt': prompts}
-        inputs = inputs_for(TextTracker, self.stamp_ns, stream=camera, samples=samples)
-        outputs: Any = self.plugin.infer(inputs)
-        return outputs['masks'], list(outputs['status'])
-
-
 @pytest.fixture
 def rig() -> Iterator[Rig]:
     made = Rig()
     yield made
     made.plugin.close()
-
-
-def states(told: list[PromptStatus]) -> list[tuple[str, PromptState, tuple[str, ...]]]:
-    return [(status.prompt_id, status.state, status.track_ids) for status in told]
-
-
-def text(words: str = 'cup', **changes: Any) -> Prompt:
-    return Prompt(text=words, stream='left', **changes)
 
 
 def test_a_text_becomes_a_track_where_the_grounder_says(rig: Rig) -> None:
@@ -196,36 +121,10 @@ def test_a_lost_object_keeps_its_id_when_it_comes_back(rig: Rig) -> None:
     assert (masks.ids, masks.visible) == ((1,), (False,))
     rig.plugin.reconfigure(TextTrackerConfig(**RANDOM))
     rig.plugin._cameras['left'].book.tracks[1].is_visible = False
-    rig.grounder.put('cup', 40)
+    rig.grounder.put('cup', 35)
     masks, _ = rig.see(after_s=1.0)
     assert masks.ids == (1,)
-    assert masks.mask(1)[:, 40:].any(), 'it is where the grounder saw it come back'
-
-
-def test_a_mask_that_comes_back_is_shown_when_a_search_has_confirmed_it() -> None:
-    rig = Rig(redetect_every_s=0.3)
-    rig.grounder.put('cup', 10)
-    rig.see(text())
-    rig.grounder.scene.clear()
-    settings = {**RANDOM, 'redetect_every_s': 0.3}
-    rig.plugin.reconfigure(TextTrackerConfig(min_visible=1.0, **settings))  # SAM: it is hidden
-    for _ in range(6):
-        masks, _ = rig.see()
-    rig.plugin.reconfigure(TextTrackerConfig(**settings))  # SAM: there it is again
-    masks, _ = rig.see()
-    assert (masks.ids, masks.visible, masks.id_map.any()) == ((1,), (False,), False)
-    searches = len(rig.grounder.asked)
-    masks, _ = rig.see()
-    assert masks.visible == (False,)
-    assert len(rig.grounder.asked) > searches, 'asked at once'
-    searches = len(rig.grounder.asked)
-    rig.see()
-    assert len(rig.grounder.asked) == searches, 'and then no more often than ever'
-    rig.grounder.put('cup', 10)
-    masks, _ = rig.see(after_s=0.3)
-    assert (masks.ids, masks.visible) == ((1,), (True,))
-    assert masks.id_map.any()
-    rig.plugin.close()
+    assert masks.mask(1)[:, 35:].any(), 'it is where the grounder saw it come back'
 
 
 def test_hidden_for_too_long_is_given_up_and_told(rig: Rig) -> None:
@@ -400,8 +299,8 @@ def test_what_the_verifier_does_not_agree_to_is_not_found(
         lambda clip, rgb, boxes, texts: np.array([shares[text] for text in texts]),
     )
     rig = Rig(verifier_weights='random')
-    for text in shares:
-        rig.grounder.put(text, 4)
+    for words in shares:
+        rig.grounder.put(words, 4)
     assert rig.plugin.model_info()['verifier_weights'] == 'random'
     _, statuses = rig.see(
         *(Prompt(stamp_ns=0, frame_id='', prompt_id=text, text=text) for text in shares)
@@ -409,50 +308,4 @@ def test_what_the_verifier_does_not_agree_to_is_not_found(
     told = {status.prompt_id: status.state for status in statuses}
     assert told['a cup'] == FOUND
     assert told['a lamp'] == NOT_FOUND
-    rig.plugin.close()
-
-
-@pytest.mark.parametrize(
-    ('changes', 'place', 'score', 'state'),
-    [
-        ({}, 10, 0.8, NOT_FOUND),
-        ({}, 10, 0.65, FOUND),
-        ({'num_rivals': 0}, 10, 0.8, FOUND),
-        ({}, 40, 0.8, FOUND),
-    ],
-    ids=['surer to be another', 'hardly surer', 'nobody asks', 'the other is elsewhere'],
-)
-def test_no_track_begins_on_what_is_rather_another_thing(
-    monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], place: int, score: float,
-    state: PromptState,
-) -> None:  # fmt: skip
-    likeness = 'mm_perception.nets.clip.likeness.likeness'
-    monkeypatch.setattr(likeness, lambda clip, rgb, boxes, texts: np.ones(len(texts)))
-    rivals = 'mm_perception.plugins.text_tracker.rivals.likely_rivals'
-    monkeypatch.setattr(rivals, lambda clip, rgb, box, text, count: ['the yellow car'])
-    rig = Rig(verifier_weights='random', **changes)
-    rig.grounder.put('the yellow van', 10, 0.6)
-    rig.grounder.put('the yellow car', place, score)
-    _, told = rig.see(text('the yellow van'))
-    assert told[-1].state == state
-    rig.plugin.close()
-
-
-def test_rivals_end_no_track_that_lives(monkeypatch: pytest.MonkeyPatch) -> None:
-    likeness = 'mm_perception.nets.clip.likeness.likeness'
-    monkeypatch.setattr(likeness, lambda clip, rgb, boxes, texts: np.ones(len(texts)))
-    rivals = 'mm_perception.plugins.text_tracker.rivals.likely_rivals'
-    monkeypatch.setattr(rivals, lambda clip, rgb, box, text, count: ['the yellow car'])
-    rig = Rig(verifier_weights='random', match_iou=0.01)
-    rig.grounder.put('the yellow van', 10, 0.6)
-    rig.see(text('the yellow van'))
-    (track,) = rig.plugin._cameras['left'].book.tracks.values()
-    mask = np.zeros((48, 64), bool)
-    mask[8:28, 10:30] = True
-    track.see(mask, rig.stamp_ns)
-    rig.grounder.put('the yellow car', 10, 0.9)
-    searches = len(rig.grounder.asked)
-    masks, _ = rig.see(after_s=1.0)
-    assert masks.ids == (track.track_id,)
-    assert rig.grounder.asked[searches:] == [('the yellow van',)]
     rig.plugin.close()
