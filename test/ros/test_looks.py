@@ -74,10 +74,11 @@ def graph(rig: Rig) -> Snapshot:
     for node in nodes:
         rig.until(lambda node=node: rig.value(node, 'state') == 'active', f'{node} active', 200)
     seen = observe(3.0)
-    for _ in range(3):
-        if components(seen) and all(t in seen.topics for t in DRIVE):
+    for _ in range(4):
+        before, seen = seen, observe(4.0)  # a busy machine takes longer to meet everybody
+        is_all = components(seen) and all(t in seen.topics for t in DRIVE)
+        if is_all and seen.topics.keys() == before.topics.keys():
             break
-        seen = observe(6.0)  # a busy machine takes longer to meet everybody
     return seen
 
 
