@@ -8,7 +8,6 @@ which later frames carry on; 0.01 leaves room for that and is far below any mist
 
 import numpy as np
 import pytest
-import torch
 
 pytest.importorskip('sam2', reason='the reference package sam2 is not installed')
 
@@ -17,15 +16,9 @@ from mm_perception.nets.sam2.memory import ObjectMemory
 from test.parity import reference
 from test.parity.reference import BEDROOM, Event
 
+pytestmark = pytest.mark.usefixtures('one_thread')
+
 LOGIT_TOLERANCE = 0.01
-
-
-@pytest.fixture(scope='module', autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)  # the tests share two cores
-    yield
-    torch.set_num_threads(before)
 
 
 def synthetic_frames(count: int) -> list[np.ndarray]:

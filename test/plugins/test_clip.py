@@ -7,22 +7,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from mm_perception.errors import ConfigError, RequestError, WeightsError
 from mm_perception.plugins.clip import Clip, ClipConfig
 from mm_perception.samples import EmbedTextRequest, Labels, MatchRequest
 from test.plugins.samples import SECOND_NS, inputs_for, picture
 
+pytestmark = pytest.mark.usefixtures('one_thread')
+
 TEXTS = ('a car', 'a tree', 'a very long text ' * 40)
-
-
-@pytest.fixture(scope='module', autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from mm_perception import registry
 from mm_perception.config import build_config, config_values, parameter_specs
@@ -26,15 +25,9 @@ from mm_perception.samples import (
 )
 from test.plugins.samples import SECOND_NS, inputs_for, picture, sample_of
 
+pytestmark = pytest.mark.usefixtures('one_thread')
+
 CAMERAS = ('left', 'right')
-
-
-@pytest.fixture(scope='module', autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(params=registry.names())

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from mm_perception.errors import ConfigError, PromptError, RequestError, WeightsError
 from mm_perception.nets.clip import load_clip
@@ -17,15 +16,9 @@ from mm_perception.samples import EmbedTextRequest, MatchRequest
 from mm_perception.weights import locate
 from test.plugins.samples import SECOND_NS, inputs_for, picture
 
+pytestmark = pytest.mark.usefixtures('one_thread')
+
 LABELS = ('a car', 'a tree', 'a lamp')
-
-
-@pytest.fixture(scope='module', autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture

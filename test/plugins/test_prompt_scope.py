@@ -7,24 +7,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from mm_perception.samples import Prompt, PromptAction, PromptState
 from test.plugins.samples import box_prompt, picture
 from test.plugins.test_sam2 import Rig as Sam2Rig
 from test.plugins.test_text_tracker import Rig as TextRig
 
+pytestmark = pytest.mark.usefixtures('one_thread')
+
 FOUND, NOT_FOUND, REMOVED = PromptState.FOUND, PromptState.NOT_FOUND, PromptState.REMOVED
 REJECTED, SEARCHING = PromptState.REJECTED, PromptState.SEARCHING
 RIGS: dict[str, Any] = {'sam2': Sam2Rig, 'text_tracker': TextRig}
-
-
-@pytest.fixture(scope='module', autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(params=RIGS)

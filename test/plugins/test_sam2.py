@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from mm_perception.errors import PromptError, ShapeError
 from mm_perception.plugin import Context
@@ -15,15 +14,9 @@ from mm_perception.plugins.sam2 import Sam2, Sam2Config
 from mm_perception.samples import Image, Masks, Prompt, PromptAction, PromptState, PromptStatus
 from test.plugins.samples import SECOND_NS, box_prompt, inputs_for, picture
 
+pytestmark = pytest.mark.usefixtures('one_thread')
+
 CAMERAS = ('left', 'right')
-
-
-@pytest.fixture(scope='module', autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 class Rig:

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from mm_perception.errors import ConfigError
 from mm_perception.nets.grounders import load_grounder
@@ -17,16 +16,10 @@ from mm_perception.samples import Prompt, PromptAction, PromptState
 from test.plugins.samples import SECOND_NS, box_prompt, inputs_for, picture
 from test.plugins.text_tracker_rig import RANDOM, Rig, states, text
 
+pytestmark = pytest.mark.usefixtures('one_thread')
+
 FOUND, NOT_FOUND, REMOVED = PromptState.FOUND, PromptState.NOT_FOUND, PromptState.REMOVED
 REJECTED, SEARCHING = PromptState.REJECTED, PromptState.SEARCHING
-
-
-@pytest.fixture(scope='module', autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture

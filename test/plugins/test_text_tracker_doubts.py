@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from mm_perception.plugins.text_tracker import TextTrackerConfig
 from mm_perception.samples import PromptState
 from test.plugins.text_tracker_rig import RANDOM, Rig, text
 
+pytestmark = pytest.mark.usefixtures('one_thread')
+
 FOUND, NOT_FOUND = PromptState.FOUND, PromptState.NOT_FOUND
-
-
-@pytest.fixture(scope='module', autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def test_a_mask_that_comes_back_is_shown_when_a_search_has_confirmed_it() -> None:

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from mm_perception.errors import MmPerceptionError, RequestError
 from mm_perception.plugin import Context
@@ -17,15 +16,9 @@ from mm_perception.plugins.video_search import VideoSearch, VideoSearchConfig
 from mm_perception.samples import Event, Image, Masks, SearchRequest, Text
 from test.plugins.samples import SECOND_NS, inputs_for, picture
 
+pytestmark = pytest.mark.usefixtures('one_thread')
+
 LENIENT = VideoSearchConfig(weights='random', min_share=0.0, min_cosine=-1.0, smallest_px=1)
-
-
-@pytest.fixture(scope='module', autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def loaded(config: VideoSearchConfig = LENIENT, **context: Any) -> VideoSearch:

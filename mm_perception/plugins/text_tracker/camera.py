@@ -13,6 +13,7 @@ from mm_perception.plugins.text_tracker.track_book import (
     Sighting,
     Track,
     TrackBook,
+    as_box,
 )
 from mm_perception.prompt_desk import PromptDesk, Scope, by_owner, check_age, refuse_geometry
 from mm_perception.samples import Masks, Prompt, PromptAction, PromptState
@@ -181,8 +182,7 @@ class Camera:
         track.scope = Scope(prompt.max_frames)
         track.mask = prompt.mask
         if prompt.box is not None:
-            x0, y0, x1, y1 = (float(v) for v in prompt.box)
-            track.last_box = (x0, y0, x1, y1)
+            track.last_box = as_box(prompt.box)
         return to_object_prompt(prompt, track.track_id, is_known=False)
 
     def _known(self, track_id: str) -> Track:
@@ -360,5 +360,4 @@ def sure_ones(found: Sequence[Found], share: float) -> list[Found]:
 
 
 def _sighting(found: Found, texts: Sequence[str]) -> Sighting:
-    x0, y0, x1, y1 = (float(v) for v in found.box)
-    return Sighting(texts[found.text_index], found.score, (x0, y0, x1, y1), found.mask)
+    return Sighting(texts[found.text_index], found.score, as_box(found.box), found.mask)

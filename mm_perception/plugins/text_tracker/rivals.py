@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from mm_perception.nets.clip.engine import ClipEngine
 from mm_perception.nets.clip.likeness import likely_rivals
 from mm_perception.nets.grounders import Found, Grounder
-from mm_perception.plugins.text_tracker.track_book import Box, box_iou
+from mm_perception.plugins.text_tracker.track_book import as_box, box_iou
 from mm_perception.samples.sample import Array
 
 #: Two finds of this IoU are of one object.
@@ -48,13 +46,8 @@ def beaten(
     return [
         any(
             other.score > item.score + _MARGIN and asked[other.text_index] in mine
-            and box_iou(_box(other), _box(item)) >= _SAME_IOU
+            and box_iou(as_box(other.box), as_box(item.box)) >= _SAME_IOU
             for other in others
         )
         for item, mine in zip(found, rivals, strict=True)
     ]  # fmt: skip
-
-
-def _box(found: Found) -> Box:
-    x0, y0, x1, y1 = np.asarray(found.box, float).tolist()
-    return x0, y0, x1, y1

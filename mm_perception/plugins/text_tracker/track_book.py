@@ -216,19 +216,19 @@ class TrackBook:
         rules: Rules,
         decisions: Decisions,
     ) -> None:
-        visible = [
+        placed = [
             t for t in self.tracks.values() if t.text == text and (t.is_visible or t.is_doubted)
         ]
-        pairs = match(visible, sightings, min_iou=rules.match_iou)
+        pairs = match(placed, sightings, min_iou=rules.match_iou)
         for row, column in pairs:
-            visible[row].score, visible[row].misses = sightings[column].score, 0
-            visible[row].found_box = sightings[column].box
-            visible[row].is_visible, visible[row].is_doubted = True, False
-            decisions.confirmed.append(visible[row])
-            if overlap(visible[row], sightings[column]) < rules.renew_iou:
-                self._move(visible[row], sightings[column], stamp_ns, decisions)
+            placed[row].score, placed[row].misses = sightings[column].score, 0
+            placed[row].found_box = sightings[column].box
+            placed[row].is_visible, placed[row].is_doubted = True, False
+            decisions.confirmed.append(placed[row])
+            if overlap(placed[row], sightings[column]) < rules.renew_iou:
+                self._move(placed[row], sightings[column], stamp_ns, decisions)
         matched = {row for row, _ in pairs}
-        for row, track in enumerate(visible):
+        for row, track in enumerate(placed):
             if row not in matched and not track.is_doubted:
                 track.misses += 1
                 if track.misses > rules.max_misses:
@@ -294,13 +294,8 @@ class TrackBook:
 
     def _nearest_missed(self, text: str, sighting: Sighting) -> Track | None:
         """The visible track that this search did not find, and that was last found closest by."""
-        reach = _REACH * sighting.size
-        near = [
-            (away, track.track_id) for track in self.tracks.values()
-            if track.text == text and track.is_visible and track.misses and track.found_box
-            and (away := _distance(track.found_box, sighting)) < reach
-        ]  # fmt: skip
-        return self.tracks[min(near)[1]] if near else None
+        missed = [t for t in self.tracks.values() if t.text == text and t.is_visible and t.misses]
+        return _nearest([(t, t.found_box) for t in missed], sighting, _REACH)
 
     def _occupant(self, sighting: Sighting, rules: Rules) -> Track | None:
         """The visible track of any text that is where the detection is."""
@@ -310,12 +305,23 @@ class TrackBook:
 
     def _nearest_hidden(self, text: str, sighting: Sighting) -> Track | None:
         """The hidden track of a text that was last seen closest to a detection, if close by."""
-        near = [
-            (away, track.track_id) for track in self.tracks.values()
-            if track.text == text and not track.is_visible and track.last_box
-            and (away := _distance(track.last_box, sighting)) < _RETURN_REACH * sighting.size
-        ]  # fmt: skip
-        return self.tracks[min(near)[1]] if near else None
+        hidden = [t for t in self.tracks.values() if t.text == text and not t.is_visible]
+        return _nearest([(t, t.last_box) for t in hidden], sighting, _RETURN_REACH)
+
+
+def _nearest(
+    places: Sequence[tuple[Track, Box | None]], sighting: Sighting, reach: float
+) -> Track | None:
+    """The track whose box is closest to a detection, within so many times its size."""
+    known = [(_distance(box, sighting), track) for track, box in places if box is not None]
+    away, track = min(known, key=lambda item: item[0], default=(0.0, None))
+    return track if away < reach * sighting.size else None
+
+
+def as_box(corners: npt.NDArray[np.float32]) -> Box:
+    """Of (4,) xyxy in pixels."""
+    x0, y0, x1, y1 = (float(v) for v in corners)
+    return x0, y0, x1, y1
 
 
 def _distance(box: Box, sighting: Sighting) -> float:

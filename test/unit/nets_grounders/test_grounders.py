@@ -30,17 +30,11 @@ from mm_perception.nets.sam2.proposals import Proposal
 from test.plugins.samples import picture
 from test.unit.nets_grounders.tiny_checkpoints import MAKERS
 
+pytestmark = pytest.mark.usefixtures('one_thread')
+
 TEXTS = ['a red car', 'dog']
 IMAGE = picture().data
 HEIGHT, WIDTH = IMAGE.shape[:2]
-
-
-@pytest.fixture(scope='module', autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope='session')

@@ -21,19 +21,13 @@ from mm_perception.nets.bevformer.geometry import (
 from test.unit.nets.bevformer import recipe
 from test.unit.nets.bevformer.recipe import NARROW, tensor
 
+pytestmark = pytest.mark.usefixtures('one_thread')
+
 TOLERANCE = 2e-5
 ROWS, COLUMNS = NARROW.bev_size
 CELLS = ROWS * COLUMNS
 SIZES = [(12, 20), (6, 10), (3, 5), (2, 3)]
 EVERY = slice(None, None, 5)  # the goldens keep every fifth cell
-
-
-@pytest.fixture(scope='module', autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope='module')
