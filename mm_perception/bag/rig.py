@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,10 @@ import numpy as np
 
 from mm_perception.bag.reader import BagReader, Record
 from mm_perception.bag.transforms import read_transforms
+from mm_perception.channel import from_topic
 from mm_perception.errors import BagError, ConfigError, MmPerceptionError
 from mm_perception.geometry.scans import points_at
+from mm_perception.inputs import Report
 from mm_perception.ros import convert
 from mm_perception.ros.tf import TransformBuffer
 from mm_perception.ros.wire import deserialize
@@ -62,17 +65,22 @@ class RigCamera:
         return '_'.join(parts[:-1] or parts)
 
 
-def read_rig(path: Path, lidar: str = '', num_moments: int = 5) -> list[RigCamera]:
+def read_rig(
+    path: Path, lidar: str = '', num_moments: int = 5, report: Report | None = None
+) -> list[RigCamera]:
     """Read some moments of a recording, evenly spread.
 
     Args:
         path: A bag.
         lidar: Topic of the scans; empty for the only one, or the first by name.
         num_moments: How many scans.
+        report: Takes the errors of damaged messages, which are left out; without it the first one
+            is raised.
 
     Raises:
         BagError: The bag cannot be read, or has no camera or no scans.
         ConfigError: No such LiDAR topic.
+        MalformedMessageError: A message is damaged.
     """
     with BagReader(path) as reader:
         clouds, pictures = _topics(reader, PointCloud), _cameras(reader)
@@ -81,10 +89,10 @@ def read_rig(path: Path, lidar: str = '', num_moments: int = 5) -> list[RigCamer
             raise BagError(str(path), f'has no {what} topic', 'record cameras, LiDAR, TF together')
         if lidar and lidar not in clouds:
             raise ConfigError('--lidar', lidar, f'one of {", ".join(clouds)}')
-        scans = list(_evenly(reader, lidar or clouds[0], num_moments))
+        scans = list(_evenly(reader, lidar or clouds[0], num_moments, report))
         stamps = np.array([scan.stamp_ns for scan in scans], np.int64)
-        transforms = read_transforms(reader)
-        nearest = _nearest(reader, pictures, stamps)
+        transforms = read_transforms(reader, report=report)
+        nearest = _nearest(reader, pictures, stamps, report)
         return [
             RigCamera(topic, _info(reader, topic), [
                 _moment(image, scans[index], transforms)
@@ -119,29 +127,54 @@ def _decoded(record: Record, kind: type[Any]) -> Any:
     return convert.from_msg(message, kind, record.log_time_ns)
 
 
-def _evenly(reader: BagReader, topic: str, most: int) -> Iterator[PointCloud]:
+def _evenly(
+    reader: BagReader, topic: str, most: int, report: Report | None
+) -> Iterator[PointCloud]:
     count = reader.topics[topic].count
     wanted = set(np.linspace(0, count - 1, min(most, count)).round().astype(int).tolist())
     for index, record in enumerate(reader.records([topic])):
-        if index in wanted:
-            yield _decoded(record, PointCloud)
+        if index in wanted and (cloud := _maybe(record, PointCloud, report)) is not None:
+            yield cloud
 
 
-def _nearest(reader: BagReader, topics: list[str], stamps: Array) -> dict[str, dict[int, Image]]:
+def _nearest(
+    reader: BagReader, topics: list[str], stamps: Array, report: Report | None
+) -> dict[str, dict[int, Image]]:
     """The picture of each topic that is nearest to each stamp."""
     best: dict[str, dict[int, tuple[int, Record]]] = {topic: {} for topic in topics}
     for record in reader.records(topics):
-        message = deserialize(record.data, record.type_name)
-        stamp_ns, _ = convert.stamp_and_frame(message, record.log_time_ns)
-        away = np.abs(stamps - stamp_ns)
-        index = int(away.argmin())
-        known = best[record.topic].get(index)
-        if known is None or away[index] < known[0]:
-            best[record.topic][index] = int(away[index]), record
+        with _told(record, report):
+            message = deserialize(record.data, record.type_name)
+            stamp_ns, _ = convert.stamp_and_frame(message, record.log_time_ns)
+            away = np.abs(stamps - stamp_ns)
+            index = int(away.argmin())
+            known = best[record.topic].get(index)
+            if known is None or away[index] < known[0]:
+                best[record.topic][index] = int(away[index]), record
     return {
-        topic: {index: _decoded(record, Image) for index, (_, record) in found.items()}
+        topic: {
+            index: image for index, (_, record) in found.items()
+            if (image := _maybe(record, Image, report)) is not None
+        }
         for topic, found in best.items()
-    }
+    }  # fmt: skip
+
+
+def _maybe(record: Record, kind: type[Any], report: Report | None) -> Any:
+    """The sample; None if the message is damaged and there is somebody to tell."""
+    with _told(record, report):
+        return _decoded(record, kind)
+    return None
+
+
+@contextmanager
+def _told(record: Record, report: Report | None) -> Iterator[None]:
+    try:
+        yield
+    except MmPerceptionError as error:
+        if report is None:
+            raise
+        report(from_topic(error, record.topic))
 
 
 def _info(reader: BagReader, topic: str) -> CameraInfo | None:

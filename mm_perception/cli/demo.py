@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mm_perception.cli import main as mmp
+from mm_perception.cli._folders import check_new_folder
 from mm_perception.cli._progress import INTERRUPTED, Progress
 from mm_perception.errors import ConfigError, PromptError
 
@@ -66,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
 
     drive, started_s = _drive(args), time.monotonic()
     name = _asked(args, drive)
-    args.out.mkdir(parents=True)
+    args.out.mkdir(parents=True, exist_ok=True)
     bag, result = args.out / 'drive', args.out / 'result'
     print(f'1. A drive of {drive.seconds:g} s through a synthetic street (seed {drive.seed})')
     _render(bag, drive, args.workers)
@@ -123,8 +124,7 @@ def _drive(args: argparse.Namespace) -> Drive:
     from mm_perception.world.spoken import Saying, recorded
     from mm_perception.world.variety import Split
 
-    if args.out.exists():
-        raise ConfigError('--out', str(args.out), 'a folder that does not exist yet')
+    check_new_folder(args.out)
     limits = (
         ('--seed', args.seed, 0, 10**9), ('--seconds', args.seconds, 0.5, 60),
         ('--width', args.width, 32, 3840), ('--workers', args.workers, 1, 256),

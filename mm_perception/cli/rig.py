@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -23,9 +24,11 @@ import cv2
 from mm_perception.bag.rig import RigCamera, read_rig
 from mm_perception.cli._folders import check_new_folder
 from mm_perception.cli._progress import Progress
-from mm_perception.diagnosis.finding import exit_code, table
+from mm_perception.diagnosis.finding import Finding, exit_code, table
 from mm_perception.diagnosis.rig import check_rig, seen
 from mm_perception.drawing.points import draw_points
+from mm_perception.errors import MmPerceptionError
+from mm_perception.faults import Level
 from mm_perception.geometry.cameras import is_calibrated, project
 
 
@@ -42,17 +45,26 @@ def run(args: argparse.Namespace) -> int:
     """Read, draw, check, print."""
     check_new_folder(args.out)
     with Progress(0, 'reading scans and pictures'):
-        cameras = read_rig(args.bag, args.lidar, max(1, args.moments))
+        damaged: list[MmPerceptionError] = []
+        cameras = read_rig(args.bag, args.lidar, max(1, args.moments), damaged.append)
     args.out.mkdir(parents=True, exist_ok=True)
     drawn = [path for camera in cameras if (path := _draw(camera, args.out)) is not None]
     with Progress(0, 'comparing'):
-        findings = check_rig(cameras)
+        findings = [*_holes(args.bag, damaged), *check_rig(cameras)]
     if args.json:
         print(json.dumps([finding.as_dict() for finding in findings], indent=2))
     else:
         print(table(findings, shutil.get_terminal_size().columns))
         print(f'{len(drawn)} pictures with the scan over them: {args.out}')
     return exit_code(findings)
+
+
+def _holes(bag: Path, errors: Sequence[MmPerceptionError]) -> list[Finding]:
+    if not errors:
+        return []
+    evidence = f'left out as damaged: {len(errors)}; the first: {errors[0]}'
+    fix = 'record it again; what is said below is of the rest'
+    return [Finding(Level.WARN, 'damaged_messages', str(bag), evidence, fix)]
 
 
 def _draw(camera: RigCamera, folder: Path) -> Path | None:

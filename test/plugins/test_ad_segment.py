@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +132,25 @@ def test_profiles_leave_memory_only_into_a_file_that_is_named(
     path.write_text('[1]')
     with pytest.raises(ConfigError, match='profiles that were saved'):
         Shop(profile_file=str(path))
+
+
+def test_a_profile_that_cannot_be_kept_costs_no_offers(tmp_path: Path) -> None:
+    path = tmp_path / 'likes.json'
+    shop = Shop(profile_file=str(path))
+    told: list[Exception] = []
+    shop.plugin.context = replace(shop.plugin.context, report=told.append)
+    shop.hear('I like red')
+    kept = path.read_text()
+    path.unlink()
+    path.mkdir()  # cannot be replaced by a file
+    assert shop.hear('I like blue')
+    assert 'likes.json' in str(told[0])
+    assert 'in memory only' in str(told[0])
+    assert len(json.loads(shop.outputs['profile'][0].text)['likes']) == 2
+    assert list(tmp_path.iterdir()) == [path], 'no half-written file is left'
+    path.rmdir()
+    shop.hear('I like pink')
+    assert len(json.loads(path.read_text())['guest']) == 3 > len(json.loads(kept)['guest'])
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,13 @@ import cv2
 import numpy as np
 import pytest
 
+from mm_perception.bag.reader import BagReader
 from mm_perception.bag.rig import RigCamera, read_rig
+from mm_perception.bag.writer import BagWriter
 from mm_perception.cli import main
 from mm_perception.diagnosis.finding import Finding
 from mm_perception.diagnosis.rig import check_rig
+from mm_perception.errors import MalformedMessageError
 from mm_perception.faults import Level
 from mm_perception.world.damage import Damage
 from mm_perception.world.drive import Drive, one_camera
@@ -64,6 +67,28 @@ def test_a_turned_mount_is_told_with_the_angle(
     out = capsys.readouterr().out
     assert 'mount_rotated' in out
     assert 'fix: calibrate the mounts' in out
+
+
+def test_damaged_messages_are_left_out_and_told(
+    bags: dict[float, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = tmp_path / 'bag'
+    seen: dict[str, int] = {}
+    with BagReader(bags[0.0]) as reader, BagWriter(broken) as writer:
+        for name, topic in reader.topics.items():
+            writer.add_topic(name, topic.type_name, latched=topic.latched)
+        for record in reader.records():
+            number = seen[record.topic] = seen.get(record.topic, 0) + 1
+            is_hit = number == 2 and record.type_name.endswith(('TFMessage', 'Image'))
+            data = record.data[:5] if is_hit else record.data
+            writer.write(record.topic, record.log_time_ns, data)
+    with pytest.raises(MalformedMessageError):
+        read_rig(broken)
+    assert main.main(['rig', str(broken), '--out', str(tmp_path / 'rig'), '--json']) == 1
+    hole, aligned = json.loads(capsys.readouterr().out)
+    assert (hole['cause'], hole['level']) == ('damaged_messages', 'WARN')
+    assert 'damaged: 2;' in hole['evidence']
+    assert aligned['cause'] == 'aligned'
 
 
 def test_points_of_a_scan_are_moved_to_when_the_picture_was_taken(camera: RigCamera) -> None:

@@ -169,10 +169,18 @@ class AdSegment(ModelPlugin[AdSegmentConfig, 'ClipEngine']):
         }
         now = self.profile.as_json()
         if now != before:
-            write_profiles(self.config.profile_file, self._profiles)
+            self._keep()
             content = {'user': self.config.user, 'likes': now}
             outputs['profile'] = [Text(**header, text=json.dumps(content))]
         return outputs
+
+    def _keep(self) -> None:
+        """A full disk costs nobody the offers, and what was learnt stays in memory."""
+        try:
+            write_profiles(self.config.profile_file, self._profiles)
+        except OSError as error:
+            expected = f'a file that can be written ({error.strerror}); likings are in memory only'
+            self.context.report(ConfigError('profile_file', self.config.profile_file, expected))
 
     def rewind(self, stream: str) -> None:
         """Forget what a camera saw; likings stay."""
@@ -280,7 +288,11 @@ def read_profiles(path: str) -> dict[str, Profile]:
 
 
 def write_profiles(path: str, profiles: dict[str, Profile]) -> None:
-    """Keep profiles, if a file is named; a file that is there is whole."""
+    """Keep profiles, if a file is named; a file that is there is whole.
+
+    Raises:
+        OSError: It cannot be written; what was there before still is.
+    """
     if not path:
         return
     content = {user: profile.as_json() for user, profile in profiles.items()}
@@ -288,8 +300,13 @@ def write_profiles(path: str, profiles: dict[str, Profile]) -> None:
     with tempfile.NamedTemporaryFile(
         'w', dir=target.parent, suffix='.part', delete=False, encoding='utf-8'
     ) as file:
-        json.dump(content, file, indent=1)
-    os.replace(file.name, target)
+        try:
+            json.dump(content, file, indent=1)
+            file.flush()
+            os.replace(file.name, target)
+        except OSError:
+            os.unlink(file.name)
+            raise
 
 
 PLUGIN = AdSegment
