@@ -31,14 +31,15 @@ from mm_perception.training.clip_pixels import (
     tinted,
 )
 from mm_perception.training.clip_sights import NUM_COLOURS, NUM_KINDS, index_of, pairs_of
-from mm_perception.training.loop import Settings
+from mm_perception.training.clip_unshown import UnshownTask
+from mm_perception.training.loop import Settings, Task
 from mm_perception.training.recipe import Recipe
 from mm_perception.training.vocabulary import END, START, make_tokenizer
 from mm_perception.world.clips import Clip
 
 IMAGE_SIDE, PATCH = 128, 16
 TEXT_LENGTH = 32
-BATCH, STEPS = 256, 5000
+BATCH, STEPS, _UNSHOWN_STEPS = 256, 5000, 600
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _CHANNELS, _WIDTH = 128, 28
 _PASTED = 0.25  # share of crops whose thing stands before another scene
@@ -83,6 +84,14 @@ class Pupil(nn.Module):
         super().__init__()
         self.model = model
         self.places = nn.Conv2d(16 * _WIDTH, NUM_KINDS + NUM_COLOURS, 1)
+        self.keeps_pictures = False
+
+    def train(self, mode: bool = True) -> Pupil:
+        """As torch has it, but where pictures are kept as they are, so are their statistics."""
+        super().train(mode)
+        if self.keeps_pictures:
+            self.model.visual.eval()
+        return self
 
     def see(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """Unit vectors (N, D), and what is said of patches (N, patches, classes + colours)."""
@@ -103,7 +112,7 @@ class ClipTask:
         self._sizes, self.settings = sizes, settings
         self._tokenizer = make_tokenizer(TEXT_LENGTH)
         self._words: dict[str, int] = self._tokenizer.get_vocab()
-        self._index = index_of(clips)
+        self.index = index_of(clips)
         self._album = Album(clips)
         seen, names = pairs_of(clips), names_kinds()
         #: (1 + classes, 1 + colours); (names, 1 + classes); (names, 1 + colours).
@@ -118,12 +127,10 @@ class ClipTask:
         """Pictures and texts of a step."""
         rng = np.random.default_rng([self.settings.seed, step])
         seed = int(rng.integers(2**62))
-        return make_batch(
-            rng, self._index, self._album, IMAGE_SIDE, self._sizes, self._tokens, seed
-        )
+        return make_batch(rng, self.index, self._album, IMAGE_SIDE, self._sizes, self.tokens, seed)
 
-    def _tokens(self, texts: list[str]) -> Tensor:
-        """As the tokenizer has it, in a tenth of the time: the grammar has bare words only."""
+    def tokens(self, texts: list[str]) -> Tensor:
+        """(N, L) as the tokenizer has them, in a tenth of the time: all are bare words."""
         rows = np.zeros((len(texts), TEXT_LENGTH), np.int64)
         for row, text in zip(rows, texts, strict=True):
             ids = [self._words[word] for word in (START, *text.split(), END)]
@@ -229,6 +236,13 @@ class ClipTask:
         hues = hues.masked_fill(~seen[kinds], _NEVER)
         return functional.cross_entropy(classes, kinds) + functional.cross_entropy(hues, colours)
 
+    @torch.no_grad()
+    def crops_seen(self, pupil: Any, step: int, device: torch.device) -> Tensor:
+        """Unit vectors of the crops of a batch that have a form, (N, D)."""
+        seen, _ = pupil.see(self.pixels(self.batch(step), device)[0])
+        vectors: Tensor = seen[self._sizes.scenes : self._sizes.told + self._sizes.tinted]
+        return vectors
+
     def validate(self, model: nn.Module, device: torch.device) -> dict[str, float]:
         """Zero-shot colour and class of held-out crops, and retrieval among 50 scenes."""
         from mm_perception.training.clip_scores import engine_of, quick_scores
@@ -255,12 +269,18 @@ def _far_from_sum(captions: Tensor, names: Tensor, colours: Tensor) -> Tensor:
     return 1 - (captions * functional.normalize(names + colours, dim=-1)).sum(-1).mean()
 
 
-def _make(clips: Sequence[Clip], held_out: Sequence[Clip], scale: float) -> list[ClipTask]:
+def _make(clips: Sequence[Clip], held_out: Sequence[Clip], scale: float) -> list[Task]:
     settings = Settings(
         max(4, round(STEPS * scale)), learning_rate=2e-3, weight_decay=0.1, warm_up=200, seed=2,
         validate_every=1250, optimizer='muon', average=0.998,
     )  # fmt: skip
-    return [ClipTask(clips, held_out, Sizes.of(BATCH), settings)]
+    first = ClipTask(clips, held_out, Sizes.of(BATCH), settings)
+    # It takes two minutes on a core whatever the scale, so that it can be done anew alone.
+    unshown = Settings(
+        _UNSHOWN_STEPS, learning_rate=1e-3, weight_decay=0.0, warm_up=20, seed=3,
+        validate_every=_UNSHOWN_STEPS, is_mixed=False, average=0.99, log_every=50, share=0.05,
+    )  # fmt: skip
+    return [first, UnshownTask(first, unshown)]
 
 
 def _core(model: Any) -> Any:

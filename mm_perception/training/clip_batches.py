@@ -112,8 +112,7 @@ def make_batch(
     phrases = [caption_of(rng, sight.thing) for sight in plain]
     captions = [scene_caption(rng, view.scenery) for view, _ in views]
     same, rival = _matches(captions, phrases, plain)
-    lead = ('', 'a ', 'the ', 'a photo of a ', 'a picture of a ')[int(rng.integers(5))]
-    texts = [*captions, *(p.text for p in phrases), *(lead + name for name in NAMES), *COLOURS]
+    texts = [*captions, *(p.text for p in phrases), *names_alone(rng)]
     boxes = np.array([box for _, box in views] + [_around(rng, s) for s in sights], np.float32)
     pictures = [view.picture for view, _ in views] + [sight.picture for sight in sights]
     return Batch(
@@ -123,7 +122,7 @@ def make_batch(
         tokenize(texts),
         torch.from_numpy(same),
         torch.from_numpy(rival),
-        torch.tensor([_noun_of(phrase) for phrase in phrases], dtype=torch.int64),
+        torch.tensor([noun_of(phrase) for phrase in phrases], dtype=torch.int64),
         seed,
     )
 
@@ -132,6 +131,12 @@ def _sight(rng: np.random.Generator, index: Index) -> Sight:
     """All pairs of class and colour equally often: what is rare is not unlikely."""
     pair = index.pairs[int(rng.integers(len(index.pairs)))]
     return pair[int(rng.integers(len(pair)))]
+
+
+def names_alone(rng: np.random.Generator) -> list[str]:
+    """Each of `NAMES` with the same words before it, then each colour."""
+    lead = ('', 'a ', 'the ', 'a photo of a ', 'a picture of a ')[int(rng.integers(5))]
+    return [*(lead + name for name in NAMES), *COLOURS]
 
 
 def _view(
@@ -185,7 +190,8 @@ def _meant(kinds: tuple[str, ...]) -> npt.NDArray[np.bool_]:
     return row
 
 
-def _noun_of(phrase: Phrase) -> int:
+def noun_of(phrase: Phrase) -> int:
+    """Which of `NAMES` a caption has."""
     words = f' {phrase.text} '
     return NAMES.index(max((n for n in NAMES if f' {n} ' in words), key=len))
 

@@ -67,10 +67,12 @@ class Index:
     Attributes:
         pairs: Sights that have the same class and colour, for each such pair.
         views: Scenes.
+        shown: Class and colour of all things, as `number_of` has them.
     """
 
     pairs: tuple[tuple[Sight, ...], ...]
     views: tuple[View, ...]
+    shown: frozenset[tuple[int, int]]
 
 
 def number_of(thing: ThingTruth) -> tuple[int, int]:
@@ -118,7 +120,8 @@ def index_of(clips: Sequence[Clip]) -> Index:
             if view is not None:
                 views.append(view)
             picture += 1
-    return Index(tuple(tuple(pairs[pair]) for pair in sorted(pairs)), tuple(views))
+    shown = frozenset(number_of(thing) for clip in clips for thing in clip.things)
+    return Index(tuple(tuple(pairs[pair]) for pair in sorted(pairs)), tuple(views), shown)
 
 
 def _look(clip: Clip, frame: int, picture: int) -> tuple[list[Sight], View | None]:
