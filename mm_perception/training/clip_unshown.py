@@ -27,7 +27,7 @@ from mm_perception.world.language import Phrase, caption_of, scene_caption
 from mm_perception.world.materials import COLOURS
 
 #: How far, in lengths of a caption; chosen in worlds that validate.
-LEANING = 0.09
+LEANING = 0.15
 _UNSHOWN, _SHOWN, _SCENES = 96, 96, 32  # captions in a batch
 _CROPS = 4  # batches whose crops make the mean picture
 
@@ -75,7 +75,7 @@ class UnshownTask:
         self._first, self.settings = first, settings
         self._index: Index = first.index
         self._before: nn.Module | None = None
-        self._mean: Tensor | None = None
+        self._move: Tensor | None = None
 
     def build(self) -> nn.Module:
         """A new network of which only the texts learn."""
@@ -101,37 +101,35 @@ class UnshownTask:
     def loss(self, model: nn.Module, batch: Any, device: torch.device) -> dict[str, Tensor]:
         """One minus the cosine to where texts should point, of unshown pairs and of the rest."""
         pupil: Any = model
-        if self._before is None or self._mean is None:
-            self._before, self._mean = (
-                copy.deepcopy(pupil).eval(),
-                self._mean_picture(pupil, device),
-            )
+        ids, pairs = batch.input_ids.to(device), batch.pairs.to(device)
+        if self._before is None or self._move is None:
+            self._before = copy.deepcopy(pupil).eval()
+            self._move = self._from_here(pupil, ids, pairs, device)
         before: Any = self._before
-        ids = batch.input_ids.to(device)
         with torch.no_grad():
             aim = before.model.encode_text(ids, normalize=True).float()
-            names, colours = torch.split(aim[-_ALONE:], [len(NAMES), len(COLOURS)])
-            moved = functional.normalize(
-                names[batch.pairs[:, 0]] + colours[batch.pairs[:, 1]], dim=-1
-            )
-            moved = functional.normalize(moved + LEANING * self._mean, dim=-1)
+            moved = functional.normalize(aim[: len(pairs)] + self._move, dim=-1)
         said = pupil.model.encode_text(ids, normalize=True).float()
         apart = 1 - (said * torch.cat([moved, aim[len(moved) :]])).sum(1)
         return {'unshown': apart[: len(moved)].mean(), 'rest': apart[len(moved) :].mean()}
 
     @torch.no_grad()
-    def _mean_picture(self, pupil: Any, device: torch.device) -> Tensor:
-        """Unit vector (D,) of the mean of crops."""
+    def _from_here(self, pupil: Any, ids: Tensor, pairs: Tensor, device: torch.device) -> Tensor:
+        """(D,) what is added to captions: less, where an earlier training has moved them."""
         is_training = pupil.training
         pupil.eval()
-        vectors = [self._first.crops_seen(pupil, step, device) for step in range(_CROPS)]
+        seen = torch.cat([self._first.crops_seen(pupil, step, device) for step in range(_CROPS)])
+        mean = functional.normalize(seen.mean(0), dim=0)
+        said = pupil.model.encode_text(ids, normalize=True).float()
         pupil.train(is_training)
-        return functional.normalize(torch.cat(vectors).mean(0), dim=0)
+        names, colours = torch.split(
+            said[-len(NAMES) - len(COLOURS) :], [len(NAMES), len(COLOURS)]
+        )
+        words = functional.normalize(names[pairs[:, 0]] + colours[pairs[:, 1]], dim=-1)
+        move: Tensor = (LEANING - ((said[: len(pairs)] - words) @ mean).mean()) * mean
+        return move
 
     def validate(self, model: nn.Module, device: torch.device) -> dict[str, float]:
         """As in the first stage."""
         scores: dict[str, float] = self._first.validate(model, device)
         return scores
-
-
-_ALONE = len(NAMES) + len(COLOURS)
