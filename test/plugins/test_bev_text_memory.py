@@ -226,5 +226,7 @@ def test_words_that_the_weights_do_not_know_are_refused() -> None:
     clip = load_clip(locate('nano', 'clip'))
     assert unknown_words(clip, 'a red traffic cone') == []
     assert unknown_words(clip, 'a brick building') == ['brick', 'building']
+    for text in ('a person', 'an orange cone', 'the cone', 'a cone'):
+        assert unknown_words(clip, text) == [], text
     with pytest.raises(PromptError, match="'building'; ask with other words"):
         Question.of('a building').asked_of(clip, np.zeros((0, 1)), np.zeros(0), (), 0.2)

@@ -13,6 +13,7 @@ from mm_perception.text.words import rivals_of
 _MARGIN = 0.1  # of the longer side of a box, on each side
 _SAME = 1 - 1e-4  # cosine
 _NO_WORD, _EQUAL = 'xqzvj', 1 - 1e-5
+_ARTICLES = ('a', 'an', 'the')
 
 
 def likeness(
@@ -95,11 +96,18 @@ def _new_to(known: Vectors, others: Vectors) -> Vectors:
 
 
 def unknown_words(clip: ClipEngine, text: str) -> list[str]:
-    """Words that the network cannot tell from one that does not exist."""
+    """Words that the network cannot tell from one that does not exist.
+
+    Articles are no such words: a network may well have learned that they mean nothing.
+    """
     words = text.split()
     others = [' '.join((*words[:i], _NO_WORD, *words[i + 1 :])) for i in range(len(words))]
     cosines = clip.embed_texts([text, *others]) @ clip.embed_texts([text])[0]
-    return [word for word, cosine in zip(words, cosines[1:], strict=True) if cosine > _EQUAL]
+    return [
+        word
+        for word, cosine in zip(words, cosines[1:], strict=True)
+        if cosine > _EQUAL and word.lower() not in _ARTICLES
+    ]
 
 
 def around(image: Picture, box: Array) -> Picture:
