@@ -98,5 +98,6 @@ def test_a_mistake_is_one_line_and_nothing_is_written(
 
 
 def test_results_are_not_written_over(tmp_path: Path) -> None:
+    (tmp_path / 'notes.txt').write_text('mine')
     assert mmp.main(['demo', '--out', str(tmp_path)]) == 2
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ['notes.txt']
