@@ -2,7 +2,7 @@
 
     ros2 launch mm_perception perception.launch.py stack:=track namespace:=robot
     ros2 launch mm_perception perception.launch.py stack:=my_stack.yaml remap:='/prompt:=/ask'
-    ros2 launch mm_perception perception.launch.py stack:=bev rviz:=true
+    ros2 launch mm_perception perception.launch.py stack:=bev rviz:=true rviz_config:=my.rviz
     ros2 launch mm_perception perception.launch.py stack:=track record:=result
 
 The container configures and activates its nodes itself. In one process they share pictures and
@@ -27,7 +27,8 @@ ARGUMENTS = {
     'local_only': ('false', 'true: bind 127.0.0.1 and nothing else'),
     'log_level': ('info', 'debug, info, warn or error'),
     'record': ('', 'folder to write: bag and summary, at Ctrl-C a report.html'),
-    'rviz': ('false', 'true: open RViz with config/rviz/perception.rviz'),
+    'rviz': ('false', 'true: open RViz'),
+    'rviz_config': ('', 'file for RViz, such as mmp layout writes; else the one that is shipped'),
 }
 
 
@@ -37,20 +38,25 @@ def generate_launch_description() -> LaunchDescription:
         DeclareLaunchArgument(name, default_value=default, description=description)
         for name, (default, description) in ARGUMENTS.items()
     ]
-    return LaunchDescription([*declared, OpaqueFunction(function=start_container), viewer()])
+    starters = (start_container, start_viewer)
+    return LaunchDescription([*declared, *(OpaqueFunction(function=f) for f in starters)])
 
 
-def viewer() -> Node:
+def start_viewer(context: LaunchContext) -> list[Node]:
     """RViz, if it is asked for; closing it ends nothing else."""
     share = FindPackageShare('mm_perception')
-    return Node(
+    own = LaunchConfiguration('rviz_config').perform(context)
+    viewer = Node(
         package='rviz2',
         executable='rviz2',
-        arguments=['-d', PathJoinSubstitution([share, 'config', 'rviz', 'perception.rviz'])],
+        arguments=[
+            '-d', own or PathJoinSubstitution([share, 'config', 'rviz', 'perception.rviz']),
+        ],
         parameters=[{'use_sim_time': LaunchConfiguration('use_sim_time')}],
         output='screen',
         condition=IfCondition(LaunchConfiguration('rviz')),
-    )
+    )  # fmt: skip
+    return [viewer]
 
 
 def start_container(context: LaunchContext) -> list[Node]:

@@ -326,11 +326,7 @@ def resolve_auto(
         if AUTO not in streams.values():
             continue
         kind = plugin_class.inputs[port]
-        fitting = sorted(t for t, types in available.items() if kind.sample_type in types)
-        depths = [
-            t for t in fitting if kind.sample_type is Image and port != 'depth' and is_depth(t)
-        ]
-        found = name_streams(_one_per_camera(set(fitting) - set(depths)))
+        found = auto_streams(available, kind.sample_type, takes_depth=port == 'depth')
         if isinstance(kind, Latest) and kind.follows:
             references = inputs.get(kind.follows, {})
             found = {s: t for s, t in found.items() if s in references}
@@ -340,12 +336,24 @@ def resolve_auto(
             del inputs[port]
         else:
             there = ', '.join(sorted(available)) or 'no topic at all'
+            fitting = sorted(t for t, types in available.items() if kind.sample_type in types)
+            depths = [t for t in fitting if kind.sample_type is Image and is_depth(t)]
             left_out = f'; as depth is left out: {", ".join(depths)}' if depths else ''
             raise ConfigError(
                 f'{spec.name}.inputs.{port}', AUTO,
                 f'a topic with {kind.sample_type.__name__}; there is: {there}{left_out}',
             )  # fmt: skip
     return replace(spec, inputs=inputs)
+
+
+def auto_streams(
+    available: Mapping[str, Iterable[type]], sample_type: type, *, takes_depth: bool = False
+) -> dict[str, str]:
+    """What `auto` takes of a type: stream to topic."""
+    fitting = {topic for topic, types in available.items() if sample_type in types}
+    if sample_type is Image and not takes_depth:
+        fitting = {topic for topic in fitting if not is_depth(topic)}
+    return name_streams(_one_per_camera(fitting))
 
 
 def _resolve_links(spec: NodeSpec, above: Sequence[NodeSpec]) -> NodeSpec:

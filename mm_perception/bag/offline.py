@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -50,7 +50,19 @@ def available_topics(reader: BagReader) -> dict[str, tuple[type[Sample], ...]]:
 
 def resolve_stack(stack: StackSpec, reader: BagReader) -> StackSpec:
     """Find the bag's topics for every input that is `auto`."""
-    available = available_topics(reader)
+    return resolve_among(stack, available_topics(reader))
+
+
+def resolve_among(stack: StackSpec, available: Mapping[str, Iterable[type]]) -> StackSpec:
+    """Find topics for every input that is `auto`.
+
+    Args:
+        stack: The stack.
+        available: Topic to the sample types that it can become.
+
+    Raises:
+        ConfigError: A reference input finds no topic.
+    """
     for index, spec in enumerate(stack.nodes):
         stack = stack.with_node(resolve_auto(spec, available, stack.nodes[:index]))
     return stack

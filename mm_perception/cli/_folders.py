@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -20,10 +20,32 @@ def check_new_folder(path: Path, option: str = '--out') -> None:
     Raises:
         ConfigError: It is a file, has something in it, or cannot be made or written.
     """
+    if path.is_dir() and any(path.iterdir()):
+        fix = 'give another one, or remove it'
+        raise ConfigError(option, str(path), f'an empty or new folder; {fix}')
+    _check_can_be_written(path, option)
+
+
+def check_new_files(folder: Path, names: Iterable[str], option: str = '--out') -> None:
+    """The same of files: beside others of the folder there is room for them.
+
+    Args:
+        folder: To write into; need not be there.
+        names: Of the files.
+        option: How the user gave the folder.
+
+    Raises:
+        ConfigError: One of them is there, or the folder cannot be made or written.
+    """
+    for name in names:
+        if (folder / name).exists() or (folder / name).is_symlink():
+            expected = f'a folder without {name}; give another one, or remove that file'
+            raise ConfigError(option, str(folder), expected)
+    _check_can_be_written(folder, option)
+
+
+def _check_can_be_written(path: Path, option: str) -> None:
     if path.is_dir():
-        if any(path.iterdir()):
-            fix = 'give another one, or remove it'
-            raise ConfigError(option, str(path), f'an empty or new folder; {fix}')
         there = path
     elif path.exists() or path.is_symlink():
         raise ConfigError(option, str(path), 'a folder; there is a file of that name')

@@ -4,7 +4,7 @@
   mmp doctor --stack track        are inputs, weights and device of this stack there, and usable
   mmp doctor --bag BAG            the same questions about a recording
   mmp doctor --layout             do the shipped layouts of RViz and Foxglove find what they show
-  mmp doctor --layout my.rviz     the same of a layout of yours
+  mmp doctor --layout my.rviz     the same of a layout of yours; with --stack as if that ran
   eval "$(mmp doctor --profile)"  give this shell the transport profile for large messages
 
 Causes come first, what follows from them behind; docs/doctor.md has all of them. If something is
@@ -33,6 +33,7 @@ from mm_perception.diagnosis.machine import read_machine
 from mm_perception.diagnosis.preflight import check_stack
 from mm_perception.diagnosis.snapshot import Snapshot
 from mm_perception.diagnosis.stack import wanted_inputs
+from mm_perception.errors import ConfigError
 from mm_perception.graph import StackSpec, load_stack
 
 
@@ -75,7 +76,8 @@ def run(args: argparse.Namespace) -> int:
         if layouts is not None:
             from mm_perception.ros.wire import fields_of
 
-            also += check_layouts(layouts, snapshot, fields_of)
+            shown = snapshot if stack is None else _with_outputs(snapshot, stack, args.namespace)
+            also += check_layouts(layouts, shown, fields_of)
         findings = run_checks(_with_domains(snapshot), also)
     if args.json:
         print(json.dumps(_as_json(snapshot, findings), indent=2))
@@ -122,6 +124,16 @@ def _with_stack(snapshot: Snapshot, stack: StackSpec, namespace: str) -> Snapsho
     wanted = wanted_inputs(stack, convert.accepted_types, there, namespace)
     uses_transforms = any(spec.plugin_class().uses_transforms for spec in stack.nodes)
     return replace(snapshot, wanted=wanted, uses_transforms=uses_transforms)
+
+
+def _with_outputs(snapshot: Snapshot, stack: StackSpec, namespace: str) -> Snapshot:
+    """For a layout counts what the stack would publish; its missing inputs are told elsewhere."""
+    from mm_perception.layouts.offered import resolved, with_stack
+
+    try:
+        return with_stack(snapshot, resolved(stack, snapshot, namespace), namespace)
+    except ConfigError:
+        return snapshot
 
 
 def _headline(snapshot: Snapshot) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from mm_perception.diagnosis.finding import Finding, ok
-from mm_perception.diagnosis.frames import components
+from mm_perception.diagnosis.frames import components, reach
 from mm_perception.diagnosis.snapshot import Qos, Snapshot, Topic
 from mm_perception.diagnosis.wiring import incompatible, near_misses
 from mm_perception.faults import Level
@@ -136,7 +136,8 @@ def _fixed_frame(layout: Layout, snapshot: Snapshot) -> list[Finding]:
     if not layout.fixed_frame:
         return []
     known = sorted(set().union(*components(snapshot)))
-    if layout.fixed_frame in known:
+    # What is in the fixed frame itself is drawn without any TF.
+    if layout.fixed_frame in known or layout.fixed_frame in _shown_frames(layout, snapshot):
         return [ok('display', 'fixed frame', layout.fixed_frame)]
     there = f'TF has {", ".join(known)}' if known else 'there is no TF'
     fix = 'set the fixed frame to one of TF, or start what publishes it'
@@ -144,11 +145,17 @@ def _fixed_frame(layout: Layout, snapshot: Snapshot) -> list[Finding]:
     return [Finding(Level.ERROR, 'display_frame', 'fixed frame', evidence, fix)]
 
 
+def _shown_frames(layout: Layout, snapshot: Snapshot) -> set[str]:
+    topics = [snapshot.topics.get(display.topic) for display in layout.displays]
+    traffic = [topic.traffic for topic in topics if topic is not None]
+    return {frame for t in traffic if t is not None for frame in t.frame_ids}
+
+
 def _frames(display: Display, layout: Layout, topic: Topic, snapshot: Snapshot) -> list[Finding]:
     """Frames of messages that came; while nobody listened there is nothing to say."""
     if not display.is_spatial or topic.traffic is None or not layout.fixed_frame:
         return []
-    group = next((g for g in components(snapshot) if layout.fixed_frame in g), set())
+    group = reach(snapshot, layout.fixed_frame)
     lost = [frame for frame in topic.traffic.frame_ids if frame and frame not in group]
     return [
         Finding(

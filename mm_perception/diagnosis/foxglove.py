@@ -16,12 +16,12 @@ from mm_perception.diagnosis.finding import Finding
 from mm_perception.errors import ConfigError
 from mm_perception.faults import Level
 
-_IMAGES = ('sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage')
+IMAGES = ('sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage')
 _INFO = ('sensor_msgs/msg/CameraInfo',)
-_ANNOTATIONS = ('foxglove_msgs/msg/ImageAnnotations',)
+ANNOTATIONS = ('foxglove_msgs/msg/ImageAnnotations',)
 _DIAGNOSTICS = ('diagnostic_msgs/msg/DiagnosticArray',)
 #: What the 3D panel draws, of the messages that this package or a robot sends.
-_SPATIAL = (
+SPATIAL = (
     'geometry_msgs/msg/PoseStamped', 'nav_msgs/msg/OccupancyGrid', 'nav_msgs/msg/Odometry',
     'nav_msgs/msg/Path', 'sensor_msgs/msg/CameraInfo', 'sensor_msgs/msg/Image',
     'sensor_msgs/msg/LaserScan', 'sensor_msgs/msg/PointCloud2', 'visualization_msgs/msg/Marker',
@@ -40,7 +40,7 @@ def read_foxglove(path: Path) -> Layout:
     try:
         content = json.loads(path.read_text())
         panels: dict[str, Any] = content['configById']
-        placed = list(_placed(content['layout'], panels))
+        placed = list(panels_in(content['layout'], panels))
     except (OSError, ValueError, KeyError, TypeError) as error:
         expected = 'a layout with configById and layout, as Foxglove exports it'
         raise ConfigError('Foxglove layout', f'{path}: {error}', expected) from error
@@ -71,29 +71,29 @@ def _problem(panel: str, text: str) -> Finding:
     return Finding(Level.ERROR, 'display_property', panel, text, fix)
 
 
-def _placed(tree: Any, panels: Mapping[str, Any]) -> Iterator[str]:
+def panels_in(tree: Any, panels: Mapping[str, Any]) -> Iterator[str]:
     """Panels in the tree of the layout, and in the tabs of its tab panels."""
     if isinstance(tree, str):
         yield tree
         for tab in panels.get(tree, {}).get('tabs', ()):
-            yield from _placed(tab['layout'], panels)
+            yield from panels_in(tab['layout'], panels)
     elif tree:
-        yield from _placed(tree['first'], panels)
-        yield from _placed(tree['second'], panels)
+        yield from panels_in(tree['first'], panels)
+        yield from panels_in(tree['second'], panels)
 
 
 def _space(name: str, kind: str, config: Mapping[str, Any]) -> list[Display]:
     return [
-        Display(name, kind, topic, _SPATIAL, is_spatial=True) for topic in config.get('topics', {})
+        Display(name, kind, topic, SPATIAL, is_spatial=True) for topic in config.get('topics', {})
     ]
 
 
 def _image(name: str, kind: str, config: Mapping[str, Any]) -> list[Display]:
     mode = config.get('imageMode', {})
-    found = [Display(name, kind, mode.get('imageTopic', ''), _IMAGES)]
+    found = [Display(name, kind, mode.get('imageTopic', ''), IMAGES)]
     if mode.get('calibrationTopic'):
         found.append(Display(name, kind, mode['calibrationTopic'], _INFO))
-    found += [Display(name, kind, topic, _ANNOTATIONS) for topic in mode.get('annotations', {})]
+    found += [Display(name, kind, topic, ANNOTATIONS) for topic in mode.get('annotations', {})]
     return found
 
 

@@ -33,6 +33,11 @@ def components(snapshot: Snapshot) -> list[set[str]]:
     return sorted(groups, key=lambda g: (-len(g), sorted(g)))
 
 
+def reach(snapshot: Snapshot, frame: str) -> set[str]:
+    """Frames that TF connects with one; itself alone where TF does not know it."""
+    return next((g for g in components(snapshot) if frame in g), {frame})
+
+
 def missing_frames(snapshot: Snapshot) -> list[Finding]:
     """Frames of sensors that TF does not know."""
     groups = components(snapshot)

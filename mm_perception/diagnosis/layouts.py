@@ -44,15 +44,18 @@ def read_layouts(what: str) -> Layouts:
     Raises:
         ConfigError: It is no layout.
     """
-    config = stacks_folder().parent
-    paths = [Path(what)]
-    if what == SHIPPED:
-        paths = [config / 'rviz' / 'perception.rviz', config / 'foxglove' / 'perception.json']
+    paths = list(shipped_paths()) if what == SHIPPED else [Path(what)]
     for path in paths:
         if path.suffix not in _READERS:
             expected = 'a .rviz file, or a layout of Foxglove (.json)'
             raise ConfigError('--layout', str(path), expected)
     return Layouts({path.name: _READERS[path.suffix](path) for path in paths}, what == SHIPPED)
+
+
+def shipped_paths() -> tuple[Path, Path]:
+    """The RViz configuration and the Foxglove layout of this package."""
+    config = stacks_folder().parent
+    return config / 'rviz' / 'perception.rviz', config / 'foxglove' / 'perception.json'
 
 
 def check_layouts(layouts: Layouts, snapshot: Snapshot, fields_of: FieldsOf) -> list[Finding]:

@@ -42,6 +42,8 @@ _TOPICLESS = (
     'rviz_default_plugins/Grid',
     'rviz_default_plugins/TF',
 )
+#: Displays that subscribe through image_transport, which knows how to by the name of the topic.
+_TRANSPORTED = ('rviz_default_plugins/Camera', 'rviz_default_plugins/Image')
 #: A picture is shown in a window of its own, whatever its frame.
 _FLAT = ('rviz_default_plugins/Image',)
 _RELIABILITY = {
@@ -78,6 +80,18 @@ def read_rviz(path: Path) -> Layout:
         if not found and entry['Class'] in _TAKES:
             displays.append(_display(name, entry))
     return Layout(str(path), frame, tuple(displays), tuple(problems))
+
+
+def taken_types(kind: str, topic: str) -> tuple[str, ...]:
+    """Message types that a display takes on a topic; none if it is no display with a topic."""
+    if kind in _TRANSPORTED and topic.endswith('/compressed'):
+        return ('sensor_msgs/msg/CompressedImage',)
+    return (_TAKES[kind],) if kind in _TAKES else ()
+
+
+def is_spatial(kind: str) -> bool:
+    """Whether a display draws in the fixed frame."""
+    return kind not in _FLAT
 
 
 def _entries(displays: Any, prefix: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -137,4 +151,5 @@ def _display(name: str, entry: Mapping[str, Any]) -> Display:
         _RELIABILITY[topic['Reliability Policy']], _DURABILITY[topic['Durability Policy']],
         topic['Depth'],
     )  # fmt: skip
-    return Display(name, kind, topic['Value'], (_TAKES[kind],), qos, kind not in _FLAT)
+    taken = taken_types(kind, topic['Value'])
+    return Display(name, kind, topic['Value'], taken, qos, is_spatial(kind))

@@ -33,7 +33,7 @@ _TEXT_M = 0.6
 _LETTER_M, _LINE = 0.45, 40
 #: Words stand above the robot (REP-105), whatever frame their sample names: a text typed by a
 #: person has none, and one in the frame of a camera would lie on its side.
-_WORDS_FRAME = 'base_link'
+WORDS_FRAME = 'base_link'
 #: How high, one row for each kind, metres.
 _WORDS_M = {Advice: 3.0, PromptStatus: 4.4, Prompt: 5.3, Transcript: 6.2, Text: 7.1}
 _WORDS_RGB = {
@@ -94,7 +94,7 @@ def words_to(sample: Advice | Prompt | PromptStatus | Text | Transcript) -> Any:
     ago would else wait for transforms that a viewer has forgotten.
     """
     kind = next(k for k in _WORDS_M if isinstance(sample, k))
-    header = message_class('std_msgs/msg/Header')(frame_id=_WORDS_FRAME)
+    header = message_class('std_msgs/msg/Header')(frame_id=WORDS_FRAME)
     marker_class = message_class(_MARKER)
     rgba = (*_WORDS_RGB[kind], 1.0)
     name = kind.__name__.lower()

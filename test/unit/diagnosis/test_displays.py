@@ -16,7 +16,7 @@ from mm_perception.diagnosis.displays import Display, Layout, check_layout, foll
 from mm_perception.diagnosis.finding import Finding
 from mm_perception.diagnosis.foxglove import read_foxglove
 from mm_perception.diagnosis.rviz import read_rviz
-from mm_perception.diagnosis.snapshot import Snapshot, Traffic
+from mm_perception.diagnosis.snapshot import Endpoint, Snapshot, Topic, Traffic
 from mm_perception.errors import ConfigError
 from mm_perception.faults import Level
 from mm_perception.ros.wire import fields_of
@@ -125,8 +125,31 @@ def test_a_display_that_is_wrong_is_found(
 def test_a_fixed_frame_that_nobody_publishes_is_found(graph: Snapshot) -> None:
     layout = replace(read_rviz(RVIZ), fixed_frame='world')
     findings = [f for f in check_layout(layout, graph) if f.level is Level.ERROR]
-    assert [(f.cause, f.subject) for f in findings] == [('display_frame', 'fixed frame')]
+    assert findings[0].subject == 'fixed frame'
+    assert {f.cause for f in findings} == {'display_frame'}
     assert 'odom' in findings[0].evidence
+
+
+def test_what_is_in_the_fixed_frame_needs_no_tf(graph: Snapshot) -> None:
+    cloud = replace(graph.topics['/lidar/points'], traffic=Traffic(count=3, frame_ids=('laser',)))
+    seen = replace(graph, topics={cloud.name: cloud}, edges=())
+    layout = read_rviz(RVIZ)
+    lidar = tuple(d for d in layout.displays if d.topic == cloud.name)
+    assert faults(check_layout(Layout('', 'laser', lidar), seen)) == []
+    assert ('display_frame', 'fixed frame') in faults(
+        check_layout(Layout('', 'base', lidar), seen)
+    )
+
+
+@pytest.mark.parametrize(('topic', 'is_taken'), [('/eye/compressed', True), ('/eye/jpeg', False)])
+def test_rviz_takes_compressed_pictures_by_the_name_of_the_topic(
+    tmp_path: Path, topic: str, is_taken: bool
+) -> None:
+    layout = changed_rviz(tmp_path, 'Camera', set_in_topic(Value=topic))
+    pictures = Topic(topic, (Endpoint('/driver', 'sensor_msgs/msg/CompressedImage'),))
+    found = check_layout(layout, Snapshot(topics={topic: pictures}))
+    causes = {f.cause for f in found if f.subject.endswith('/ Camera') and f.level is not Level.OK}
+    assert causes == (set() if is_taken else {'display_type'})
 
 
 def test_messages_in_a_frame_that_tf_does_not_connect_are_found(graph: Snapshot) -> None:

@@ -1,0 +1,1 @@
+"""Layouts of RViz and Foxglove that fit a stack and a rig."""
