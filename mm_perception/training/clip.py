@@ -8,6 +8,7 @@ one: a crop is never told that it is not of a class that its colour never goes w
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,6 +24,7 @@ from torch.nn import functional
 
 from mm_perception.nets.clip.engine import CONFIG_FILE
 from mm_perception.training.clip_batches import NAMES, Batch, Sizes, make_batch, names_kinds
+from mm_perception.training.clip_losses import NEVER, cross_entropy, far_from_sum, scenes_apart
 from mm_perception.training.clip_pixels import (
     Album,
     other_light,
@@ -30,6 +32,7 @@ from mm_perception.training.clip_pixels import (
     shuffled,
     tinted,
 )
+from mm_perception.training.clip_sides import DIMENSIONS, SidesTask
 from mm_perception.training.clip_sights import NUM_COLOURS, NUM_KINDS, index_of, pairs_of
 from mm_perception.training.clip_unshown import UnshownTask
 from mm_perception.training.loop import Settings, Task
@@ -39,7 +42,8 @@ from mm_perception.world.clips import Clip
 
 IMAGE_SIDE, PATCH = 128, 16
 TEXT_LENGTH = 32
-BATCH, STEPS, _UNSHOWN_STEPS = 256, 5000, 300
+BATCH, STEPS = 256, 5000
+_SIDES_STEPS, _SETTLED_STEPS, _UNSHOWN_STEPS = 1000, 1000, 300
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _CHANNELS, _WIDTH = 128, 28
 _PASTED = 0.25  # share of crops whose thing stands before another scene
@@ -85,6 +89,18 @@ class Pupil(nn.Module):
         self.model = model
         self.places = nn.Conv2d(16 * _WIDTH, NUM_KINDS + NUM_COLOURS, 1)
         self.keeps_pictures = False
+        # Of the second stage: kept with the checkpoint of a training that was cut.
+        self.register_buffer('middle', torch.zeros(_CHANNELS))
+        self.register_buffer('words', torch.zeros(_CHANNELS, DIMENSIONS))
+        self.register_buffer('sides', torch.zeros(2, _CHANNELS, DIMENSIONS))
+
+    def only_texts(self) -> Pupil:
+        """The same, but only what reads learns."""
+        self.requires_grad_(False)
+        for name, parameter in self.model.named_parameters():
+            parameter.requires_grad_(not name.startswith('visual') and name != 'logit_scale')
+        self.keeps_pictures = True
+        return self
 
     def train(self, mode: bool = True) -> Pupil:
         """As torch has it, but where pictures are kept as they are, so are their statistics."""
@@ -169,14 +185,12 @@ class ClipTask:
         return (other_light(rgb, chance) - mean) / deviation, shown
 
     def loss(self, model: nn.Module, batch: Any, device: torch.device) -> dict[str, Tensor]:
-        """Symmetric cross entropy of captions; classes and colours apart; patches; sums."""
+        """Captions, symmetric; classes and colours apart; sums; false captions; patches."""
         pupil: Any = model
         self._tables = tuple(table.to(device) for table in self._tables)
         pixels, inside = self.pixels(batch, device)
         seen, places = pupil.see(pixels.contiguous(memory_format=torch.channels_last))
-        texts, again = batch.input_ids.unique(dim=0, return_inverse=True)  # many crops are alike
-        said = pupil.model.encode_text(texts.to(device), normalize=True).float()
-        said = said[again.to(device)]
+        said, false, turned = self._said(pupil, batch, device)
         same, rival, nouns, shown = (
             t.to(device, non_blocking=True)
             for t in (batch.same, batch.rival, batch.nouns, batch.shown)
@@ -184,7 +198,17 @@ class ClipTask:
         with torch.autocast(device.type, enabled=False):  # half precision blurs large logits
             scale = pupil.model.logit_scale.exp().clamp(max=100)
             parts = self._likenesses(scale * seen, said, (same, rival), nouns, shown)
+            scenes = scale * seen[: self._sizes.scenes]
+            parts |= scenes_apart(scenes, said[: len(scenes)], false, turned, batch)
         return {**parts, 'places': self._places(places, inside)}
+
+    def _said(self, pupil: Any, batch: Batch, device: torch.device) -> list[Tensor]:
+        """Unit vectors of the three sorts of texts of a batch; what is said twice, once."""
+        ids = torch.cat([batch.input_ids, batch.false, batch.turned])
+        texts, again = torch.unique(ids, dim=0, return_inverse=True)  # many crops are alike
+        said = pupil.model.encode_text(texts.to(device), normalize=True).float()
+        counts = [len(batch.input_ids), len(batch.false), len(batch.turned)]
+        return list(said[again.to(device)].split(counts))
 
     def _likenesses(
         self, seen: Tensor, said: Tensor, matches: tuple[Tensor, Tensor], nouns: Tensor,
@@ -194,14 +218,14 @@ class ClipTask:
         parts = [sizes.told, len(NAMES), NUM_COLOURS - 1]
         captions, names, colours = torch.split(said, parts)
         same, rival = matches
-        logits = (seen[: sizes.told] @ captions.t()).masked_fill(~rival, _NEVER)
+        logits = (seen[: sizes.told] @ captions.t()).masked_fill(~rival, NEVER)
         right = same.gather(1, logits.argmax(1, keepdim=True)).float().mean()
         told = shown[sizes.scenes : sizes.told, 1] - 1
         return {
-            'contrast': (_cross_entropy(logits, same) + _cross_entropy(logits.t(), same.t())) / 2,
+            'contrast': (cross_entropy(logits, same) + cross_entropy(logits.t(), same.t())) / 2,
             'class': self._classes(seen @ names.t(), shown),
             'colour': self._colours(seen @ colours.t(), shown),
-            'sum': _far_from_sum(captions[sizes.scenes :], names[nouns], colours[told]),
+            'sum': far_from_sum(captions[sizes.scenes :], names[nouns], colours[told]),
             '_right': right.detach(),
         }  # fmt: skip
 
@@ -213,7 +237,7 @@ class ClipTask:
         allowed = goes[:, shown[part, 1]].t().clone()
         allowed[sizes.plain :] = True
         target = names[:, shown[part, 0]].t()
-        return _cross_entropy(logits[part].masked_fill(~allowed, _NEVER), target)
+        return cross_entropy(logits[part].masked_fill(~allowed, NEVER), target)
 
     def _colours(self, logits: Tensor, shown: Tensor) -> Tensor:
         """Of crops in their own colour, among those that their class goes with."""
@@ -222,7 +246,7 @@ class ClipTask:
         plain = slice(sizes.scenes, sizes.told)
         rows = torch.cat([logits[plain], logits[sizes.told + sizes.tinted :]])
         kinds, colours = torch.cat([shown[plain], shown[sizes.told + sizes.tinted :]]).unbind(1)
-        rows = rows.masked_fill(~seen[kinds, 1:], _NEVER)
+        rows = rows.masked_fill(~seen[kinds, 1:], NEVER)
         return functional.cross_entropy(rows, colours - 1)
 
     def _places(self, places: Tensor, inside: Tensor) -> Tensor:
@@ -232,8 +256,8 @@ class ClipTask:
         kinds, colours = inside[:count].flatten(0, 1).unbind(-1)
         both = places[:count].flatten(0, 1)
         classes, hues = torch.split(both, [NUM_KINDS, NUM_COLOURS], dim=-1)
-        classes = classes.masked_fill(~seen[:, colours].t(), _NEVER)
-        hues = hues.masked_fill(~seen[kinds], _NEVER)
+        classes = classes.masked_fill(~seen[:, colours].t(), NEVER)
+        hues = hues.masked_fill(~seen[kinds], NEVER)
         return functional.cross_entropy(classes, kinds) + functional.cross_entropy(hues, colours)
 
     @torch.no_grad()
@@ -252,35 +276,27 @@ class ClipTask:
         return quick_scores(engine, self._held_out)
 
 
-_NEVER = -1e4  # a logit of what is not asked
-
-
-def _cross_entropy(logits: Tensor, same: Tensor) -> Tensor:
-    """Rows share their weight among all that is right."""
-    target = same / same.sum(1, keepdim=True)
-    return -(target * logits.log_softmax(1)).sum(1).mean()
-
-
-def _far_from_sum(captions: Tensor, names: Tensor, colours: Tensor) -> Tensor:
-    """How far the vector of 'a red car' points from the sum of those of 'car' and 'red'.
-
-    Sums hold for pairs that no caption ever had; a code of its own for each pair would not.
-    """
-    return 1 - (captions * functional.normalize(names + colours, dim=-1)).sum(-1).mean()
-
-
 def _make(clips: Sequence[Clip], held_out: Sequence[Clip], scale: float) -> list[Task]:
     settings = Settings(
         max(4, round(STEPS * scale)), learning_rate=2e-3, weight_decay=0.1, warm_up=200, seed=2,
         validate_every=1250, optimizer='muon', average=0.998,
     )  # fmt: skip
     first = ClipTask(clips, held_out, Sizes.of(BATCH), settings)
-    # It takes five minutes on a core whatever the scale, so that it can be done anew alone.
+    # Texts alone take minutes on a core whatever the scale, so that they can be done anew alone.
+    sides = Settings(
+        _SIDES_STEPS, learning_rate=2e-3, weight_decay=0.0, warm_up=50, seed=4, optimizer='muon',
+        validate_every=_SIDES_STEPS, is_mixed=False, average=0.99, log_every=50, share=0.1,
+    )  # fmt: skip
+    settled = copy.copy(first)
+    settled.settings = Settings(
+        max(4, round(_SETTLED_STEPS * scale)), learning_rate=1e-3, weight_decay=0.1, warm_up=30,
+        seed=5, validate_every=250, optimizer='muon', average=0.99, share=0.25,
+    )  # fmt: skip
     unshown = Settings(
         _UNSHOWN_STEPS, learning_rate=1e-3, weight_decay=0.0, warm_up=20, seed=3,
         validate_every=_UNSHOWN_STEPS, is_mixed=False, average=0.99, log_every=50, share=0.05,
     )  # fmt: skip
-    return [first, UnshownTask(first, unshown)]
+    return [first, SidesTask(first, sides), settled, UnshownTask(first, unshown)]
 
 
 def _core(model: Any) -> Any:

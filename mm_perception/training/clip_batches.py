@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from mm_perception.text.words import NOUNS
+from mm_perception.training.clip_captions import nearly_true, turned_round
 from mm_perception.training.clip_pixels import Album, Cuts
 from mm_perception.training.clip_sights import (
     NUM_KINDS,
@@ -22,13 +23,15 @@ from mm_perception.training.clip_sights import (
     number_of,
 )
 from mm_perception.training.sam2_batches import KINDS
-from mm_perception.world.language import Phrase, caption_of, scene_caption
+from mm_perception.world.language import Phrase, Scenery, caption_of, scene_caption
 from mm_perception.world.materials import COLOURS
 
 #: Nouns for things that have a colour, each a text of its own.
 NAMES = tuple(noun for noun in NOUNS if noun not in ('tree', 'traffic light'))
 _MIRRORED = 0.5
 _LARGEST_TRIM = 0.04  # of the side of a scene, cut off at each border
+_NEARLY_TRUE = 2  # captions of each scene, less those that nothing came of
+_OF_OTHERS = 128  # captions of scenes that are not in the batch
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,11 @@ class Batch:
             in both colour and class, for then one of them tells the other as pairs that training
             shows have it, and a pair that it never shows is misread.
         nouns: (plain crops,) int64, which of `NAMES` a caption has.
+        false: (F, L) int64, captions that scenes are compared with beside those of the batch.
+        false_of: (scenes, F) bool, which of them with which.
+        turned: (2 T, L) int64, captions of scenes, then the same with the relation turned round.
+        turned_of: (T,) int64, of which scenes.
+        sceneries: What can be said of each scene.
         seed: Of changes to the pixels.
     """
 
@@ -88,6 +96,11 @@ class Batch:
     same: Tensor
     rival: Tensor
     nouns: Tensor
+    false: Tensor
+    false_of: Tensor
+    turned: Tensor
+    turned_of: Tensor
+    sceneries: tuple[Scenery, ...]
     seed: int
 
 
@@ -115,6 +128,9 @@ def make_batch(
     texts = [*captions, *(p.text for p in phrases), *names_alone(rng)]
     boxes = np.array([box for _, box in views] + [_around(rng, s) for s in sights], np.float32)
     pictures = [view.picture for view, _ in views] + [sight.picture for sight in sights]
+    false, false_of = _false_captions(rng, index, [view for view, _ in views], captions)
+    doubts = [(turned_round(rng, view.scenery), number) for number, (view, _) in enumerate(views)]
+    turned = [(doubt, number) for doubt, number in doubts if doubt]
     return Batch(
         album.cut(pictures, boxes, side),
         torch.tensor([0] * len(views) + [sight.thing.instance for sight in sights]),
@@ -123,6 +139,11 @@ def make_batch(
         torch.from_numpy(same),
         torch.from_numpy(rival),
         torch.tensor([noun_of(phrase) for phrase in phrases], dtype=torch.int64),
+        tokenize(false),
+        torch.from_numpy(false_of),
+        tokenize([d.true for d, _ in turned] + [d.false for d, _ in turned]),
+        torch.tensor([number for _, number in turned], dtype=torch.int64),
+        tuple(view.scenery for view, _ in views),
         seed,
     )
 
@@ -181,6 +202,26 @@ def _matches(
     rival = np.ones_like(same)
     rival[scenes:, scenes:] = is_kind | is_colour
     return same, rival
+
+
+def _false_captions(
+    rng: np.random.Generator, index: Index, views: Sequence[View], captions: Sequence[str]
+) -> tuple[list[str], npt.NDArray[np.bool_]]:
+    """Nearly true ones of each scene, for it alone, and those of other scenes, for all."""
+    near = [
+        (doubt.false, number)
+        for number, view in enumerate(views)
+        for doubt in (nearly_true(rng, view.scenery, index.shown) for _ in range(_NEARLY_TRUE))
+        if doubt
+    ]
+    chosen = rng.integers(len(index.views), size=_OF_OTHERS) if views else ()
+    others = [scene_caption(rng, index.views[int(i)].scenery) for i in chosen]
+    texts = [text for text, _ in near] + others
+    compared = np.zeros((len(views), len(texts)), bool)
+    compared[[number for _, number in near], range(len(near))] = True
+    compared[:, len(near) :] = True
+    compared &= np.array(captions, object)[:, None] != np.array(texts, object)
+    return texts, compared
 
 
 @cache

@@ -1,4 +1,4 @@
-"""The second stage of CLIP: captions of pairs of class and colour that no picture shows.
+"""The last stage of CLIP: captions of pairs of class and colour that no picture shows.
 
 Pictures lean towards pairs that they were trained on. In a purple van there is some purple bus
 where only buses were ever purple, whatever is done to tell colour and class apart. What evens
@@ -79,12 +79,8 @@ class UnshownTask:
 
     def build(self) -> nn.Module:
         """A new network of which only the texts learn."""
-        pupil: Any = self._first.build()
-        pupil.requires_grad_(False)
-        for name, parameter in pupil.model.named_parameters():
-            parameter.requires_grad_(not name.startswith('visual') and name != 'logit_scale')
-        pupil.keeps_pictures = True
-        return pupil  # type: ignore[no-any-return]
+        network: nn.Module = self._first.build().only_texts()
+        return network
 
     def batch(self, step: int) -> Texts:
         """Texts."""

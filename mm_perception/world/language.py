@@ -15,11 +15,12 @@ from mm_perception.world.materials import COLOURS
 _PEOPLE = ('pedestrian', 'person')
 _WORN = (*_PEOPLE, 'cyclist')
 _ACTIONS = ('walking', 'standing', 'waving')
-_RELATIONS = ('left of', 'right of', 'in front of', 'behind')
+#: How one thing can lie to another; of each two neighbours one says the other the wrong way round.
+RELATIONS = ('left of', 'right of', 'in front of', 'behind')
 _SMALL_WORDS = 'gray a an the in and with is there wearing parked street room photo picture of'
 #: Every word that a phrase or a caption can have.
 WORDS: tuple[str, ...] = tuple(
-    dict.fromkeys(' '.join((*COLOURS, *NOUNS, *_ACTIONS, *_RELATIONS, _SMALL_WORDS)).split())
+    dict.fromkeys(' '.join((*COLOURS, *NOUNS, *_ACTIONS, *RELATIONS, _SMALL_WORDS)).split())
 )
 
 
@@ -110,9 +111,9 @@ def relation(scenery: Scenery, first: int, second: int) -> str:
     gap = scenery.centres[first, 0] - scenery.centres[second, 0]
     nearer = scenery.depth[second] - scenery.depth[first]
     if abs(gap) > 40:
-        return _RELATIONS[0] if gap < 0 else _RELATIONS[1]
+        return RELATIONS[0] if gap < 0 else RELATIONS[1]
     if abs(nearer) > 1.0:
-        return _RELATIONS[2] if nearer > 0 else _RELATIONS[3]
+        return RELATIONS[2] if nearer > 0 else RELATIONS[3]
     return ''
 
 
