@@ -19,6 +19,7 @@ from mm_perception.training.clip import (
     TEXT_LENGTH,
     box_around,
 )
+from mm_perception.training.clip_captions import turned_round
 from mm_perception.training.clip_sights import SMALLEST_CROP_PX, is_main
 from mm_perception.training.data import LARGEST_SHARE, Pixels, final_clips
 from mm_perception.watching import Watch, counted, unwatched
@@ -109,6 +110,19 @@ def recall(engine: ClipEngine, clips: Sequence[Clip], seed: int) -> float:
     return float((likeness.argmax(1) == np.arange(len(pictures))).mean())
 
 
+def relations(engine: ClipEngine, clips: Sequence[Clip]) -> tuple[float, int]:
+    """Share of captions that are nearer than with the relation turned round, and how many."""
+    rng = np.random.default_rng(0)
+    doubts = [(clip, turned_round(rng, scenery_of(clip, 0))) for clip in clips for _ in range(2)]
+    told = [(clip, doubt) for clip, doubt in doubts if doubt]
+    if not told:
+        return float('nan'), 0
+    texts = engine.embed_texts([d.true for _, d in told] + [d.false for _, d in told])
+    seen = engine.embed_images([clip.rgb[0] for clip, _ in told])
+    surer = (seen * (texts[: len(told)] - texts[len(told) :])).sum(1)
+    return float((surer > 0).mean()), len(told)
+
+
 def _mean(values: np.ndarray[Any, Any], which: Sequence[bool]) -> float:
     chosen = values[np.array(which)]
     return float(chosen.mean()) if len(chosen) else float('nan')
@@ -134,6 +148,7 @@ def final_scores(weights: Path, device: str, watch: Watch = unwatched) -> dict[s
     known_recalls = [recall(engine, known_clips[i : i + 60], i) for i in (0, 60)]
     starts = counted(range(0, len(clips), 60), watch, 'finding scenes by caption')
     recalls = [recall(engine, clips[i : i + 60], i) for i in starts]
+    related, num_related = relations(engine, clips)
     without_form = zero_shot(engine, grey, things, watch)
     without_colour = zero_shot(engine, shapes, things, watch)
     pairs = len(COLOURS) * len(_KINDS)
@@ -152,4 +167,7 @@ def final_scores(weights: Path, device: str, watch: Watch = unwatched) -> dict[s
         'recall@1 in new worlds of known things (2 galleries)':
             round(float(np.mean(known_recalls)), 3),
         'chance of recall': 1 / GALLERY,
+        'captions told from those with the relation turned round': round(related, 3),
+        'captions with a relation': num_related,
+        'chance of relations': 0.5,
     }  # fmt: skip
