@@ -1,4 +1,4 @@
-"""The second stage of CLIP: captions of unshown pairs move towards pictures, and nothing else."""
+"""The last stage of CLIP: captions of unshown pairs move towards pictures, and nothing else."""
 
 from __future__ import annotations
 
