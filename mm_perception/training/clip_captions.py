@@ -13,10 +13,9 @@ import numpy as np
 
 from mm_perception.training.clip_sights import number_of
 from mm_perception.training.sam2_batches import KINDS
-from mm_perception.world.language import Scenery, scene_caption
+from mm_perception.world.language import SPOKEN_OF, Scenery, scene_caption
 from mm_perception.world.materials import COLOURS
 
-_SPOKEN_OF = 4  # the largest things of a scene: others have no caption
 _MIRRORED = 0.3
 _GENERAL = 'vehicle'  # a van is one, and so is a truck
 
@@ -36,7 +35,7 @@ class Doubt:
 
 def turned_round(rng: np.random.Generator, scenery: Scenery) -> Doubt | None:
     """A caption with a relation and the same with it turned round; None if it has no relation."""
-    there = Scenery(scenery.things, scenery.centres * (-1, 1), -scenery.depth, scenery.place)
+    there = replace(scenery, centres=scenery.centres * (-1, 1), depth=-scenery.depth)
     return _doubt(rng, scenery, there)
 
 
@@ -55,8 +54,7 @@ def nearly_true(
         None if nothing came of it: what was changed is not spoken of.
     """
     if rng.random() < _MIRRORED:
-        other = Scenery(scenery.things, scenery.centres * (-1, 1), scenery.depth, scenery.place)
-        return _doubt(rng, scenery, other)
+        return _doubt(rng, scenery, replace(scenery, centres=scenery.centres * (-1, 1)))
     changed = _changed(rng, scenery, shown)
     found = _doubt(rng, scenery, changed) if changed else None
     return None if found and _GENERAL in found.false else found
@@ -65,7 +63,7 @@ def nearly_true(
 def _changed(
     rng: np.random.Generator, scenery: Scenery, shown: frozenset[tuple[int, int]]
 ) -> Scenery | None:
-    index = int(rng.integers(min(len(scenery.things), _SPOKEN_OF)))
+    index = int(rng.integers(min(len(scenery.things), SPOKEN_OF)))
     thing = scenery.things[index]
     kind, colour = number_of(thing)
     there = {number_of(other) for other in scenery.things}
@@ -81,7 +79,7 @@ def _changed(
     new_kind, new_colour = chosen[int(rng.integers(len(chosen)))]
     other = replace(thing, kind=KINDS[new_kind - 1], colour=list(COLOURS)[new_colour - 1])
     things = (*scenery.things[:index], other, *scenery.things[index + 1 :])
-    return Scenery(things, scenery.centres, scenery.depth, scenery.place)
+    return replace(scenery, things=things)
 
 
 def _doubt(rng: np.random.Generator, scenery: Scenery, other: Scenery) -> Doubt | None:

@@ -23,14 +23,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mm_perception.training.clip_batches import names_alone
-from mm_perception.training.clip_sights import Index, number_of
+from mm_perception.training.clip_sights import number_of
+from mm_perception.training.clip_texts import TextsTask
 from mm_perception.training.loop import Settings
 from mm_perception.training.sam2_batches import KINDS
 from mm_perception.world.clips import ThingTruth
 from mm_perception.world.language import (
     RELATIONS,
+    SPOKEN_OF,
     Scenery,
-    caption_of,
     relation,
     scene_caption,
 )
@@ -96,7 +97,7 @@ class Texts:
     stated: Tensor
 
 
-class SidesTask:
+class SidesTask(TextsTask):
     """Texts learn; the end of what sees is made anew once, at the first step.
 
     Args:
@@ -105,22 +106,14 @@ class SidesTask:
     """
 
     def __init__(self, first: Any, settings: Settings) -> None:
-        self._first, self.settings = first, settings
-        self._index: Index = first.index
-        self._before: nn.Module | None = None
+        super().__init__(first, settings)
         self._spaces: Spaces | None = None
-
-    def build(self) -> nn.Module:
-        """A new network of which only the texts learn."""
-        network: nn.Module = self._first.build().only_texts()
-        return network
 
     def batch(self, step: int) -> Texts:
         """Texts."""
-        rng, index = np.random.default_rng([self.settings.seed, step]), self._index
-        scenes = [scene_caption(rng, made_up(rng, index.shown)) for _ in range(_SCENES)]
-        pairs = [index.pairs[int(i)] for i in rng.integers(len(index.pairs), size=_CROPS)]
-        crops = [caption_of(rng, pair[0].thing).text for pair in pairs]
+        rng, shown = np.random.default_rng([self.settings.seed, step]), self._index.shown
+        scenes = [scene_caption(rng, made_up(rng, shown)) for _ in range(_SCENES)]
+        crops = self._crop_captions(rng, _CROPS)
         found = [(number, _STATED.fullmatch(text)) for number, text in enumerate(scenes)]
         told = [(number, match) for number, match in found if match]
         stated = [(number, *_role(match[2])) for number, match in told]
@@ -199,11 +192,6 @@ class SidesTask:
             for kind in range(len(KINDS)) for colour in range(len(COLOURS))
         }  # fmt: skip
 
-    def validate(self, model: nn.Module, device: torch.device) -> dict[str, float]:
-        """As in the first stage."""
-        scores: dict[str, float] = self._first.validate(model, device)
-        return scores
-
 
 def made_up(rng: np.random.Generator, shown: frozenset[tuple[int, int]]) -> Scenery:
     """Two to four things in pairs of class and colour that training shows, anywhere."""
@@ -223,10 +211,10 @@ def sides_of(scenery: Scenery, codes: dict[tuple[int, int], Tensor]) -> Tensor:
     """(2, K) what is left minus what is right, and what is in front minus what is behind.
 
     Args:
-        scenery: The largest four of its things are compared, each two as captions do.
+        scenery: The largest of its things are compared, each two as captions do.
         codes: Of things, by `number_of`.
     """
-    things = [codes[number_of(thing)] for thing in scenery.things[:4]]
+    things = [codes[number_of(thing)] for thing in scenery.things[:SPOKEN_OF]]
     found, count = torch.zeros(2, len(things[0]) if things else DIMENSIONS), 0
     for first in range(len(things)):
         for second in range(first):

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mm_perception.training.clip_batches import NAMES, names_alone, noun_of
-from mm_perception.training.clip_sights import Index
+from mm_perception.training.clip_texts import TextsTask
 from mm_perception.training.loop import Settings
 from mm_perception.training.sam2_batches import KINDS
 from mm_perception.world.clips import ThingTruth
@@ -63,7 +63,7 @@ class Texts:
     pairs: Tensor
 
 
-class UnshownTask:
+class UnshownTask(TextsTask):
     """Texts alone learn: those of unshown pairs move, all others stay.
 
     Args:
@@ -72,22 +72,14 @@ class UnshownTask:
     """
 
     def __init__(self, first: Any, settings: Settings) -> None:
-        self._first, self.settings = first, settings
-        self._index: Index = first.index
-        self._before: nn.Module | None = None
+        super().__init__(first, settings)
         self._move: Tensor | None = None
-
-    def build(self) -> nn.Module:
-        """A new network of which only the texts learn."""
-        network: nn.Module = self._first.build().only_texts()
-        return network
 
     def batch(self, step: int) -> Texts:
         """Texts."""
         rng, index = np.random.default_rng([self.settings.seed, step]), self._index
         unshown = [unshown_caption(rng, index.shown) for _ in range(_UNSHOWN)]
-        pairs = [index.pairs[int(i)] for i in rng.integers(len(index.pairs), size=_SHOWN)]
-        shown = [caption_of(rng, pair[0].thing).text for pair in pairs]
+        shown = self._crop_captions(rng, _SHOWN)
         views = [index.views[int(i)] for i in rng.integers(len(index.views), size=_SCENES)]
         scenes = [scene_caption(rng, view.scenery) for view in views]
         texts = [*(p.text for p in unshown), *shown, *scenes, *names_alone(rng)]
@@ -124,8 +116,3 @@ class UnshownTask:
         words = functional.normalize(names[pairs[:, 0]] + colours[pairs[:, 1]], dim=-1)
         move: Tensor = (LEANING - ((said[: len(pairs)] - words) @ mean).mean()) * mean
         return move
-
-    def validate(self, model: nn.Module, device: torch.device) -> dict[str, float]:
-        """As in the first stage."""
-        scores: dict[str, float] = self._first.validate(model, device)
-        return scores

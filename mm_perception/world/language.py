@@ -17,6 +17,8 @@ _WORN = (*_PEOPLE, 'cyclist')
 _ACTIONS = ('walking', 'standing', 'waving')
 #: How one thing can lie to another; of each two neighbours one says the other the wrong way round.
 RELATIONS = ('left of', 'right of', 'in front of', 'behind')
+#: So many of the largest things of a picture have captions.
+SPOKEN_OF = 4
 _SMALL_WORDS = 'gray a an the in and with is there wearing parked street room photo picture of'
 #: Every word that a phrase or a caption can have.
 WORDS: tuple[str, ...] = tuple(
@@ -119,7 +121,7 @@ def relation(scenery: Scenery, first: int, second: int) -> str:
 
 def scene_caption(rng: np.random.Generator, scenery: Scenery) -> str:
     """A caption of a whole picture: up to three things, how two of them lie, and where it is."""
-    chosen = [int(i) for i in rng.permutation(min(len(scenery.things), 4))[:3]]
+    chosen = [int(i) for i in rng.permutation(min(len(scenery.things), SPOKEN_OF))[:3]]
     if not chosen:
         return f'a {scenery.place}'
     texts = [_indefinite(rng, scenery.things[i]) for i in chosen]
