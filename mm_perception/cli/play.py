@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
         for topic, problem in player.left_out.items():
             print(f'not played: {topic}: {problem}', file=sys.stderr)
         if args.wait:
-            _wait_for_subscribers(player)
+            _wait_for_subscribers(player, session)
         start_ns = reader.start_ns + int(args.start * 1e9)
         total = sum(reader.topics[topic].count for topic in player.publishers)
         is_whole = False
@@ -62,10 +62,10 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _wait_for_subscribers(player: Any) -> None:
+def _wait_for_subscribers(player: Any, session: Any) -> None:
     """Return once somebody subscribes and a second has passed in which nobody else came."""
     last, since_s = 0, time.monotonic()
-    while not last or time.monotonic() - since_s < _SETTLE_S:
+    while session.is_up and (not last or time.monotonic() - since_s < _SETTLE_S):
         count = sum(p.get_subscription_count() for p in player.publishers.values())
         if count != last:
             last, since_s = count, time.monotonic()

@@ -10,7 +10,7 @@ While it listens the nodes work, also where nobody else subscribes. When it has 
 as long as somebody looks: mmp view, mmp record, mmp run --record. What is not in view yet is
 marked when it comes: `not_found` is the answer of this moment.
 
-Exit status: 0 found, 1 not found, refused or no answer.
+Exit status: 0 found, 1 not found, refused or no answer, 130 after Ctrl-C.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from mm_perception.cli._progress import INTERRUPTED
 from mm_perception.cli._prompts import parse_prompt
 from mm_perception.errors import ConfigError
 
@@ -72,6 +73,8 @@ def run(args: argparse.Namespace) -> int:
             why = f': {status.message}' if status.message else ''
             node = source.strip('/').split('/')[0]
             print(f'{node}{camera}: {status.state.name.lower()}{why}', flush=True)
+    if session.was_interrupted:
+        return INTERRUPTED
     if not asking.states:
         if args.clear:
             return 0

@@ -96,22 +96,19 @@ def _saying(text: str) -> Saying:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Render and write, or render and publish; 130 after Ctrl-C while it renders."""
+    """Render and write, or render and publish; 130 after Ctrl-C."""
     if args.out is None and not args.live:
         raise ConfigError('--out', None, 'a folder, or --live without one')
     drive = _drive(args)
     if args.out is not None:
         if not _render(args.out, drive, args.workers):
             return INTERRUPTED
-        if args.live:
-            _publish(args.out, local_only=args.local_only)
-        return 0
+        return _publish(args.out, local_only=args.local_only) if args.live else 0
     with tempfile.TemporaryDirectory(prefix='mmp_world_') as folder:
         bag = Path(folder, 'drive')
         if not _render(bag, drive, args.workers):
             return INTERRUPTED
-        _publish(bag, local_only=args.local_only)
-    return 0
+        return _publish(bag, local_only=args.local_only)
 
 
 def _drive(args: argparse.Namespace) -> Drive:
@@ -199,7 +196,8 @@ def _render(bag: Path, drive: Drive, workers: int) -> bool:
     return True
 
 
-def _publish(bag: Path, *, local_only: bool) -> None:
+def _publish(bag: Path, *, local_only: bool) -> int:
+    """The exit status."""
     from mm_perception.bag.reader import BagReader
     from mm_perception.ros.live import LiveSource
     from mm_perception.ros.session import Session
@@ -208,3 +206,4 @@ def _publish(bag: Path, *, local_only: bool) -> None:
         source = LiveSource(session.node, reader)
         print(f'publishing {len(source.topics)} topics until Ctrl-C', flush=True)
         source.run()
+    return INTERRUPTED if session.was_interrupted else 0
