@@ -29,6 +29,9 @@ from mm_perception.world.materials import COLOURS
 from mm_perception.world.variety import Split, is_novel_pair
 
 GALLERY = 50
+#: Visibility from which a picture shows what a thing is; the lowest of the four levels of nuScenes
+#: (Caesar et al., 2020) ends there.
+CLEAR = 0.4
 _KINDS = (
     'car', 'van', 'truck', 'bus', 'person', 'cyclist', 'cone', 'barrier', 'ball', 'crate', 'table',
     'chair', 'sofa', 'lamp', 'fridge', 'cup', 'plant', 'television',
@@ -55,19 +58,25 @@ def engine_of(model: Any, tokenizer: Any, device: torch.device) -> OpenClipEngin
 
 def quick_scores(engine: ClipEngine, clips: Sequence[Clip]) -> dict[str, float]:
     """Zero-shot on crops of novel pairs and of all, and recall in a gallery."""
-    pictures, things = crops(clips, range(0, 8, 4))
-    novel = [is_novel_pair(thing.colour, thing.kind) for thing in things]
+    pictures, things, _ = crops(clips, range(0, 8, 4))
     right = zero_shot(engine, pictures, things)
     return {
-        'novel_pairs': _mean(right, novel), 'all_pairs': float(right.mean()),
+        'novel_pairs': _mean(right[_are_novel(things)]), 'all_pairs': _mean(right),
         'recall_at_1': recall(engine, clips, 0),
     }  # fmt: skip
 
 
-def crops(clips: Sequence[Clip], frames: Sequence[int]) -> tuple[list[Pixels], list[ThingTruth]]:
-    """Crops of all that is large enough, not too close, and not mostly behind something else."""
-    pictures, things = [], []
+def crops(
+    clips: Sequence[Clip], frames: Sequence[int]
+) -> tuple[list[Pixels], list[ThingTruth], np.ndarray[tuple[int], np.dtype[np.float32]]]:
+    """Crops of all that is large enough, not too close, and not mostly behind something else.
+
+    Returns:
+        The crops; what they show; the share of each that is visible, (N,).
+    """
+    pictures, things, visible = [], [], []
     for clip in clips:
+        columns = {thing.instance: column for column, thing in enumerate(clip.things)}
         for frame in frames:
             for thing in scenery_of(clip, frame, SMALLEST_CROP_PX).things:
                 own = clip.ids[frame] == thing.instance
@@ -75,7 +84,8 @@ def crops(clips: Sequence[Clip], frames: Sequence[int]) -> tuple[list[Pixels], l
                     x0, y0, x1, y1 = box_around(own, 0.1)
                     pictures.append(np.ascontiguousarray(clip.rgb[frame, y0:y1, x0:x1]))
                     things.append(thing)
-    return pictures, things
+                    visible.append(clip.visible[frame, columns[thing.instance]])
+    return pictures, things, np.array(visible, np.float32)
 
 
 def zero_shot(
@@ -123,9 +133,8 @@ def relations(engine: ClipEngine, clips: Sequence[Clip]) -> tuple[float, int]:
     return float((surer > 0).mean()), len(told)
 
 
-def _mean(values: np.ndarray[Any, Any], which: Sequence[bool]) -> float:
-    chosen = values[np.array(which)]
-    return float(chosen.mean()) if len(chosen) else float('nan')
+def _mean(values: np.ndarray[Any, Any]) -> float:
+    return round(float(values.mean()), 3) if len(values) else float('nan')
 
 
 def final_scores(weights: Path, device: str, watch: Watch = unwatched) -> dict[str, Any]:
@@ -133,41 +142,53 @@ def final_scores(weights: Path, device: str, watch: Watch = unwatched) -> dict[s
     with watch(240, 'making pictures') as progress:
         clips = final_clips(240, progress=progress)
     engine = load_clip(str(weights), device)
-    pictures, things = crops(clips, (0,))
-    novel = [is_novel_pair(thing.colour, thing.kind) for thing in things]
+    pictures, things, visible = crops(clips, (0,))
+    novel = _are_novel(things)
     right = zero_shot(engine, pictures, things, watch)
     grey = [np.full_like(p, p.mean(dtype=np.float64)) for p in pictures]
     shapes = [np.repeat(p.mean(2, keepdims=True).astype(np.uint8), 3, axis=2) for p in pictures]
     with watch(120, 'making pictures of known things') as progress:
         known_clips = final_clips(120, Split.TRAIN, progress)
-    known = zero_shot(engine, *crops(known_clips, (0,)), watch)
+    known_things = crops(known_clips, (0,))
+    known = zero_shot(engine, *known_things[:2], watch)
     with watch(120, 'making pictures of known things in other colours') as progress:
         recoloured = crops(final_clips(120, Split.RECOLOURED, progress), (0,))
-    new_pairs = [is_novel_pair(thing.colour, thing.kind) for thing in recoloured[1]]
-    told = zero_shot(engine, *recoloured, watch)
+    new_pairs, told = _are_novel(recoloured[1]), zero_shot(engine, *recoloured[:2], watch)
     known_recalls = [recall(engine, known_clips[i : i + 60], i) for i in (0, 60)]
     starts = counted(range(0, len(clips), 60), watch, 'finding scenes by caption')
     recalls = [recall(engine, clips[i : i + 60], i) for i in starts]
     related, num_related = relations(engine, clips)
     without_form = zero_shot(engine, grey, things, watch)
     without_colour = zero_shot(engine, shapes, things, watch)
-    pairs = len(COLOURS) * len(_KINDS)
+    pairs, zero_shot_of = len(COLOURS) * len(_KINDS), 'zero-shot colour and class,'
     return {
-        'zero-shot colour and class, pairs never seen together': round(_mean(right, novel), 3),
-        'zero-shot colour and class, all pairs': round(float(right.mean()), 3),
-        'the same in new worlds of known things': round(float(known.mean()), 3),
-        'pairs never seen together of things known in other colours':
-            round(_mean(told, new_pairs), 3),
-        'crops (of pairs never seen together)': f'{len(things)} ({sum(novel)})',
+        **_also_clear(f'{zero_shot_of} pairs never seen together', right[novel], visible[novel]),
+        **_also_clear(f'{zero_shot_of} all pairs', right, visible),
+        **_also_clear('the same in new worlds of known things', known, known_things[2]),
+        **_also_clear(
+            'pairs never seen together of things known in other colours',
+            told[new_pairs], recoloured[2][new_pairs],
+        ),
+        'crops (of pairs never seen together; visible)':
+            f'{len(things)} ({novel.sum()}; {(visible >= CLEAR).sum()})',
         'chance of zero-shot': round(1 / pairs, 4),
-        'the same without form: crops of one even colour':
-            round(float(without_form.mean()), 3),
-        'the same without colour': round(float(without_colour.mean()), 3),
-        'recall@1 of 50 scene captions (mean of 4 galleries)': round(float(np.mean(recalls)), 3),
-        'recall@1 in new worlds of known things (2 galleries)':
-            round(float(np.mean(known_recalls)), 3),
+        'the same without form: crops of one even colour': _mean(without_form),
+        'the same without colour': _mean(without_colour),
+        'recall@1 of 50 scene captions (mean of 4 galleries)': _mean(np.array(recalls)),
+        'recall@1 in new worlds of known things (2 galleries)': _mean(np.array(known_recalls)),
         'chance of recall': 1 / GALLERY,
         'captions told from those with the relation turned round': round(related, 3),
         'captions with a relation': num_related,
         'chance of relations': 0.5,
     }  # fmt: skip
+
+
+def _also_clear(
+    name: str, right: np.ndarray[Any, Any], visible: np.ndarray[Any, Any]
+) -> dict[str, float]:
+    clear = f'{name}, things {CLEAR:.0%} or more visible'
+    return {name: _mean(right), clear: _mean(right[visible >= CLEAR])}
+
+
+def _are_novel(things: Sequence[ThingTruth]) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    return np.array([is_novel_pair(thing.colour, thing.kind) for thing in things])

@@ -16,6 +16,8 @@ from mm_perception.world.language import Scenery
 from mm_perception.world.materials import COLOURS
 
 SMALLEST_CROP_PX = 250
+#: Share of a thing that is shown to learn from: what is there has to tell what it is.
+_LEAST_VISIBLE = 0.2
 #: Index 0 says: none.
 NUM_KINDS, NUM_COLOURS = 1 + len(KINDS), 1 + len(COLOURS)
 _COARSE = 2  # every second pixel of every second row is enough to find and measure things
@@ -125,7 +127,7 @@ def index_of(clips: Sequence[Clip]) -> Index:
 
 
 def _look(clip: Clip, frame: int, picture: int) -> tuple[list[Sight], View | None]:
-    """As `scenery_of` and `is_main` say, but in a twentieth of the time."""
+    """As `scenery_of` and `is_main` say, but in a twentieth of the time; crops of clear things."""
     ids = np.ascontiguousarray(clip.ids[frame, ::_COARSE, ::_COARSE])
     height, width = clip.ids.shape[1:]
     flat, boxes = ids.ravel(), find_objects(ids)
@@ -144,7 +146,9 @@ def _look(clip: Clip, frame: int, picture: int) -> tuple[list[Sight], View | Non
         )  # fmt: skip
         found.append((area, thing, centre, float(clip.depth[frame, number])))
         place = boxes[thing.instance - 1]
-        if area <= LARGEST_SHARE * ids.size and _covers_most(ids[place], thing.instance):
+        is_clear = clip.visible[frame, number] >= _LEAST_VISIBLE
+        is_fit = is_clear and area <= LARGEST_SHARE * ids.size
+        if is_fit and _covers_most(ids[place], thing.instance):
             rows, columns = place
             box = (
                 columns.start * _COARSE, rows.start * _COARSE,

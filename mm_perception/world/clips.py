@@ -19,15 +19,16 @@ import numpy.typing as npt
 
 from mm_perception.world.camera import Camera
 from mm_perception.world.motion import turn_about
-from mm_perception.world.render import Optics, look
+from mm_perception.world.render import Optics, View, look
 from mm_perception.world.room import make_room
 from mm_perception.world.scene import Array, Motion, Scene, Stage
 from mm_perception.world.street import EGO_SPEED, LANE_M, PAVEMENT_M, make_street
 from mm_perception.world.variety import Dice, Split
+from mm_perception.world.visibility import visible_share
 from mm_perception.world.workers import make_all
 
 #: Raise it when the same seed gives other clips, so that old ones are not taken for new.
-VERSION = 1
+VERSION = 2
 #: Width and height in pixels of clips; nearly the same number of rays each.
 SHAPES = ((320, 240), (368, 208), (272, 272))
 
@@ -58,6 +59,8 @@ class Clip:
         ids: (T, H, W) uint8, instance, 0 for none.
         depth: (T, N) float32, median distance along the optical axis in metres of each of
             `things`, NaN where it is not seen.
+        visible: (T, N) float32, share of the outline of each that the picture shows, 0 to 1; see
+            `visible_share`.
         things: The N instances that are seen at least once.
         place: street or room.
     """
@@ -65,6 +68,7 @@ class Clip:
     rgb: npt.NDArray[np.uint8]
     ids: npt.NDArray[np.uint8]
     depth: npt.NDArray[np.float32]
+    visible: npt.NDArray[np.float32]
     things: tuple[ThingTruth, ...]
     place: str
 
@@ -73,7 +77,7 @@ class Clip:
         text = json.dumps({'things': [asdict(t) for t in self.things], 'place': self.place})
         with tempfile.NamedTemporaryFile(dir=path.parent, suffix='.part', delete=False) as file:
             np.savez(
-                file, rgb=self.rgb, ids=self.ids, depth=self.depth,
+                file, rgb=self.rgb, ids=self.ids, depth=self.depth, visible=self.visible,
                 truth=np.frombuffer(text.encode(), np.uint8),
             )  # fmt: skip
         os.replace(file.name, path)
@@ -87,7 +91,10 @@ class Clip:
                 ThingTruth(t['instance'], t['kind'], t['colour'], tuple(t['words']))
                 for t in truth['things']
             )
-            return cls(arrays['rgb'], arrays['ids'], arrays['depth'], things, truth['place'])
+            return cls(
+                arrays['rgb'], arrays['ids'], arrays['depth'], arrays['visible'], things,
+                truth['place'],
+            )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -116,33 +123,38 @@ def render_clip(plan: ClipPlan) -> Clip:
     optics = Optics(noise=dice.uniform(0.004, 0.025), blur=dice.uniform(0.25, 0.9))
     step_s, start_s = plan.step_s or dice.uniform(0.08, 0.25), dice.uniform(0.0, 3.0)
     stage = Stage(scene)
-    pictures, ids, distances = [], [], []
+    views, visible = [], []
     for index in range(plan.num_frames):
         time_s = start_s + index * step_s
         stage.set_time(time_s)
         at, turn = body(time_s)
         view = look(stage, camera, at, turn, optics, dice.rng)
-        pictures.append(view.rgb)
-        ids.append(view.ids.astype(np.uint8))
-        distances.append(view.depth)
-    return _gather(scene, np.stack(pictures), np.stack(ids), np.stack(distances), place)
+        views.append(view)
+        seen = np.unique(view.ids[view.ids > 0]).tolist()
+        visible.append({i: visible_share(stage, i, camera, at, turn) for i in seen})
+    return _gather(scene, views, visible, place)
 
 
 def _gather(
-    scene: Scene, rgb: npt.NDArray[np.uint8], ids: npt.NDArray[np.uint8],
-    distances: npt.NDArray[np.float32], place: str,
-) -> Clip:  # fmt: skip
+    scene: Scene, views: Sequence[View], visible: Sequence[dict[int, float]], place: str
+) -> Clip:
     if len(scene.things) > np.iinfo(np.uint8).max:
         raise ValueError(f'{len(scene.things)} things in a scene do not fit into uint8')
-    seen = [thing for thing in scene.things if (ids == thing.instance).any()]
-    depth = np.full((len(rgb), len(seen)), np.nan, np.float32)
+    seen = [t for t in scene.things if any(t.instance in shares for shares in visible)]
+    depth = np.full((len(views), len(seen)), np.nan, np.float32)
     for column, thing in enumerate(seen):
-        for row in range(len(rgb)):
-            own = ids[row] == thing.instance
+        for row, view in enumerate(views):
+            own = view.ids == thing.instance
             if own.any():
-                depth[row, column] = np.median(distances[row][own])
-    truths = tuple(ThingTruth(t.instance, t.kind, t.colour, t.words) for t in seen)
-    return Clip(rgb, ids, depth, truths, place)
+                depth[row, column] = np.median(view.depth[own])
+    return Clip(
+        np.stack([view.rgb for view in views]),
+        np.stack([view.ids.astype(np.uint8) for view in views]),
+        depth,
+        np.array([[shares.get(t.instance, 0.0) for t in seen] for shares in visible], np.float32),
+        tuple(ThingTruth(t.instance, t.kind, t.colour, t.words) for t in seen),
+        place,
+    )
 
 
 def _camera(dice: Dice) -> Camera:

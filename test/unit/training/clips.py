@@ -17,4 +17,5 @@ def moving_square(num_frames: int = 8) -> Clip:
         ids[t, 60:90, 80:120] = 2
     rgb[ids == 1], rgb[ids == 2] = (220, 30, 30), (30, 30, 220)
     things = (ThingTruth(1, 'car', 'red'), ThingTruth(2, 'van', 'blue'))
-    return Clip(rgb, ids, np.ones((num_frames, 2), np.float32), things, 'street')
+    ones = np.ones((num_frames, 2), np.float32)
+    return Clip(rgb, ids, ones, ones, things, 'street')

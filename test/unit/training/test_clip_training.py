@@ -137,6 +137,6 @@ def test_training_lowers_the_loss_and_the_result_runs(tmp_path) -> None:
     assert np.mean(losses[-3:]) < 0.8 * np.mean(losses[:2])
     RECIPE.save(model, tmp_path / 'weights')
     engine: Any = load_clip(str(tmp_path / 'weights'))
-    pictures, things = crops([moving_square()], (0,))
+    pictures, things, _ = crops([moving_square()], (0,))
     assert [(t.colour, t.kind) for t in things] == [('blue', 'van'), ('red', 'car')]
     assert zero_shot(engine, pictures, things).shape == (2,)

@@ -102,7 +102,7 @@ def new_worlds() -> list[Clip]:
 def test_clip_tells_colours_and_classes_apart_far_better_than_chance(
     new_worlds: list[Clip],
 ) -> None:
-    pictures, things = crops(new_worlds, (0,))
+    pictures, things, _ = crops(new_worlds, (0,))
     assert len(things) > 25
     assert zero_shot(load_clip(str(NANO / 'clip')), pictures, things).mean() > 0.6  # of 198
 

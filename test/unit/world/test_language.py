@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -29,7 +31,8 @@ def clip(depths: tuple[float, float] = (8.0, 20.0)) -> Clip:
     ids = np.zeros((1, 60, 200), np.uint8)
     ids[0, 20:50, 10:60], ids[0, 20:40, 150:180] = 1, 2
     depth = np.array([depths], np.float32)
-    return Clip(np.zeros((1, 60, 200, 3), np.uint8), ids, depth, (RED_CAR, BLUE_VAN), 'street')
+    rgb, visible = np.zeros((1, 60, 200, 3), np.uint8), np.ones((1, 2), np.float32)
+    return Clip(rgb, ids, depth, visible, (RED_CAR, BLUE_VAN), 'street')
 
 
 @pytest.mark.parametrize('thing', [RED_CAR, BLUE_VAN, WALKER])
@@ -72,7 +75,7 @@ def test_depth_tells_what_stands_before_what() -> None:
     ids = near.ids.copy()
     ids[0, :, 100:] = 0
     ids[0, :18, 10:60] = 2
-    above = Clip(near.rgb, ids, near.depth, near.things, near.place)
+    above = replace(near, ids=ids)
     scenery = scenery_of(above, 0)
     assert relation(scenery, 0, 1) == 'in front of'
     assert relation(scenery, 1, 0) == 'behind'
