@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from mm_perception.training.clip_sights import index_of, is_main, number_of, pairs_of
@@ -27,6 +29,13 @@ def test_the_index_finds_things_by_pair_and_scenes() -> None:
     red = index.pairs[0][1]
     assert (red.thing.kind, red.box, red.size) == ('car', (16, 20, 46, 50), (128, 96))
     assert [view.picture for view in index.views] == [0, 1, 2]
+
+
+def test_what_is_hardly_visible_is_not_learned_from_but_spoken_of() -> None:
+    clip = moving_square(1)
+    index = index_of([replace(clip, visible=np.array([[0.1, 0.5]], np.float32))])
+    assert [[sight.thing.kind for sight in sights] for sights in index.pairs] == [['van']]
+    assert {thing.kind for thing in index.views[0].scenery.things} == {'car', 'van'}
 
 
 def test_views_say_what_scenery_says() -> None:
