@@ -177,7 +177,8 @@ def final_scores(weights: Path, device: str, watch: Watch = unwatched) -> dict[s
         'chance of zero-shot': round(1 / pairs, 4),
         'the same without form: crops of one even colour': _mean(without_form),
         'the same without colour': _mean(without_colour),
-        f'recall@1 of {GALLERY} scene captions (mean of {len(recalls)} galleries)': _mean(np.array(recalls)),
+        f'recall@1 of {GALLERY} scene captions (mean of {len(recalls)} galleries)':
+            _mean(np.array(recalls)),
         'recall@1 in new worlds of known things (2 galleries)': _mean(np.array(known_recalls)),
         'chance of recall': 1 / GALLERY,
         'captions told from those with the relation turned round': round(related, 3),
@@ -189,7 +190,7 @@ def final_scores(weights: Path, device: str, watch: Watch = unwatched) -> dict[s
 def _also_clear(
     name: str, right: np.ndarray[Any, Any], visible: np.ndarray[Any, Any]
 ) -> dict[str, float]:
-    clear = f'{name}, things {CLEAR:.0%} or more visible'
+    clear = f'{name}, things {100 * CLEAR:.0f} % or more visible'
     return {name: _mean(right), clear: _mean(right[visible >= CLEAR])}
 
 

@@ -62,6 +62,6 @@ def test_scores_tell_what_is_clear_apart(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(clip_scores, 'load_clip', lambda *args: Painter())
     table = final_scores(Path('weights'), 'cpu')
     assert table['zero-shot colour and class, all pairs'] == 0.5  # every car
-    clear = 'zero-shot colour and class, all pairs, things 40% or more visible'
+    clear = 'zero-shot colour and class, all pairs, things 40 % or more visible'
     assert table[clear] == 0.667  # of two cars and a van
     assert table['crops (of pairs never seen together; visible)'].startswith('240 (')
