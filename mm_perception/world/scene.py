@@ -233,12 +233,10 @@ class Stage:
             self.solids += solids
             self.kinds += [kind for kind, _ in group]
             instances += [0] * len(group)
-        self._of = [0] * len(self._blocks)
         for number, thing in enumerate(scene.things, 1):
             thing.instance = number
             for part in thing.parts:
                 self._blocks.append(_Block(part.solids, part.motion, len(self.solids)))
-                self._of.append(number)
                 self.solids += part.solids
                 self.kinds += [thing.kind] * len(part.solids)
                 instances += [number] * len(part.solids)
@@ -281,9 +279,8 @@ class Stage:
         bundles = Bundles(directions)
         shape = bundles.rays.shape
         hits = Hits(np.full(shape[:2], -1, np.int32), np.full(shape[:2], np.inf), np.zeros(shape))
-        near = bundles.near(self._bounds, origin)
-        for block, instance, chosen in zip(self._blocks, self._of, near, strict=True):
-            if len(chosen) and only in (0, instance):
+        for block, chosen in zip(self._blocks, bundles.near(self._bounds, origin), strict=True):
+            if len(chosen) and (not only or self._is_of(block, only)):
                 _cast_block(block, origin, bundles.rays, chosen, hits)
         num = len(directions)
         return Hits(
@@ -293,11 +290,14 @@ class Stage:
 
     def corners_of(self, instance: int) -> Array:
         """(8 per rigid part, 3) corners of boxes that hold a thing now, metres."""
-        own = [index for index, of in enumerate(self._of) if of == instance]
+        own = [i for i, block in enumerate(self._blocks) if self._is_of(block, instance)]
         ends = np.stack([self._bounds.low[own], self._bounds.high[own]])
         which = np.array(np.meshgrid(*[(0, 1)] * 3, indexing='ij')).reshape(3, -1).T
         corners: Array = ends[which, :, np.arange(3)].transpose(2, 0, 1).reshape(-1, 3)
         return corners
+
+    def _is_of(self, block: _Block, instance: int) -> bool:
+        return bool(self.instances[block.own.start] == instance)
 
 
 def _cast_block(block: _Block, origin: Array, rays: Array, chosen: Indices, hits: Hits) -> None:
