@@ -385,8 +385,8 @@ RECIPE = Recipe(
         'features exchanged between crops (160 steps); 160 px and more scenes (500 steps: '
         'recall@1 better, pairs worse).',
         'Of crops of which less than 0.4 is visible, half are misread (0.5 of 103 in held-out '
-        'worlds, on 150 pictures that no score uses, before that), of those wholly in view '
-        'one in eight, and one in thirty where shapes are known.',
+        'worlds, on 150 pictures that no score uses, before those two runs), of crops of which '
+        '0.8 or more is visible one in seven, and one in 36 where shapes are known.',
         'It knows the synthetic world and its words: use a public checkpoint for real pictures.',
     ),
 )
