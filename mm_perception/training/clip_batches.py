@@ -154,6 +154,23 @@ def _sight(rng: np.random.Generator, index: Index) -> Sight:
     return pair[int(rng.integers(len(pair)))]
 
 
+def drawn_at_large(rng: np.random.Generator, index: Index, count: int) -> list[Sight]:
+    """Things as often as they are there."""
+    ends = np.cumsum([len(pair) for pair in index.pairs])
+    numbers = rng.integers(ends[-1], size=count)
+    pairs = np.searchsorted(ends, numbers, side='right')
+    return [index.pairs[pair][n - ends[pair]] for pair, n in zip(pairs, numbers, strict=True)]
+
+
+def cut_out(
+    rng: np.random.Generator, album: Album, sights: Sequence[Sight], side: int
+) -> tuple[Cuts, Tensor]:
+    """Squares around things, and the class and colour of each, (N, 2) int64."""
+    boxes = np.array([_around(rng, sight) for sight in sights], np.float32)
+    cuts = album.cut([sight.picture for sight in sights], boxes, side)
+    return cuts, torch.tensor([number_of(sight.thing) for sight in sights])
+
+
 def names_alone(rng: np.random.Generator) -> list[str]:
     """Each of `NAMES` with the same words before it, then each colour."""
     lead = ('', 'a ', 'the ', 'a photo of a ', 'a picture of a ')[int(rng.integers(5))]

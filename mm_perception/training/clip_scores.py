@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from open_clip.transform import image_transform
 
@@ -17,7 +18,6 @@ from mm_perception.training.clip import (
     IMAGE_SIDE,
     MEAN,
     TEXT_LENGTH,
-    box_around,
 )
 from mm_perception.training.clip_captions import turned_round
 from mm_perception.training.clip_sights import SMALLEST_CROP_PX, is_main
@@ -89,6 +89,24 @@ def crops(
                     things.append(thing)
                     visible.append(clip.visible[frame, columns[thing.instance]])
     return pictures, things, np.array(visible, np.float32)
+
+
+def box_around(mask: npt.NDArray[np.bool_], margin: float) -> tuple[int, int, int, int]:
+    """The square around a mask with a margin, cut where the picture ends: x0, y0, x1, y1 in px.
+
+    Args:
+        mask: (H, W), not empty.
+        margin: Share of the longer side that is added on each side.
+    """
+    rows, columns = np.nonzero(mask)
+    x0, x1, y0, y1 = columns.min(), columns.max() + 1, rows.min(), rows.max() + 1
+    half = max(x1 - x0, y1 - y0) * (0.5 + margin)
+    x, y = (x0 + x1) / 2, (y0 + y1) / 2
+    height, width = mask.shape
+    return (
+        max(0, int(x - half)), max(0, int(y - half)),
+        min(width, int(np.ceil(x + half))), min(height, int(np.ceil(y + half))),
+    )  # fmt: skip
 
 
 def zero_shot(

@@ -113,7 +113,7 @@ class SidesTask(TextsTask):
         """Texts."""
         rng, shown = np.random.default_rng([self.settings.seed, step]), self._index.shown
         scenes = [scene_caption(rng, made_up(rng, shown)) for _ in range(_SCENES)]
-        crops = self._crop_captions(rng, _CROPS)
+        crops = [phrase.text for phrase in self._crop_captions(rng, _CROPS)]
         found = [(number, _STATED.fullmatch(text)) for number, text in enumerate(scenes)]
         told = [(number, match) for number, match in found if match]
         stated = [(number, *_role(match[2])) for number, match in told]
@@ -164,7 +164,7 @@ class SidesTask(TextsTask):
         batches = [self._first.batch(step) for step in range(_PICTURES)]
         count = len(batches[0].sceneries)
         pictures = [self._first.pixels(b, device)[0][:count] for b in batches]
-        crops = [self._first.crops_seen(pupil, step, device) for step in range(4)]
+        crops = [self._first.crops_seen(pupil, step, device)[0] for step in range(4)]
         said = pupil.model.encode_text(self.batch(0).input_ids.to(device), normalize=True)
         seen = functional.normalize(pupil.model.visual(pictures[0]).float(), dim=-1)
         names = self._names(pupil, device)

@@ -10,7 +10,7 @@ from torch import nn
 
 from mm_perception.training.clip_sights import Index
 from mm_perception.training.loop import Settings
-from mm_perception.world.language import caption_of
+from mm_perception.world.language import Phrase, caption_of
 
 
 class TextsTask:
@@ -36,8 +36,8 @@ class TextsTask:
         scores: dict[str, float] = self._first.validate(model, device)
         return scores
 
-    def _crop_captions(self, rng: np.random.Generator, count: int) -> list[str]:
+    def _crop_captions(self, rng: np.random.Generator, count: int) -> list[Phrase]:
         """Of things in pairs of class and colour that training shows, each pair as often."""
         pairs = self._index.pairs
         chosen = [pairs[int(i)] for i in rng.integers(len(pairs), size=count)]
-        return [caption_of(rng, pair[0].thing).text for pair in chosen]
+        return [caption_of(rng, pair[0].thing) for pair in chosen]

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from mm_perception.nets.clip.engine import load_clip
-from mm_perception.training.clip import IMAGE_SIDE, PATCH, RECIPE, ClipTask, box_around
+from mm_perception.training.clip import IMAGE_SIDE, PATCH, RECIPE, ClipTask
 from mm_perception.training.clip_batches import NAMES, Sizes
-from mm_perception.training.clip_scores import crops, zero_shot
+from mm_perception.training.clip_scores import box_around, crops, zero_shot
 from mm_perception.training.clip_sights import NUM_COLOURS
 from mm_perception.training.loop import Settings, train
 from test.unit.training.clips import moving_square
