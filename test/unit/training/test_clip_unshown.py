@@ -21,7 +21,6 @@ from mm_perception.world.materials import COLOURS
 from test.unit.training.clips import moving_square
 
 CPU = torch.device('cpu')
-CHANCE = torch.Generator().manual_seed(0)
 
 
 @pytest.fixture(scope='module')
@@ -70,9 +69,10 @@ def test_texts_learn_and_pictures_stay(task: UnshownTask, tmp_path) -> None:
 
 
 def test_captions_go_as_far_as_they_claim_few_crops() -> None:
-    crops = torch.nn.functional.normalize(torch.randn(4000, 8, generator=CHANCE) + 2, dim=1)
+    chance = torch.Generator().manual_seed(0)
+    crops = torch.nn.functional.normalize(torch.randn(4000, 8, generator=chance) + 2, dim=1)
     middle = torch.nn.functional.normalize(crops.mean(0), dim=0)
-    captions = torch.nn.functional.normalize(torch.randn(3, 8, generator=CHANCE), dim=1)
+    captions = torch.nn.functional.normalize(torch.randn(3, 8, generator=chance), dim=1)
     captions[2] = crops[7]  # fits what training shows
     best, is_false = (crops @ middle) - 0.1, torch.ones(4000, 3, dtype=torch.bool)
     far = leanings(captions, is_false, crops, best, middle)
