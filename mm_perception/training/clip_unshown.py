@@ -174,6 +174,15 @@ class UnshownTask(TextsTask):
         is_unshown = self.is_unshown.flatten().to(device)
         best = (crops @ said[~is_unshown].t()).amax(1)
         far = leanings(said, ~is_true, crops, best, middle)
+        ahead = ((said - self._of_words(pupil, device)) @ middle)[is_unshown].mean()
+        far = far.minimum(FARTHEST - ahead)  # less, where an earlier training has moved them
         far = torch.where(is_unshown, far, 0).reshape(len(NAMES), len(COLOURS), 1)
         moves: Tensor = far * middle
         return moves
+
+    def _of_words(self, pupil: Any, device: torch.device) -> Tensor:
+        """(names x colours, D) unit vectors that a name and a colour alone make together."""
+        alone = [*(f'a {name}' for name in NAMES), *COLOURS]
+        said = pupil.model.encode_text(self._first.tokens(alone).to(device), normalize=True)
+        names, colours = said.float().split([len(NAMES), len(COLOURS)])
+        return functional.normalize((names[:, None] + colours).flatten(0, 1), dim=-1)
