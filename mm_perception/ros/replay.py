@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,7 @@ from mm_perception.samples import Sample
 from mm_perception.watching import Watch, unwatched
 
 _START_S = 180.0
+_END_S = 15.0
 _DRAIN_S = 3.0
 _LOOK_S = 0.5
 #: Diagnostics come once a second; a busy machine is given some of them.
@@ -105,16 +107,17 @@ class OnlineReplay:
             raise
         finally:
             container.send_signal(signal.SIGINT)
-            try:
-                container.wait(15)
-            except subprocess.TimeoutExpired:
-                container.kill()
+            with suppress(subprocess.TimeoutExpired):
+                container.wait(_END_S)
             executor.shutdown()
             if spinner.ident is not None:
                 spinner.join()
+            self._writer.__exit__(None, None, None)
             node.destroy_node()
             rclpy.try_shutdown()
-            self._writer.__exit__(None, None, None)
+            # Not before: Fast DDS may crash where a node ends just after another was killed.
+            container.kill()
+            container.wait()
             if is_void:  # weights were missing: nothing to keep
                 shutil.rmtree(self._writer.path)
 

@@ -15,11 +15,17 @@ from typing import Any
 import pytest
 import yaml
 
+pytest.importorskip('rclpy', reason='needs rclpy: a ROS installation or the wheels of PyPI')
+
+import rclpy
+
 from mm_perception.bag.reader import BagReader
 from mm_perception.diagnosis.bag import observe_bag
 from mm_perception.diagnosis.displays import check_layout
 from mm_perception.diagnosis.foxglove import read_foxglove
 from mm_perception.faults import Level
+from mm_perception.graph import load_stack
+from mm_perception.ros import dds, replay
 from mm_perception.ros.diagnostics import TIMING_NAMES
 from mm_perception.ros.wire import deserialize, fields_of
 from test.data.shape_bag import IMAGE, INFO, PERIOD_NS, START_NS, write_shape_bag
@@ -30,6 +36,7 @@ pytestmark = pytest.mark.ros
 CONFIG = Path(__file__).parents[2] / 'config'
 NOTE = '/masker/output/note'
 MASKS = '/masker/output/masks'
+_OF_DDS = ('ROS_DOMAIN_ID', 'ROS_AUTOMATIC_DISCOVERY_RANGE', dds.LOCAL_VARIABLE)
 
 
 @pytest.fixture
@@ -165,3 +172,35 @@ def test_after_missing_weights_nothing_is_left(
     assert process.returncode == 2, output
     assert 'mmp fetch nobody/nothing' in output
     assert not (tmp_path / 'out').exists()
+
+
+def test_nodes_that_do_not_end_are_killed_after_ours_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed before, they may take the memory from under it: Fast DDS crashes then."""
+    for variable in (*_OF_DDS, *dds.PROFILE_VARIABLES):
+        monkeypatch.setenv(variable, '')  # the replay sets them: given back afterwards
+    monkeypatch.setenv('ROS_LOG_DIR', str(tmp_path / 'log'))
+    monkeypatch.setattr(replay, '_END_S', 0.0)
+    kill, killed_beside_ours = subprocess.Popen.kill, []
+
+    def watched_kill(process: subprocess.Popen[str]) -> None:
+        assert process.poll() is None, 'nothing to kill: this would prove nothing'
+        killed_beside_ours.append(rclpy.ok())
+        kill(process)
+
+    monkeypatch.setattr(subprocess.Popen, 'kill', watched_kill)
+    node = {
+        'plugin': 'colour_tracker',
+        'inputs': {'image': IMAGE},
+        'parameters': {'device': 'cpu'},
+    }
+    stack = tmp_path / 'finder.yaml'
+    stack.write_text(yaml.safe_dump({'nodes': {'finder': node}}))
+    with BagReader(write_shape_bag(tmp_path / 'shape', num_frames=5)) as reader:
+        run = replay.OnlineReplay(load_stack(str(stack)), stack, reader, tmp_path / 'out')
+        run.run()
+    assert killed_beside_ours == [False]
+    with BagReader(tmp_path / 'out') as reader:
+        assert not reader.damage
+        assert reader.topics[IMAGE].count == 5

@@ -77,12 +77,14 @@ class Rig:
         self.node.create_subscription(DiagnosticArray, '/diagnostics', self._take_report, 50)
 
     def close(self) -> None:
-        if self.container is not None and self.container.poll() is None:
-            self.container.kill()
-            self.container.wait()
+        # Our node first: one that ends within a second after another process was killed may crash
+        # in Fast DDS, which is just then replacing a shared-memory port that the other had locked.
         self._executor.shutdown()
         self.node.destroy_node()
         self._context.try_shutdown()
+        if self.container is not None and self.container.poll() is None:
+            self.container.kill()
+            self.container.wait()
 
     def start(self, nodes: dict[str, Any], *words: str, **environment: str) -> None:
         """Start the container with a stack; `nodes` as in a stack file."""
