@@ -216,7 +216,7 @@ class _Painter:
             return
         picture = draw_banner(picture, lines)
         camera.film.add(picture, at_ns)
-        camera.sheet.add(picture)
+        camera.sheet.add(picture, has_found=isinstance(sample, Labels) or bool(sample.ids))
         self._gallery.frames += 1
 
     def _note(self, stream: str, masks: Masks, seconds: float) -> None:

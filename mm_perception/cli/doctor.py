@@ -2,6 +2,7 @@
 
   mmp doctor                      look at the running system for a few seconds
   mmp doctor --stack track        are inputs, weights and device of this stack there, and usable
+                                  (with --set and --input as mmp run has them)
   mmp doctor --bag BAG            the same questions about a recording
   mmp doctor --layout             do the shipped layouts of RViz and Foxglove find what they show
   mmp doctor --layout my.rviz     the same of a layout of yours; with --stack as if that ran
@@ -35,6 +36,7 @@ from mm_perception.diagnosis.snapshot import Snapshot
 from mm_perception.diagnosis.stack import wanted_inputs
 from mm_perception.errors import ConfigError
 from mm_perception.graph import StackSpec, load_stack
+from mm_perception.graph_overrides import apply_overrides
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -47,6 +49,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         '--layout', nargs='?', const=SHIPPED, metavar='FILE',
         help='of RViz or Foxglove: is there what it shows; without FILE the shipped ones',
     )  # fmt: skip
+    parser.add_argument('--set', action='append', default=[], metavar='NODE.PARAM=VALUE')
+    parser.add_argument('--input', action='append', default=[], metavar='NODE.PORT[.STREAM]=TOPIC')
     parser.add_argument('--namespace', default='', help='namespace of the nodes of the stack')
     parser.add_argument('--seconds', type=float, default=5.0, help='how long to look (default 5)')
     parser.add_argument('--graph', action='store_true', help='do not subscribe to anything')
@@ -65,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
     if args.markdown:
         print(f'{causes.markdown_table()}\n{faults.markdown_table()}', end='')
         return 0
-    stack = load_stack(args.stack) if args.stack else None
+    stack = _stack_of(args)
     layouts = read_layouts(args.layout) if args.layout is not None else None
     with Progress(0, 'looking'):
         snapshot = _with_converters(_look(args))
@@ -86,6 +90,16 @@ def run(args: argparse.Namespace) -> int:
         print(table(findings, shutil.get_terminal_size().columns))
         print(_verdict(findings))
     return exit_code(findings)
+
+
+def _stack_of(args: argparse.Namespace) -> StackSpec | None:
+    """The stack that is asked about, as `mmp run` would start it with the same words."""
+    if args.stack:
+        return apply_overrides(load_stack(args.stack), args.set, args.input)
+    for option, values in (('--set', args.set), ('--input', args.input)):
+        if values:
+            raise ConfigError(option, values[0], '--stack beside it: whose node is meant')
+    return None
 
 
 def _look(args: argparse.Namespace) -> Snapshot:

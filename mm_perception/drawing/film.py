@@ -81,34 +81,49 @@ class Film:
 
 
 class ContactSheet:
-    """Keeps up to sixteen pictures, evenly spread over however many come, and lays them out."""
+    """Keeps up to sixteen pictures, evenly spread over however many come, and lays them out.
+
+    Each stands for those up to the next: one in which something was found goes before the first.
+    """
 
     def __init__(self) -> None:
-        self._tiles: list[Array] = []
+        self._tiles: list[tuple[bool, Array]] = []
         self._stride = 1
         self._count = 0
 
-    def add(self, rgb: Array) -> None:
-        """Take a picture in, if it falls on the current stride."""
-        if self._count % self._stride == 0:
-            height = round(rgb.shape[0] * _TILE_WIDTH / rgb.shape[1])
-            tile = cv2.resize(rgb, (_TILE_WIDTH, height), interpolation=cv2.INTER_AREA)
-            self._tiles.append(np.asarray(tile))
+    def add(self, rgb: Array, *, has_found: bool = True) -> None:
+        """Take a picture in, if it is the first of its stride or the first with something in it.
+
+        Args:
+            rgb: (H, W, 3) uint8.
+            has_found: Something is drawn in it that was looked for.
+        """
+        if self._count // self._stride == len(self._tiles):
+            self._tiles.append((has_found, _shrunk(rgb)))
+        elif has_found and not self._tiles[-1][0]:
+            self._tiles[-1] = (True, _shrunk(rgb))
         self._count += 1
         if len(self._tiles) > _COLUMNS * _ROWS:
-            self._tiles = self._tiles[::2]
+            pairs = [self._tiles[i : i + 2] for i in range(0, len(self._tiles), 2)]
+            self._tiles = [max(pair, key=lambda tile: tile[0]) for pair in pairs]
             self._stride *= 2
 
     def write(self, path: Path) -> bool:
         """Write a PNG; False if there is no picture."""
         if not self._tiles:
             return False
-        columns = min(_COLUMNS, len(self._tiles))
-        height = max(tile.shape[0] for tile in self._tiles)
-        rows = -(-len(self._tiles) // columns)
+        tiles = [tile for _, tile in self._tiles]
+        columns = min(_COLUMNS, len(tiles))
+        height = max(tile.shape[0] for tile in tiles)
+        rows = -(-len(tiles) // columns)
         sheet = np.full((rows * height, columns * _TILE_WIDTH, 3), 24, np.uint8)
-        for index, tile in enumerate(self._tiles):
+        for index, tile in enumerate(tiles):
             y, x = divmod(index, columns)
             area = sheet[y * height : y * height + tile.shape[0], x * _TILE_WIDTH :]
             area[:, :_TILE_WIDTH] = tile
         return bool(cv2.imwrite(str(path), sheet[..., ::-1]))
+
+
+def _shrunk(rgb: Array) -> Array:
+    height = round(rgb.shape[0] * _TILE_WIDTH / rgb.shape[1])
+    return np.asarray(cv2.resize(rgb, (_TILE_WIDTH, height), interpolation=cv2.INTER_AREA))

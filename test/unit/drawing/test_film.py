@@ -69,7 +69,29 @@ def test_a_sheet_spreads_over_the_whole_run(tmp_path: Path) -> None:
     for index in range(100):
         sheet.add(shade(50 + 2 * index))
     assert sheet.write(tmp_path / 'sheet.png')
-    picture = cv2.imread(str(tmp_path / 'sheet.png'))
+    shown = tiles_of(tmp_path / 'sheet.png')
+    assert shown[0] == 50
+    assert shown == sorted(shown)
+    assert shown[-1] > 50 + 2 * 80
+    assert 8 <= len(shown) <= 16
+
+
+def test_a_sheet_shows_the_few_pictures_in_which_something_was_found(tmp_path: Path) -> None:
+    """Two of 100 are enough, wherever they are; the others are spread as before."""
+    sheet = ContactSheet()
+    for index in range(100):
+        sheet.add(shade(50 + 2 * index), has_found=index in (37, 91))
+    assert sheet.write(tmp_path / 'sheet.png')
+    shown = tiles_of(tmp_path / 'sheet.png')
+    assert {50 + 2 * 37, 50 + 2 * 91} <= set(shown)
+    assert shown[0] == 50
+    assert shown == sorted(shown)
+    assert 8 <= len(shown) <= 16
+
+
+def tiles_of(path: Path) -> list[int]:
+    """The shades of a sheet, without its ground."""
+    picture = cv2.imread(str(path))
     height, width = picture.shape[0], picture.shape[1]
     assert width == 4 * 480
     tiles = [
@@ -77,8 +99,4 @@ def test_a_sheet_spreads_over_the_whole_run(tmp_path: Path) -> None:
         for y in range(0, height, 270)
         for x in range(0, width, 480)
     ]
-    shown = [tile for tile in tiles if tile != 24]
-    assert shown[0] == 50
-    assert shown == sorted(shown)
-    assert shown[-1] > 50 + 2 * 80
-    assert 8 <= len(shown) <= 16
+    return [tile for tile in tiles if tile != 24]
