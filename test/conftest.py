@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
+import mm_perception  # noqa: F401 - before torch, which reads what it sets
+
 
 def pytest_configure() -> None:
     """Hear Ctrl-C as from a terminal: jobs of a shell in the background ignore it."""

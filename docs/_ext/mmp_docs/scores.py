@@ -29,6 +29,7 @@ BENCHES = {
     'bev': ('bevformer', 'tracker3d'),
     'bev_text': ('bev_text',),
     'bevformer': ('bevformer',),
+    'busy_cpu': (),
     'command': ('command',),
     'dino_segment': ('dino_segment',),
     'message_path': (),
