@@ -8,4 +8,4 @@ __version__ = '0.1.0'
 # program wants the core of the one that is waited for, a picture takes forty times as long
 # (bench/results/busy_cpu.json). libgomp reads this when torch is first imported.
 if 'OMP_WAIT_POLICY' not in os.environ:
-    os.environ.setdefault('GOMP_SPINCOUNT', '1000')
+    os.environ.setdefault('GOMP_SPINCOUNT', '3000')

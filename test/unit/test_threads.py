@@ -24,7 +24,7 @@ def said_by_openmp(**environment: str) -> str:
 
 
 def test_threads_wait_without_holding_their_cores() -> None:
-    assert "GOMP_SPINCOUNT = '1000'" in said_by_openmp()
+    assert "GOMP_SPINCOUNT = '3000'" in said_by_openmp()
 
 
 @pytest.mark.parametrize(
