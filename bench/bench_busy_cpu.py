@@ -13,7 +13,6 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,18 +28,15 @@ WAYS = {
     'never spins': {'OMP_WAIT_POLICY': 'PASSIVE'},
     'one thread': {'OMP_NUM_THREADS': '1'},
 }
-#: Niceness of each busy loop.
-BESIDE = {
-    'nothing': (), 'one busy loop': (0,), 'one at nice 19': (19,), 'two busy loops': (0, 0),
-}  # fmt: skip
 SETTINGS = ('GOMP_SPINCOUNT', 'OMP_WAIT_POLICY', 'OMP_NUM_THREADS')
 
 
-def measure(drive: Path, way: dict[str, str], others: Sequence[int]) -> dict[str, float]:
-    """Milliseconds per picture beside busy loops of that niceness."""
+def measure(drive: Path, way: dict[str, str], others: int) -> dict[str, float]:
+    """Milliseconds per picture beside so many busy loops."""
     environment = {k: v for k, v in os.environ.items() if k not in SETTINGS} | way
     loop = [sys.executable, '-c', 'while True: pass']
-    busy = [subprocess.Popen(['nice', '-n', str(number), *loop]) for number in others]
+    # Sessions of their own, as services and terminals have them: Linux shares cores among those.
+    busy = [subprocess.Popen(loop, start_new_session=True) for _ in range(others)]
     try:
         with tempfile.TemporaryDirectory() as folder:
             words = ['replay', str(drive), '--stack', 'track', '--prompt', TEXT, '--offline']
@@ -57,8 +53,8 @@ def measure(drive: Path, way: dict[str, str], others: Sequence[int]) -> dict[str
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--seconds', default='3', help='of the drive, ten pictures each')
-    parser.add_argument('--beside', nargs='+', choices=BESIDE, default=list(BESIDE))
+    parser.add_argument('--seconds', default='2', help='of the drive, ten pictures each')
+    parser.add_argument('--others', type=int, nargs='+', default=[0, 1], help='busy loops')
     parser.add_argument('--out', type=Path, default=RESULTS)
     args = parser.parse_args()
     report: dict[str, Any] = provenance()
@@ -69,8 +65,8 @@ def main() -> None:
         subprocess.run([*MMP, *words], check=True, stdout=subprocess.DEVNULL)
         report['seconds'] = float(args.seconds)
         report['ways'] = {
-            f'{way}, beside {others}': measure(drive, settings, BESIDE[others])
-            for others in args.beside
+            f'{way}, beside {others} busy loops': measure(drive, settings, others)
+            for others in args.others
             for way, settings in WAYS.items()
         }
     args.out.write_text(json.dumps(report, indent=1) + '\n')
