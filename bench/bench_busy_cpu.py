@@ -28,7 +28,7 @@ WAYS = {
     'never spins': {'OMP_WAIT_POLICY': 'PASSIVE'},
     'one thread': {'OMP_NUM_THREADS': '1'},
 }
-SETTINGS = ('GOMP_SPINCOUNT', 'OMP_WAIT_POLICY', 'OMP_NUM_THREADS')
+SETTINGS = {name for way in WAYS.values() for name in way}
 
 
 def measure(drive: Path, way: dict[str, str], others: int) -> dict[str, float]:
